@@ -1,0 +1,99 @@
+# Lutwidge. Everything generated lies in build/; `make help` lists the targets.
+# SAN=1 builds and tests under AddressSanitizer and UndefinedBehaviorSanitizer, in build/san.
+
+CC := clang-19
+CXX := clang++-19
+BUILD := build/$(if $(SAN),san,release)
+VERSION := 0.1.0
+
+ROOMS := models gen runtime profiles
+PACKAGES := jansson libxxhash sqlite3 popt
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror
+SANITIZE := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+comma := ,
+OPTIMIZE := $(if $(SAN),-O1,-O2)
+COMMON := -g $(OPTIMIZE) $(SANITIZE) $(WARNINGS) -ffp-contract=off -fno-math-errno -D_GNU_SOURCE -I. \
+	-I$(BUILD)/include -DLW_VERSION='"$(VERSION)"' -MMD -MP
+CFLAGS = -std=c11 $(COMMON) $(shell pkg-config --cflags $(PACKAGES))
+CXXFLAGS = -std=c++17 $(COMMON)
+LDFLAGS := -fuse-ld=lld-19 $(SANITIZE) -rdynamic
+LDLIBS = $(shell pkg-config --libs $(PACKAGES)) -lsentencepiece -lpthreadpool -lstdc++ -ldl -lm -lpthread
+
+# The fp32 arithmetic is one file built once for each instruction set (runtime/vector.h).
+ISAS_x86_64 := baseline avx2 avx512
+ISA_FLAGS_avx2 := -mavx2
+ISA_FLAGS_avx512 := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mprefer-vector-width=512
+ISAS := $(or $(ISAS_$(shell uname -m)),baseline)
+
+sources = $(sort $(wildcard $(1)/*.c) $(wildcard $(1)/*.cc))
+objects = $(patsubst %,$(BUILD)/%.o,$(basename $(filter-out runtime/vector.c,$(call sources,$(1)))))
+LIBRARY := $(BUILD)/liblutwidge-all.a
+LIBRARY_OBJECTS := $(foreach room,$(ROOMS),$(call objects,$(room))) $(ISAS:%=$(BUILD)/runtime/vector-%.o)
+TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/test_*.c)))
+TEST_SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c)))
+LONG_TESTS := $(patsubst tests/long/%.c,$(BUILD)/tests/long/%,$(sort $(wildcard tests/long/test_*.c)))
+
+.PHONY: all help bootstrap demo test test-quick test-long format format-check clean
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(BUILD)/lutwidge ## build the program
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@echo "  SAN=1          with any target: under AddressSanitizer and UndefinedBehaviorSanitizer"
+
+bootstrap: ## install what is missing on a bare Debian 12 (apt)
+	@./bootstrap
+
+$(BUILD)/lutwidge: $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/*.c)) $(LIBRARY)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(LIBRARY): $(LIBRARY_OBJECTS)
+	@rm -f $@
+	llvm-ar-19 rcs $@ $^
+
+$(BUILD)/%.o: %.c | bootstrap
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -c -o $@ $<
+
+$(BUILD)/%.o: %.cc | bootstrap
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) -c -o $@ $<
+
+$(BUILD)/runtime/vector-%.o: runtime/vector.c | bootstrap
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -O3 -Wno-psabi $(ISA_FLAGS_$*) -DLW_VECTOR_ISA=$* -c -o $@ $<
+
+# Files that carry data into the program are embedded as C arrays.
+$(BUILD)/include/%.sql.inc: %.sql
+	@mkdir -p $(@D)
+	(xxd -i < $< ; echo ', 0') > $@
+$(BUILD)/profiles/database.o: $(BUILD)/include/profiles/schema.sql.inc
+
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $< $(TEST_SUPPORT) $(LIBRARY) -lcriterion $(LDLIBS)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+demo: ## the main job: quantise, generate, translate, one table
+	@+$(MAKE) --no-print-directory bootstrap
+	@+$(MAKE) --no-print-directory $(BUILD)/lutwidge
+	@demo/run $(BUILD)/lutwidge
+
+test: ## all quick tests, quickest first
+	@+$(MAKE) --no-print-directory bootstrap
+	@+$(MAKE) --no-print-directory -j$$(nproc) $(BUILD)/lutwidge $(TESTS)
+	@LUTWIDGE=$(abspath $(BUILD)/lutwidge) tests/run $(TESTS)
+
+test-long: ## the long tests
+	@+$(MAKE) --no-print-directory bootstrap
+	@+$(MAKE) --no-print-directory -j$$(nproc) $(BUILD)/lutwidge $(LONG_TESTS)
+	@LUTWIDGE=$(abspath $(BUILD)/lutwidge) tests/run $(LONG_TESTS)
+
+format: ## format all sources with clang-format
+	clang-format-19 -i $(foreach room,$(ROOMS) cli tests,$(wildcard $(room)/*.[ch] $(room)/*.cc))
+
+clean: ## remove everything generated
+	rm -rf build

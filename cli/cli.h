@@ -1,0 +1,63 @@
+/* The program's verbs: one short file each, one table of options each, printing and progress in one place.
+ * Data goes to stdout, everything else to stderr. */
+#ifndef LW_CLI_CLI_H
+#define LW_CLI_CLI_H
+
+#include "models/status.h"
+
+#include <popt.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A verb: its name, one line of purpose, examples printed first by --help, and its function. */
+struct cli_verb {
+    const char *name;
+    const char *purpose;
+    const char *examples; /* lines, each ended by '\n' */
+    const char *arguments; /* "MODEL_DIR -o M.lwm": what follows the options in the usage line */
+    int (*run)(int argc, const char **argv); /* argv[0] is the verb; returns the exit code */
+};
+
+extern const struct cli_verb cli_verbs[];
+extern const size_t cli_verb_count;
+
+/* Parses with popt: prints help (examples first) and exits 0 for --help; prints a usage error and returns LW_USAGE for a
+ * bad option. Arguments that are not options are left in *rest (NULL-terminated, valid until the program ends),
+ * between `minimum` and `maximum` of them or a usage error. */
+enum lw_status cli_parse(const struct cli_verb *verb, int argc, const char **argv,
+                         struct poptOption *options, size_t minimum, size_t maximum,
+                         const char ***rest);
+
+/* Prints "lutwidge VERB: text" to stderr and returns the exit code. */
+int cli_report(const char *verb, enum lw_status status, const struct lw_error *error);
+
+/* The verb whose name is nearest to `word`, or NULL when none is near. */
+const char *cli_nearest(const char *word, const char *const *names, size_t count);
+
+/* Progress on stderr: a redrawn line on a terminal (never with NO_COLOR's colours), a plain line every ten per cent
+ * elsewhere, with elapsed and remaining time. */
+struct cli_progress {
+    const char *label;
+    double start_s;
+    double shown_s;
+    int shown_tenth;
+    bool terminal;
+};
+void cli_progress_start(struct cli_progress *progress, const char *label);
+void cli_progress_step(struct cli_progress *progress, size_t done, size_t all);
+void cli_progress_end(struct cli_progress *progress);
+
+double cli_now_s(void);             /* monotonic clock */
+double cli_peak_memory_bytes(void); /* VmHWM of this process */
+/* The command line as typed, quoted for a shell; malloc'ed. */
+char *cli_command_line(int argc, const char **argv);
+
+int cli_quantize(int argc, const char **argv);
+int cli_inspect(int argc, const char **argv);
+int cli_generate(int argc, const char **argv);
+int cli_translate(int argc, const char **argv);
+int cli_score(int argc, const char **argv);
+int cli_query(int argc, const char **argv);
+
+#endif

@@ -1,0 +1,41 @@
+/* Files: read-only mappings and atomic writes. */
+#ifndef LW_MODELS_FILE_H
+#define LW_MODELS_FILE_H
+
+#include "models/status.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* A file mapped read-only. An empty file has data == NULL and size == 0. */
+struct lw_mapping {
+    const uint8_t *data;
+    size_t size; /* bytes */
+};
+
+/* Fails with LW_FAILED (cannot be opened or mapped; the text names the path and the reason). */
+enum lw_status lw_map_file(const char *path, struct lw_mapping *mapping, struct lw_error *error);
+void lw_unmap_file(struct lw_mapping *mapping);
+
+/* A file being written beside its final place; it appears there whole, or not at all. */
+struct lw_writer {
+    FILE *stream;    /* write here; errors are found by lw_writer_commit */
+    char *path;      /* final path */
+    char *temporary; /* path while writing */
+};
+
+enum lw_status lw_writer_open(const char *path, struct lw_writer *writer, struct lw_error *error);
+/* Flushes to disk and renames. On failure (a full disk, say) removes the temporary file and leaves
+ * whatever was at `path` untouched. Frees the writer in either case. */
+enum lw_status lw_writer_commit(struct lw_writer *writer, struct lw_error *error);
+/* Removes the temporary file. Does nothing on a zeroed or committed writer. */
+void lw_writer_abort(struct lw_writer *writer);
+
+/* Unlinks the temporary files of all open writers; async-signal-safe, for use in a handler of SIGINT. */
+void lw_writer_abort_all(void);
+
+/* "a/b" from "a" and "b"; malloc'ed, NULL when out of memory. */
+char *lw_path_join(const char *folder, const char *name);
+
+#endif

@@ -1,0 +1,131 @@
+/* What a translation model is: its configuration, its matrices and its vectors, whoever read them.
+ *
+ * A model is an encoder-decoder Transformer of the Marian kind: layer norm after each sub-layer,
+ * sinusoidal positions, an output product that usually shares the target embedding.
+ *
+ * Dimension letters, here and everywhere: M outputs (rows), K inputs (columns), N columns of
+ * activations, B bits (planes). Matrices are row-major [M][K]; activations are [N][K] and [N][M]. */
+#ifndef LW_MODELS_TRANSFORMER_H
+#define LW_MODELS_TRANSFORMER_H
+
+#include "models/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum lw_activation { LW_SWISH, LW_RELU, LW_GELU };
+
+struct lw_config {
+    size_t d_model;
+    size_t encoder_layers, encoder_heads, encoder_ffn;
+    size_t decoder_layers, decoder_heads, decoder_ffn;
+    size_t source_words, target_words; /* vocabulary sizes; equal when the embedding is shared */
+    size_t positions;                  /* longest source or target, in pieces */
+    enum lw_activation activation;
+    bool scale_embedding;  /* embeddings are multiplied by sqrt(d_model) */
+    bool shared_embedding; /* one embedding serves source and target */
+    bool tied_output;      /* the output product uses the target embedding */
+
+    /* Search: what the model asks for; a user may override the last four. */
+    int32_t pad, eos, decoder_start; /* word ids */
+    int32_t forced_eos;              /* word forced at max_length, or -1 */
+    int32_t *bad_words;              /* words never generated; owned */
+    size_t bad_word_count;
+    size_t max_length; /* longest target, its start word included */
+    size_t beams;
+    float length_penalty;
+    bool early_stopping;
+};
+
+enum lw_block { LW_BLOCK_WORDS, LW_BLOCK_ENCODER, LW_BLOCK_DECODER };
+enum lw_sublayer { LW_SUBLAYER_NONE, LW_SUBLAYER_SELF, LW_SUBLAYER_CROSS, LW_SUBLAYER_FFN };
+
+/* Binary codes of a matrix (docs/NUMBERS.md):
+ *   W[r][c] ~ 2^exponent * sum over i < bits of scales[r][i] * b[i][r][c],  b in {-1, +1}
+ *
+ *   planes: row 0:  plane 0 (plane_bytes) | plane 1 | ... | plane bits-1
+ *           row 1:  ...
+ * Bit c & 7 of byte c >> 3 of a plane is set where b = +1; padding bits are zero. */
+struct lw_code {
+    unsigned bits;         /* planes, 1..8; 0: the matrix is not coded */
+    size_t plane_bytes;    /* (K + 7) / 8 */
+    const uint8_t *planes; /* [M][bits][plane_bytes] */
+    const int16_t *scales; /* [M][bits], mantissas */
+    int exponent;          /* power of two, one a matrix */
+};
+
+/* Arithmetic classes (docs/NUMBERS.md): within one class every kernel gives the same bits. */
+enum lw_arith { LW_ARITH_F32, LW_ARITH_A8, LW_ARITH_T8 };
+
+struct lw_matrix {
+    char name[48]; /* "encoder.0.self.q", "decoder.2.ffn.fc1", "embedding", ... */
+    enum lw_block block;
+    enum lw_sublayer sublayer;
+    size_t rows, columns; /* M, K */
+    const float *dense;   /* [M][K], or NULL when coded */
+    struct lw_code code;
+    const float *bias; /* [M], or NULL: a matrix that is only looked up */
+};
+
+struct lw_norm {
+    const float *gain, *bias; /* [d_model] */
+};
+
+/* One attention: indices into lw_model.matrices, and the norm after it. */
+struct lw_attention {
+    unsigned q, k, v, o;
+    struct lw_norm norm;
+};
+
+struct lw_layer {
+    struct lw_attention self;
+    struct lw_attention cross; /* decoder only */
+    unsigned fc1, fc2;
+    struct lw_norm norm; /* after the feed-forward */
+};
+
+/* The tokeniser as the model's maker shipped it. Unowned views; see lw_model.release. */
+struct lw_tokenizer_data {
+    const uint8_t *source_spm, *target_spm; /* SentencePiece models; the same pointer where identical */
+    size_t source_spm_bytes, target_spm_bytes;
+    const uint8_t *source_words, *target_words; /* pieces by word id, each ended by a NUL byte; the
+                                                   same pointer where one vocabulary serves both */
+    size_t source_words_bytes, target_words_bytes;
+};
+
+struct lw_model {
+    struct lw_config config;
+    enum lw_arith arith; /* class of the products; LW_ARITH_F32 for an unquantised model */
+
+    size_t matrix_count;
+    struct lw_matrix *matrices; /* in canonical order: embedding(s), encoder, decoder, output */
+    struct lw_layer *encoder, *decoder;
+    unsigned source_embedding, target_embedding, output; /* indices; equal where shared or tied */
+
+    size_t vector_count; /* floats: all biases in the order of the matrices, then all norms */
+    const float *vectors;
+
+    struct lw_tokenizer_data tokenizer;
+
+    void *storage; /* whatever the views above point into */
+    void (*release)(void *storage);
+};
+
+/* Gives every matrix its name and shape and every layer its indices, from model->config. Vectors are
+ * laid out but left NULL until lw_model_set_vectors. Fails with LW_FAILED (memory) or LW_CORRUPT
+ * (sizes that overflow). */
+enum lw_status lw_model_layout(struct lw_model *model, struct lw_error *error);
+/* Points all biases and norms into `vectors` (model->vector_count floats, not copied). */
+void lw_model_set_vectors(struct lw_model *model, const float *vectors);
+/* Frees everything that lw_model_layout and `release` own. Safe on a zeroed model. */
+void lw_model_free(struct lw_model *model);
+
+/* Decodes row r of a matrix, dense or coded, into out[K]. */
+void lw_matrix_row(const struct lw_matrix *matrix, size_t row, float *out);
+
+const char *lw_arith_name(enum lw_arith arith);
+/* False when the name is none of f32, a8, t8. */
+bool lw_arith_parse(const char *name, enum lw_arith *arith);
+
+#endif

@@ -1,0 +1,49 @@
+/* One translation: encoder, decoder with key/value cache, greedy and beam search. */
+#ifndef LW_RUNTIME_TRANSLATOR_H
+#define LW_RUNTIME_TRANSLATOR_H
+
+#include "models/status.h"
+#include "models/transformer.h"
+#include "runtime/backend.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct lw_search {
+    size_t beams;      /* 1: greedy */
+    size_t max_length; /* longest target in words, its start word included */
+    float length_penalty;
+    bool early_stopping;
+};
+
+struct lw_hypothesis {
+    int32_t *words; /* generated words, </s> last where it was reached; owned by the translator, valid until
+                       its next call */
+    size_t count;
+    float score; /* beam search: sum of log probabilities / length ^ length_penalty; greedy: the sum */
+};
+
+struct lw_translator;
+
+/* Borrows the model and the backend. All memory for the given limits is taken here. */
+enum lw_status lw_translator_open(const struct lw_model *model, const struct lw_backend *backend,
+                                  const struct lw_search *search, struct lw_translator **translator,
+                                  struct lw_error *error);
+void lw_translator_close(struct lw_translator *translator);
+
+/* Translates `count` source ids (</s> included). LW_USAGE where count is 0 or exceeds the model's positions or
+ * an id is outside the vocabulary. */
+enum lw_status lw_translate(struct lw_translator *translator, const int32_t *source, size_t count,
+                            struct lw_hypothesis *best, struct lw_error *error);
+
+/* The pieces of a translation, for tests and measurements. */
+
+/* Runs the encoder; the output [count][d_model] is owned by the translator. */
+enum lw_status lw_encode(struct lw_translator *translator, const int32_t *source, size_t count,
+                         const float **output, struct lw_error *error);
+/* One decoder step after lw_encode: words[n] at `position` for the first n beams; logits [n][target_words] owned
+ * by the translator. Positions must come in order from 0. */
+enum lw_status lw_decode_step(struct lw_translator *translator, const int32_t *words, size_t n,
+                              size_t position, const float **logits, struct lw_error *error);
+
+#endif

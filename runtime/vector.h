@@ -1,0 +1,38 @@
+/* The fp32 arithmetic around the products, in a fixed lane order, so that every instruction set gives the
+ * same bits: 16 lanes, element k in lane k % 16, lanes folded 16 -> 8 -> 4 -> 2 -> 1 by halves, each product
+ * and each sum rounded on its own (no contraction, no reassociation). */
+#ifndef LW_RUNTIME_VECTOR_H
+#define LW_RUNTIME_VECTOR_H
+
+#include <stddef.h>
+
+/* One build of runtime/vector.c for one instruction set. */
+struct lw_vector {
+    const char *isa; /* "baseline", "avx2", "avx512" */
+    /* sum over k of a[k] b[k] */
+    float (*dot)(const float *a, const float *b, size_t count);
+    /* y[n][m] = dot(w[m], x[n]) + bias[m] (bias may be NULL) with the order of `dot`; w is [M][K], x is
+     * [N][K], y is [N][M]. */
+    void (*product)(const float *w, const float *bias, const float *x, float *y, size_t rows,
+                    size_t columns_k, size_t columns_n);
+    /* y += a * x */
+    void (*axpy)(float a, const float *x, float *y, size_t count);
+    /* y += x */
+    void (*add)(const float *x, float *y, size_t count);
+    /* x = exp(x - max) / sum, in place */
+    void (*softmax)(float *x, size_t count);
+    /* x = x - max - log(sum exp(x - max)), in place */
+    void (*log_softmax)(float *x, size_t count);
+    /* x = (x - mean) / sqrt(variance + 1e-5) * gain + bias, in place; population variance */
+    void (*layer_norm)(float *x, const float *gain, const float *bias, size_t count);
+    void (*swish)(float *x, size_t count); /* x / (1 + exp(-x)) */
+    void (*relu)(float *x, size_t count);
+    void (*gelu)(float *x, size_t count); /* x * (1 + erf(x / sqrt 2)) / 2 */
+};
+
+/* The build for the widest instruction set of this CPU; never NULL. */
+const struct lw_vector *lw_vector_host(void);
+/* A named build, or NULL where it is absent or this CPU cannot run it. */
+const struct lw_vector *lw_vector_named(const char *isa);
+
+#endif
