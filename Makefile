@@ -69,6 +69,10 @@ $(BUILD)/runtime/vector-%.o: runtime/vector.c | bootstrap
 $(BUILD)/include/%.sql.inc: %.sql
 	@mkdir -p $(@D)
 	(xxd -i < $< ; echo ', 0') > $@
+# Names the generator that made a bundle: anything in gen/ that changes makes cached bundles stale.
+GENERATOR := $(shell cat $(sort $(wildcard gen/*)) | sha256sum | cut -c1-16)
+$(BUILD)/gen/bundle.o $(BUILD)/gen/bundle_cache.o: CFLAGS += -DLW_GENERATOR='"$(GENERATOR)"'
+$(BUILD)/gen/bundle.o $(BUILD)/gen/bundle_cache.o: $(wildcard gen/*)
 $(BUILD)/profiles/database.o: $(BUILD)/include/profiles/schema.sql.inc
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)

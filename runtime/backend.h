@@ -2,12 +2,14 @@
 #ifndef LW_RUNTIME_BACKEND_H
 #define LW_RUNTIME_BACKEND_H
 
+#include "gen/registry.h"
 #include "models/status.h"
 #include "models/transformer.h"
 
 #include <stddef.h>
 
-/* One product: y[n][m] = sum over k of W[m][k] x[n][k] + bias[m], y is [N][M] and owned by the caller. */
+/* One product: y[n][m] = sum over k of W[m][k] x[n][k] + bias[m], y is [N][M] and owned by the
+ * caller. */
 struct lw_product {
     unsigned matrix; /* index into lw_model.matrices */
     float *y;
@@ -16,15 +18,15 @@ struct lw_product {
 struct lw_backend {
     const char *name; /* "blas", "f32", "reference", "kernels" */
     void *self;
-    /* `count` products that read the same x[N][K] (so that work on x is shared). Fails with LW_FAILED,
-     * naming the matrix, where x is not finite and the class cannot represent it. */
+    /* `count` products that read the same x[N][K] (so that work on x is shared). Fails with
+     * LW_FAILED, naming the matrix, where x is not finite and the class cannot represent it. */
     enum lw_status (*multiply)(void *self, const struct lw_product *products, size_t count,
                                size_t columns, const float *x, struct lw_error *error);
     void (*close)(void *self);
 };
 
-/* All of these borrow the model, which must outlive the backend. Coded matrices are expanded to fp32
- * by the first two. */
+/* All of these borrow the model, which must outlive the backend. Coded matrices are expanded to
+ * fp32 by the first two. */
 
 /* fp32 through OpenBLAS, loaded when asked for; LW_FAILED where it is not installed. */
 enum lw_status lw_backend_blas(const struct lw_model *model, struct lw_backend *backend,
@@ -32,9 +34,14 @@ enum lw_status lw_backend_blas(const struct lw_model *model, struct lw_backend *
 /* Class f32: sums in our fixed lane order. */
 enum lw_status lw_backend_f32(const struct lw_model *model, struct lw_backend *backend,
                               struct lw_error *error);
-/* Class a8 or t8 straight from the definition in docs/NUMBERS.md; slow, the oracle of the kernels. */
+/* Class a8 or t8 straight from the definition in docs/NUMBERS.md; slow, the oracle of the kernels.
+ */
 enum lw_status lw_backend_reference(const struct lw_model *model, enum lw_arith arith,
                                     struct lw_backend *backend, struct lw_error *error);
+
+/* The generated kernels of a bundle, in the class of the model. The bundle must outlive the backend. */
+enum lw_status lw_backend_kernels(const struct lw_model *model, const struct lw_bundle *bundle,
+                                  struct lw_backend *backend, struct lw_error *error);
 
 static inline void lw_backend_close(struct lw_backend *backend)
 {

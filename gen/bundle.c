@@ -1,0 +1,295 @@
+#include "gen/bundle.h"
+
+#include "gen/pack.h"
+#include "gen/program.h"
+#include "models/file.h"
+#include "models/lwm.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What is being made. */
+struct making {
+    const struct lw_model *model;
+    const char *model_path;
+    enum lw_isa isa;
+    char *folder; /* the partial one */
+    struct lw_spec *specs;
+    size_t count;
+    const char **sources; /* kernels/SPEC.c of each spec, then kernels/registry.c */
+};
+
+static enum lw_status out_of_memory(struct lw_error *error)
+{
+    return lw_fail(error, LW_FAILED, "out of memory while making a bundle");
+}
+
+static int remove_entry(const char *path, const struct stat *about, int type, struct FTW *walk)
+{
+    (void)about, (void)type, (void)walk;
+    return remove(path);
+}
+
+static void remove_folder(const char *folder)
+{
+    nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Commits what was printed into a writer. */
+static enum lw_status write_kernel(const struct lw_spec *spec, const char *path, struct lw_error *error)
+{
+    struct lw_schedule schedule;
+    struct lw_program program;
+    struct lw_writer writer;
+    lw_schedule_build(spec, &schedule);
+    enum lw_status status = lw_program_build(&schedule, &program, error);
+    if (status != LW_OK)
+        return status;
+    status = lw_writer_open(path, &writer, error);
+    if (status == LW_OK) {
+        lw_program_print_c(&program, writer.stream);
+        status = lw_writer_commit(&writer, error);
+    }
+    lw_program_free(&program);
+    return status;
+}
+
+/* kernels/registry.c: the table that gen/registry.h describes. */
+static enum lw_status write_registry(const struct making *m, const char *path, struct lw_error *error)
+{
+    struct lw_writer writer;
+    enum lw_status status = lw_writer_open(path, &writer, error);
+    if (status != LW_OK)
+        return status;
+    fprintf(writer.stream,
+            "/* Made by lutwidge " LW_VERSION ": the kernels of this bundle by spec. */\n"
+            "#include <stddef.h>\n#include <stdint.h>\n\n"
+            "typedef int tables_function(const uint8_t *, uint8_t *, uint8_t *);\n"
+            "typedef void product_function(const uint8_t *, const uint8_t *, const uint8_t *,\n"
+            "                              const uint8_t *, const uint8_t *, const uint8_t *,\n"
+            "                              uint8_t *);\n");
+    char name[LW_SPEC_NAME_BYTES];
+    for (size_t i = 0; i < m->count; i++) {
+        lw_spec_name(&m->specs[i], name);
+        fprintf(writer.stream, "%s lw_%s;\n",
+                m->specs[i].rows ? "product_function" : "tables_function", name);
+    }
+    fprintf(writer.stream, "\nstruct entry {\n    const char *spec;\n    tables_function *tables;\n"
+                           "    product_function *product;\n};\n"
+                           "extern const struct entry lw_kernel_entries[];\n"
+                           "const struct entry lw_kernel_entries[] = {\n");
+    for (size_t i = 0; i < m->count; i++) {
+        lw_spec_name(&m->specs[i], name);
+        fprintf(writer.stream, "    {\"%s\", %s%s, %s%s},\n", name, m->specs[i].rows ? "" : "lw_",
+                m->specs[i].rows ? "NULL" : name, m->specs[i].rows ? "lw_" : "",
+                m->specs[i].rows ? name : "NULL");
+    }
+    fprintf(writer.stream, "    {NULL, NULL, NULL},\n};\n");
+    return lw_writer_commit(&writer, error);
+}
+
+static enum lw_status write_sources(struct making *m, struct lw_error *error)
+{
+    m->sources = calloc(m->count + 1, sizeof *m->sources);
+    enum lw_status status = m->sources ? LW_OK : out_of_memory(error);
+    for (size_t i = 0; i <= m->count && status == LW_OK; i++) {
+        char name[LW_SPEC_NAME_BYTES] = "registry";
+        char *path = NULL;
+        if (i < m->count)
+            lw_spec_name(&m->specs[i], name);
+        if (asprintf(&path, "%s/kernels/%s.c", m->folder, name) < 0)
+            return out_of_memory(error);
+        m->sources[i] = path;
+        status = i < m->count ? write_kernel(&m->specs[i], path, error)
+                              : write_registry(m, path, error);
+    }
+    return status;
+}
+
+static enum lw_status write_weights(const struct making *m, const char *path, struct lw_error *error)
+{
+    struct lw_writer writer;
+    enum lw_status status = lw_writer_open(path, &writer, error);
+    for (size_t i = 0; i < m->model->matrix_count && status == LW_OK; i++) {
+        const struct lw_matrix *matrix = &m->model->matrices[i];
+        struct lw_spec spec = {.arith = m->model->arith, .rows = matrix->rows, .batch = 1, .isa = m->isa};
+        struct lw_schedule schedule;
+        struct lw_pack_layout layout;
+        if (!matrix->bias)
+            continue;
+        spec.columns = matrix->columns;
+        spec.bits = matrix->code.bits;
+        lw_schedule_build(&spec, &schedule);
+        lw_pack_layout(&schedule, &layout);
+        uint8_t *packed = malloc(layout.bytes);
+        if (!packed) {
+            lw_writer_abort(&writer);
+            return out_of_memory(error);
+        }
+        lw_pack(&schedule, &matrix->code, matrix->bias, packed);
+        fwrite(packed, 1, layout.bytes, writer.stream);
+        free(packed);
+    }
+    return status == LW_OK ? lw_writer_commit(&writer, error) : status;
+}
+
+static enum lw_status copy_file(const char *from, const char *to, struct lw_error *error)
+{
+    struct lw_mapping mapping;
+    struct lw_writer writer;
+    enum lw_status status = lw_map_file(from, &mapping, error);
+    if (status != LW_OK)
+        return status;
+    status = lw_writer_open(to, &writer, error);
+    if (status == LW_OK) {
+        if (mapping.size)
+            fwrite(mapping.data, 1, mapping.size, writer.stream);
+        status = lw_writer_commit(&writer, error);
+    }
+    lw_unmap_file(&mapping);
+    return status;
+}
+
+static enum lw_status write_manifest(const struct making *m, const char *made_by, struct lw_error *error)
+{
+    static const char *const names[] = {"model.lwm", "weights.bin", "kernels.so"};
+    char version[256], flags[256], hash[33];
+    enum lw_status status = lw_compiler_version(version, sizeof version, error);
+    lw_compiler_flags(m->isa, flags, sizeof flags);
+    json_t *files = json_object(), *kernels = json_array();
+    for (size_t i = 0; i < 3 && status == LW_OK; i++) {
+        char *path = lw_path_join(m->folder, names[i]);
+        status = path ? lw_file_hash(path, hash, error) : out_of_memory(error);
+        free(path);
+        if (status == LW_OK)
+            json_object_set_new(files, names[i], json_string(hash));
+    }
+    for (size_t i = 0; i < m->count; i++) {
+        char name[LW_SPEC_NAME_BYTES];
+        lw_spec_name(&m->specs[i], name);
+        json_array_append_new(kernels, json_string(name));
+    }
+    json_t *manifest = json_pack(
+        "{s:i s:s s:s s:s s:s s:s s:s s:s s:o s:o}", "lutwidge_bundle", LW_BUNDLE_FORMAT, "version",
+        LW_VERSION, "generator", LW_GENERATOR, "made_by", made_by, "compiler", version, "flags",
+        flags, "isa", lw_isa_info(m->isa)->name, "arith", lw_arith_name(m->model->arith), "xxh3_128",
+        files, "kernels", kernels);
+    char *path = lw_path_join(m->folder, "manifest.json");
+    struct lw_writer writer;
+    if (status == LW_OK && (!manifest || !path))
+        status = out_of_memory(error);
+    if (status == LW_OK)
+        status = lw_writer_open(path, &writer, error);
+    if (status == LW_OK) {
+        json_dumpf(manifest, writer.stream, JSON_INDENT(2));
+        fputc('\n', writer.stream);
+        status = lw_writer_commit(&writer, error);
+    }
+    json_decref(manifest);
+    free(path);
+    return status;
+}
+
+/* Fills the partial folder. */
+static enum lw_status fill(struct making *m, const char *made_by, const struct lw_watch *watch,
+                           struct lw_error *error)
+{
+    char *kernels = lw_path_join(m->folder, "kernels"), *library = lw_path_join(m->folder, "kernels.so");
+    char *weights = lw_path_join(m->folder, "weights.bin"), *model = lw_path_join(m->folder, "model.lwm");
+    enum lw_status status = LW_OK;
+    if (!kernels || !library || !weights || !model)
+        status = out_of_memory(error);
+    else if (mkdir(kernels, 0777))
+        status = lw_fail(error, LW_FAILED, "cannot make %s: %s", kernels, strerror(errno));
+    if (status == LW_OK)
+        status = write_sources(m, error);
+    if (status == LW_OK)
+        status = lw_compile(m->sources, m->count + 1, m->isa, library, watch, error);
+    if (status == LW_OK)
+        status = write_weights(m, weights, error);
+    if (status == LW_OK)
+        status = copy_file(m->model_path, model, error);
+    if (status == LW_OK)
+        status = write_manifest(m, made_by, error);
+    free(kernels);
+    free(library);
+    free(weights);
+    free(model);
+    return status;
+}
+
+/* Puts the finished folder in its place; what another process put there meanwhile is as good as ours. */
+static enum lw_status put_in_place(const char *partial, const char *folder, struct lw_error *error)
+{
+    char *old = NULL;
+    if (rename(partial, folder) == 0)
+        return LW_OK;
+    if ((errno != ENOTEMPTY && errno != EEXIST) || asprintf(&old, "%s.old-%d", folder, getpid()) < 0)
+        return lw_fail(error, LW_FAILED, "cannot rename %s to %s: %s", partial, folder,
+                       strerror(errno));
+    rename(folder, old);
+    int failed = rename(partial, folder) ? errno : 0;
+    remove_folder(old);
+    free(old);
+    if (failed && !lw_bundle_is(folder))
+        return lw_fail(error, LW_FAILED, "cannot rename %s to %s: %s", partial, folder,
+                       strerror(failed));
+    return LW_OK;
+}
+
+bool lw_bundle_is(const char *folder)
+{
+    char *path = lw_path_join(folder, "manifest.json");
+    bool found = path && access(path, R_OK) == 0;
+    free(path);
+    return found;
+}
+
+/* Free to be written to: absent, an empty folder, or a bundle. */
+static enum lw_status check_place(const char *folder, struct lw_error *error)
+{
+    struct stat about;
+    if (lstat(folder, &about) || rmdir(folder) == 0 || lw_bundle_is(folder))
+        return LW_OK;
+    return lw_fail(error, LW_USAGE, "%s exists and is no bundle; it is left as it is", folder);
+}
+
+enum lw_status lw_bundle_make(const char *model_path, const struct lw_model *model, enum lw_isa isa,
+                              const char *folder, const char *made_by, const struct lw_watch *watch,
+                              struct lw_error *error)
+{
+    struct making m = {.model = model, .model_path = model_path, .isa = isa};
+    char place[4096];
+    snprintf(place, sizeof place, "%s", folder);
+    for (size_t end = strlen(place); end > 1 && place[end - 1] == '/';)
+        place[--end] = 0;
+    enum lw_status status = check_place(place, error);
+    if (status == LW_OK)
+        status = lw_bundle_specs(model, isa, &m.specs, &m.count, error);
+    if (status != LW_OK)
+        return status;
+    if (asprintf(&m.folder, "%s.partial-XXXXXX", place) < 0) {
+        m.folder = NULL;
+        status = out_of_memory(error);
+    } else if (!mkdtemp(m.folder)) {
+        status = lw_fail(error, LW_FAILED, "cannot make %s: %s", m.folder, strerror(errno));
+    } else {
+        chmod(m.folder, 0755);
+        status = fill(&m, made_by, watch, error);
+        if (status == LW_OK)
+            status = put_in_place(m.folder, place, error);
+        if (status != LW_OK)
+            remove_folder(m.folder);
+    }
+    for (size_t i = 0; m.sources && i <= m.count; i++)
+        free((void *)(uintptr_t)m.sources[i]);
+    free(m.sources);
+    free(m.specs);
+    free(m.folder);
+    return status;
+}

@@ -1,0 +1,79 @@
+#include "gen/bundle.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Columns that one kernel call takes; any N is made of these (gen/registry.h). */
+static const size_t batches[] = {8, 4, 2, 1};
+enum { BATCHES = sizeof batches / sizeof batches[0] };
+
+static bool is_listed(const struct lw_spec *specs, size_t count, const struct lw_spec *spec)
+{
+    char name[LW_SPEC_NAME_BYTES], other[LW_SPEC_NAME_BYTES];
+    lw_spec_name(spec, name);
+    for (size_t i = 0; i < count; i++) {
+        lw_spec_name(&specs[i], other);
+        if (strcmp(name, other) == 0)
+            return true;
+    }
+    return false;
+}
+
+static size_t add(struct lw_spec *specs, size_t count, const struct lw_spec *spec)
+{
+    if (is_listed(specs, count, spec))
+        return count;
+    specs[count] = *spec;
+    return count + 1;
+}
+
+static enum lw_status check_model(const struct lw_model *model, struct lw_error *error)
+{
+    if (model->arith == LW_ARITH_F32)
+        return lw_fail(error, LW_USAGE,
+                       "the model is of class f32, which has no generated kernels; quantise it with "
+                       "--arith t8 or a8");
+    for (size_t i = 0; i < model->matrix_count; i++)
+        if (model->matrices[i].bias && !model->matrices[i].code.bits)
+            return lw_fail(error, LW_USAGE, "matrix %s is not quantised", model->matrices[i].name);
+    return LW_OK;
+}
+
+enum lw_status lw_bundle_specs(const struct lw_model *model, enum lw_isa isa, struct lw_spec **specs,
+                               size_t *count, struct lw_error *error)
+{
+    enum lw_status status = check_model(model, error);
+    if (status != LW_OK)
+        return status;
+    struct lw_spec *list = calloc(model->matrix_count * (1 + BATCHES), sizeof *list);
+    if (!list)
+        return lw_fail(error, LW_FAILED, "out of memory");
+    size_t used = 0;
+    for (size_t i = 0; i < model->matrix_count; i++) {
+        struct lw_spec spec = {
+            .arith = model->arith, .columns = model->matrices[i].columns, .isa = isa};
+        if (model->matrices[i].bias)
+            used = add(list, used, &spec);
+    }
+    for (size_t b = 0; b < BATCHES; b++)
+        for (size_t i = 0; i < model->matrix_count && status == LW_OK; i++) {
+            const struct lw_matrix *matrix = &model->matrices[i];
+            struct lw_spec spec = {.arith = model->arith,
+                                   .rows = matrix->rows,
+                                   .columns = matrix->columns,
+                                   .bits = matrix->code.bits,
+                                   .batch = batches[b],
+                                   .isa = isa};
+            if (!matrix->bias)
+                continue;
+            status = lw_spec_check(&spec, error);
+            used = add(list, used, &spec);
+        }
+    if (status != LW_OK) {
+        free(list);
+        return status;
+    }
+    *specs = list;
+    *count = used;
+    return LW_OK;
+}

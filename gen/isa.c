@@ -1,0 +1,47 @@
+#include "gen/isa.h"
+
+#include <string.h>
+
+static const struct lw_isa_info infos[LW_ISA_COUNT] = {
+    [LW_ISA_C] = {"c", "portable", "any CPU", "", {1, 1, 1, 1}},
+    [LW_ISA_AVX2] = {"avx2", "x86-avx2", "AVX2", "-mavx2", {32, 16, 8, 4}},
+    [LW_ISA_AVX512] = {"avx512", "x86-avx512", "AVX-512 F, BW, VBMI and VNNI",
+                       "-mavx512f -mavx512bw -mavx512vbmi -mavx512vnni", {64, 32, 16, 8}},
+};
+
+const struct lw_isa_info *lw_isa_info(enum lw_isa isa)
+{
+    return &infos[isa];
+}
+
+bool lw_isa_parse(const char *name, enum lw_isa *isa)
+{
+    for (int i = 0; i < LW_ISA_COUNT; i++) {
+        if (strcmp(name, infos[i].name) == 0 || strcmp(name, infos[i].device) == 0) {
+            *isa = (enum lw_isa)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool lw_isa_runs_here(enum lw_isa isa)
+{
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (isa == LW_ISA_AVX2)
+        return __builtin_cpu_supports("avx2");
+    if (isa == LW_ISA_AVX512)
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni");
+#endif
+    return isa == LW_ISA_C;
+}
+
+enum lw_isa lw_isa_host(void)
+{
+    enum lw_isa isa = LW_ISA_COUNT - 1;
+    while (!lw_isa_runs_here(isa))
+        isa--;
+    return isa;
+}

@@ -1,0 +1,31 @@
+/* The instruction sets that kernels are generated for. */
+#ifndef LW_GEN_ISA_H
+#define LW_GEN_ISA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum lw_isa { LW_ISA_C, LW_ISA_AVX2, LW_ISA_AVX512, LW_ISA_COUNT };
+
+/* Lanes of one vector register by element type; 1 everywhere in portable C. */
+struct lw_lanes {
+    size_t bytes, halves, words, doubles; /* 8, 16, 32 and 64 bits */
+};
+
+struct lw_isa_info {
+    const char *name;   /* in spec strings: "c", "avx2", "avx512" */
+    const char *device; /* as --device names it: "portable", "x86-avx2", "x86-avx512" */
+    const char *needs;  /* what the CPU must have, for people */
+    const char *flags;  /* for clang */
+    struct lw_lanes lanes;
+};
+
+const struct lw_isa_info *lw_isa_info(enum lw_isa isa);
+/* By spec name or device name. */
+bool lw_isa_parse(const char *name, enum lw_isa *isa);
+/* Whether this CPU runs it. */
+bool lw_isa_runs_here(enum lw_isa isa);
+/* The widest that this CPU runs. */
+enum lw_isa lw_isa_host(void);
+
+#endif

@@ -1,0 +1,289 @@
+/* Lowers the nodes from the lookups to the outputs: tiles of rows, steps over tables, planes, columns. */
+#include "gen/program.h"
+
+#include <stdlib.h>
+
+/* One accumulator: what a plane of a row block sums up to in one column, for one byte of the entries.
+ * SHUFFLE16 keeps sums of all bytes as pairs and of the odd bytes alone, and widens both into `wide`. */
+struct sums {
+    int pairs, odd; /* SHUFFLE16 only */
+    int wide[4];    /* 32-bit sums, row_block / words of them */
+};
+
+/* One tile of row blocks while it is lowered. */
+struct tile {
+    struct lw_program *p;
+    const struct lw_schedule *s;
+    struct lw_lanes lanes;
+    int loop;           /* loop over tiles, or -1 */
+    size_t first_block; /* of the tile (of the first one, in a loop) */
+    size_t blocks;
+    size_t planes;     /* accumulated together: B, or 1 inside a loop over planes */
+    int plane_loop;    /* or -1 */
+    struct sums *sums; /* [block][plane][column][part] */
+    int *totals;       /* R: [block][column][row_block / doubles], doubles */
+};
+
+static struct sums *sums_of(struct tile *t, size_t block, size_t plane, size_t n, size_t part)
+{
+    return &t->sums[((block * t->planes + plane) * t->s->spec.batch + n) * t->s->parts + part];
+}
+
+static size_t wide_count(const struct tile *t)
+{
+    return t->s->row_block / t->lanes.words;
+}
+
+/* Address of row block `block` of the tile in a buffer with `stride` bytes a row block. */
+static struct lw_address block_address(const struct tile *t, enum lw_buffer buffer, size_t block,
+                                       size_t stride)
+{
+    struct lw_address address = {.buffer = buffer, .offset = (t->first_block + block) * stride};
+    return lw_address_add(address, t->loop, t->s->blocks_a_tile * stride);
+}
+
+static void emit_zero_sums(struct tile *t)
+{
+    bool shuffle = t->s->unit == LW_UNIT_SHUFFLE16;
+    size_t count = t->blocks * t->planes * t->s->spec.batch * t->s->parts;
+    for (size_t i = 0; i < count; i++)
+        for (size_t w = 0; w < wide_count(t); w++)
+            t->sums[i].wide[w] = shuffle && t->s->flush_steps == t->s->steps
+                                     ? -1
+                                     : lw_emit(t->p, LW_OP_ZERO_W, "p", -1, -1, -1);
+}
+
+static void emit_zero_halves(struct tile *t)
+{
+    if (t->s->unit != LW_UNIT_SHUFFLE16)
+        return;
+    size_t count = t->blocks * t->planes * t->s->spec.batch * t->s->parts;
+    for (size_t i = 0; i < count; i++) {
+        t->sums[i].pairs = lw_emit(t->p, LW_OP_ZERO_H, "pairs", -1, -1, -1);
+        t->sums[i].odd = lw_emit(t->p, LW_OP_ZERO_H, "odd", -1, -1, -1);
+    }
+}
+
+/* Looks one index vector up in one column's tables and adds the entries. */
+static void emit_lookup(struct tile *t, struct sums *sums, int index, size_t part,
+                        struct lw_address table)
+{
+    bool is_signed = part + 1 == t->s->parts;
+    int entries;
+    switch (t->s->unit) {
+    case LW_UNIT_PERMUTE64:
+        entries = lw_emit_load(t->p, LW_OP_LOOKUP64, "e", index, table);
+        lw_emit_update(t->p, is_signed ? LW_OP_DOT4_S8 : LW_OP_DOT4_U8, sums->wide[0], entries, -1);
+        break;
+    case LW_UNIT_SHUFFLE16:
+        entries = lw_emit_load(t->p, LW_OP_LOOKUP16, "e", index, table);
+        lw_emit_update(t->p, LW_OP_ADD_PAIRS, sums->pairs, entries, -1);
+        lw_emit_update(t->p, LW_OP_ADD_ODD, sums->odd, entries, -1);
+        break;
+    case LW_UNIT_LOAD:
+        entries = lw_emit_load(t->p, is_signed ? LW_OP_LOOKUP_S8 : LW_OP_LOOKUP_U8, "e", index, table);
+        lw_emit_update(t->p, LW_OP_ADD_W, sums->wide[0], entries, -1);
+        break;
+    }
+}
+
+/* One key vector against all columns. `chunk` and `first_step` place the step loop. */
+static void emit_step(struct tile *t, size_t block, size_t plane, int step_loop, int chunk_loop,
+                      size_t first_step)
+{
+    const struct lw_schedule *s = t->s;
+    size_t plane_bytes = s->steps * s->key_bytes;
+    struct lw_address keys = block_address(t, LW_BUFFER_KEYS, block, s->spec.bits * plane_bytes);
+    keys.offset += plane * plane_bytes + first_step * s->key_bytes;
+    keys = lw_address_add(keys, t->plane_loop, plane_bytes);
+    keys = lw_address_add(keys, chunk_loop, s->flush_steps * s->key_bytes);
+    keys = lw_address_add(keys, step_loop, s->key_bytes);
+    int key = lw_emit_load(t->p, LW_OP_LOAD_KEYS, "keys", -1, keys);
+    bool permute = s->unit == LW_UNIT_PERMUTE64;
+    for (size_t half = 0; half < 2; half++) {
+        enum lw_op op = half == 0 ? (permute ? LW_OP_INDEX_LOW : LW_OP_KEY_LOW)
+                                  : (permute ? LW_OP_INDEX_HIGH : LW_OP_KEY_HIGH);
+        int index = lw_emit(t->p, op, half ? "high" : "low", key, -1, -1);
+        for (size_t n = 0; n < s->spec.batch; n++)
+            for (size_t part = 0; part < s->parts; part++) {
+                size_t table = first_step * s->step_tables + half * s->step_tables / 2;
+                struct lw_address tables = {.buffer = LW_BUFFER_TABLES,
+                                            .offset = n * lw_schedule_table_bytes(s) +
+                                                      (part * s->padded_tables + table) * 16};
+                tables = lw_address_add(tables, chunk_loop, s->flush_steps * s->step_tables * 16);
+                tables = lw_address_add(tables, step_loop, s->step_tables * 16);
+                emit_lookup(t, sums_of(t, block, plane, n, part), index, part, tables);
+            }
+    }
+}
+
+/* Widens the 16-bit sums of `steps` steps into the 32-bit ones and takes the bias of the signed bytes out. */
+static void emit_flush(struct tile *t, size_t steps)
+{
+    const struct lw_schedule *s = t->s;
+    if (s->unit != LW_UNIT_SHUFFLE16)
+        return;
+    int bias = (int)(128 * steps * s->step_tables);
+    size_t count = t->blocks * t->planes * s->spec.batch * s->parts;
+    for (size_t i = 0; i < count; i++) {
+        struct sums *sums = &t->sums[i];
+        bool is_signed = i % s->parts + 1 == s->parts;
+        int even = lw_emit(t->p, LW_OP_SUM_OF_EVEN, "even", sums->pairs, sums->odd, -1);
+        for (size_t w = 0; w < wide_count(t); w++) {
+            int wide = lw_emit_immediate(t->p, LW_OP_WIDEN, "wide", w < 2 ? even : sums->odd, -1,
+                                         (int)(w % 2));
+            if (is_signed)
+                wide = lw_emit_immediate(t->p, LW_OP_SUBTRACT, "wide", wide, -1, bias);
+            if (sums->wide[w] >= 0)
+                lw_emit_update(t->p, LW_OP_ADD_W, sums->wide[w], wide, -1);
+            else
+                sums->wide[w] = wide;
+        }
+    }
+}
+
+static void emit_steps(struct tile *t, size_t steps, int chunk_loop, size_t first_step)
+{
+    emit_zero_halves(t);
+    int loop = lw_emit_loop(t->p, "s", steps);
+    for (size_t block = 0; block < t->blocks; block++)
+        for (size_t plane = 0; plane < t->planes; plane++)
+            emit_step(t, block, plane, loop, chunk_loop, first_step);
+    lw_emit_end(t->p);
+    emit_flush(t, steps);
+}
+
+/* The plane sums of the tile: all steps, in chunks where 16 bits would overflow. */
+static void emit_sums(struct tile *t)
+{
+    const struct lw_schedule *s = t->s;
+    emit_zero_sums(t);
+    if (s->flush_steps == s->steps) {
+        emit_steps(t, s->steps, -1, 0);
+        return;
+    }
+    size_t chunks = s->steps / s->flush_steps, rest = s->steps % s->flush_steps;
+    int loop = lw_emit_loop(t->p, "chunk", chunks);
+    emit_steps(t, s->flush_steps, loop, 0);
+    lw_emit_end(t->p);
+    if (rest)
+        emit_steps(t, rest, -1, chunks * s->flush_steps);
+}
+
+/* R += scale * plane sum, for every row, column and plane of the tile. */
+static void emit_weigh(struct tile *t)
+{
+    const struct lw_schedule *s = t->s;
+    size_t pieces = s->row_block / t->lanes.doubles, each = t->lanes.words / t->lanes.doubles;
+    for (size_t block = 0; block < t->blocks; block++)
+        for (size_t plane = 0; plane < t->planes; plane++)
+            for (size_t d = 0; d < pieces; d++) {
+                struct lw_address at =
+                    block_address(t, LW_BUFFER_SCALES, block, s->spec.bits * s->row_block * 2);
+                at.offset += (plane * s->row_block + d * t->lanes.doubles) * 2;
+                at = lw_address_add(at, t->plane_loop, s->row_block * 2);
+                int scale = lw_emit_load(t->p, LW_OP_LOAD_SCALES, "scale", -1, at);
+                for (size_t n = 0; n < s->spec.batch; n++) {
+                    int sum = sums_of(t, block, plane, n, 0)->wide[d / each];
+                    if (s->parts == 2)
+                        sum = lw_emit(t->p, LW_OP_JOIN_BYTES, "p", sum,
+                                      sums_of(t, block, plane, n, 1)->wide[d / each], -1);
+                    sum = lw_emit_immediate(t->p, LW_OP_TO_DOUBLE, "sum", sum, -1, (int)(d % each));
+                    lw_emit_update(t->p, LW_OP_MULTIPLY_ADD,
+                                   t->totals[(block * s->spec.batch + n) * pieces + d], scale, sum);
+                }
+            }
+}
+
+/* y = f32(R) * (step * 2^e) + bias for one vector of rows. */
+static void emit_output(struct tile *t, size_t block, size_t w, size_t n, int scale)
+{
+    const struct lw_schedule *s = t->s;
+    size_t each = t->lanes.words / t->lanes.doubles, pieces = s->row_block / t->lanes.doubles;
+    size_t row = (t->first_block + block) * s->row_block + w * t->lanes.words;
+    if (t->loop < 0 && row >= s->spec.rows)
+        return;
+    const int *totals = &t->totals[(block * s->spec.batch + n) * pieces + w * each];
+    int y = each == 2 ? lw_emit(t->p, LW_OP_NARROW_PAIR, "y", totals[0], totals[1], -1)
+                      : lw_emit(t->p, LW_OP_NARROW, "y", totals[0], -1, -1);
+    y = lw_emit(t->p, LW_OP_MUL_F, "y", y, scale, -1);
+    struct lw_address bias = block_address(t, LW_BUFFER_BIAS, block, s->row_block * 4);
+    bias.offset += w * t->lanes.words * 4;
+    y = lw_emit(t->p, LW_OP_ADD_F, "y", y, lw_emit_load(t->p, LW_OP_LOAD_F, "bias", -1, bias), -1);
+    struct lw_address to = block_address(t, LW_BUFFER_Y, block, s->row_block * 4);
+    to.offset += w * t->lanes.words * 4 + n * s->spec.rows * 4;
+    size_t left = s->spec.rows - row;
+    if (t->loop < 0 && left < t->lanes.words)
+        lw_emit_store(t->p, LW_OP_STORE_FIRST_F, y, (int)left, to);
+    else
+        lw_emit_store(t->p, LW_OP_STORE_F, y, 0, to);
+}
+
+static void emit_outputs(struct tile *t, const int *scales)
+{
+    for (size_t block = 0; block < t->blocks; block++)
+        for (size_t n = 0; n < t->s->spec.batch; n++)
+            for (size_t w = 0; w < wide_count(t); w++)
+                emit_output(t, block, w, n, scales[n]);
+}
+
+static void emit_zero_totals(struct tile *t)
+{
+    size_t count = t->blocks * t->s->spec.batch * t->s->row_block / t->lanes.doubles;
+    for (size_t i = 0; i < count; i++)
+        t->totals[i] = lw_emit(t->p, LW_OP_ZERO_D, "R", -1, -1, -1);
+}
+
+static void emit_tile(struct tile *t, const int *scales)
+{
+    if (t->s->planes_inside) {
+        emit_sums(t);
+        emit_zero_totals(t);
+        emit_weigh(t);
+    } else {
+        emit_zero_totals(t);
+        t->plane_loop = lw_emit_loop(t->p, "plane", t->s->spec.bits);
+        emit_sums(t);
+        emit_weigh(t);
+        lw_emit_end(t->p);
+        t->plane_loop = -1;
+    }
+    emit_outputs(t, scales);
+}
+
+void lw_lower_product(struct lw_program *p)
+{
+    const struct lw_schedule *s = &p->schedule;
+    struct tile t = {.p = p, .s = s, .plane_loop = -1, .planes = s->planes_inside ? s->spec.bits : 1};
+    t.lanes = lw_isa_info(s->spec.isa)->lanes;
+    t.sums = calloc(s->blocks_a_tile * t.planes * s->spec.batch * s->parts, sizeof *t.sums);
+    t.totals = calloc(s->blocks_a_tile * s->spec.batch * s->row_block, sizeof *t.totals);
+    int *scales = calloc(s->spec.batch, sizeof *scales);
+    if (!t.sums || !t.totals || !scales) {
+        p->failed = true;
+    } else {
+        int unit = lw_emit_load(p, LW_OP_BROADCAST_F, "unit", -1,
+                                (struct lw_address){.buffer = LW_BUFFER_UNIT});
+        for (size_t n = 0; n < s->spec.batch; n++) {
+            int step = lw_emit_load(p, LW_OP_BROADCAST_F, "step", -1,
+                                    (struct lw_address){.buffer = LW_BUFFER_STEP, .offset = 4 * n});
+            scales[n] = lw_emit(p, LW_OP_MUL_F, "scale", step, unit, -1);
+        }
+        /* Whole tiles of whole blocks in a loop; the rest, with its last rows cut off, after it. */
+        size_t tiles = s->spec.rows / (s->row_block * s->blocks_a_tile);
+        if (tiles) {
+            t.blocks = s->blocks_a_tile;
+            t.loop = lw_emit_loop(p, "tile", tiles);
+            emit_tile(&t, scales);
+            lw_emit_end(p);
+        }
+        t.loop = -1;
+        t.first_block = tiles * s->blocks_a_tile;
+        t.blocks = s->row_blocks - t.first_block;
+        if (t.blocks)
+            emit_tile(&t, scales);
+    }
+    free(t.sums);
+    free(t.totals);
+    free(scales);
+}

@@ -1,0 +1,60 @@
+#include "gen/pack.h"
+
+#include <string.h>
+
+static size_t align64(size_t bytes)
+{
+    return (bytes + 63) & ~(size_t)63;
+}
+
+void lw_pack_layout(const struct lw_schedule *s, struct lw_pack_layout *layout)
+{
+    size_t rows = s->row_blocks * s->row_block;
+    layout->key_bytes = s->row_blocks * s->spec.bits * s->steps * s->key_bytes;
+    layout->scales = align64(layout->key_bytes);
+    layout->bias = align64(layout->scales + rows * s->spec.bits * sizeof(int16_t));
+    layout->bytes = align64(layout->bias + rows * sizeof(float));
+}
+
+/* The four plane bits of table j, zeros beyond K; padding bits of a plane are zero already. */
+static uint8_t key_of(const struct lw_schedule *s, const struct lw_code *code, size_t row,
+                      size_t plane, size_t table)
+{
+    if (row >= s->spec.rows || table >= s->tables)
+        return 0;
+    const uint8_t *bits = code->planes + (row * code->bits + plane) * code->plane_bytes;
+    return (uint8_t)(bits[table / 2] >> 4 * (table % 2) & 15);
+}
+
+static void pack_keys(const struct lw_schedule *s, const struct lw_code *code, uint8_t *out)
+{
+    for (size_t block = 0; block < s->row_blocks; block++)
+        for (size_t plane = 0; plane < s->spec.bits; plane++)
+            for (size_t step = 0; step < s->steps; step++)
+                for (size_t byte = 0; byte < s->key_bytes; byte++) {
+                    size_t row = block * s->row_block + lw_schedule_row(s, byte);
+                    size_t table = step * s->step_tables;
+                    uint8_t low =
+                        key_of(s, code, row, plane, table + lw_schedule_table(s, byte, false));
+                    uint8_t high =
+                        key_of(s, code, row, plane, table + lw_schedule_table(s, byte, true));
+                    *out++ = (uint8_t)(low | high << 4);
+                }
+}
+
+void lw_pack(const struct lw_schedule *s, const struct lw_code *code, const float *bias, uint8_t *out)
+{
+    struct lw_pack_layout layout;
+    lw_pack_layout(s, &layout);
+    memset(out, 0, layout.bytes);
+    pack_keys(s, code, out);
+    for (size_t row = 0; row < s->spec.rows; row++)
+        for (size_t plane = 0; plane < s->spec.bits; plane++) {
+            size_t block = row / s->row_block, within = row % s->row_block;
+            size_t index = (block * s->spec.bits + plane) * s->row_block + within;
+            memcpy(out + layout.scales + index * sizeof(int16_t),
+                   &code->scales[row * code->bits + plane], sizeof(int16_t));
+        }
+    if (bias)
+        memcpy(out + layout.bias, bias, s->spec.rows * sizeof(float));
+}

@@ -1,0 +1,221 @@
+/* The C text of a program. Follows it instruction by instruction and decides nothing. */
+#include "gen/program.h"
+
+#include <string.h>
+
+static const char *const buffer_names[] = {"",     "keys", "scales", "bias", "tables",
+                                           "step", "unit", "x",      "y"};
+
+static const char *type_name(enum lw_type type, enum lw_isa isa)
+{
+    static const char *const names[][LW_ISA_COUNT] = {
+        [LW_TYPE_NONE] = {"", "", ""},
+        [LW_TYPE_B] = {"uint32_t", "__m256i", "__m512i"},
+        [LW_TYPE_H] = {"", "__m256i", "__m512i"},
+        [LW_TYPE_W] = {"int32_t", "__m256i", "__m512i"},
+        [LW_TYPE_D] = {"double", "__m256d", "__m512d"},
+        [LW_TYPE_F] = {"float", "__m256", "__m512"},
+        [LW_TYPE_SCALAR] = {"float", "float", "float"},
+    };
+    return names[type][isa];
+}
+
+/* What the spellings of an instruction set use beyond intrinsics: in every kernel, and in those that build tables. */
+static const char *const prologues[LW_ISA_COUNT] = {
+    [LW_ISA_C] = "#include <math.h>\n"
+                 "#include <stdint.h>\n"
+                 "#include <string.h>\n",
+    [LW_ISA_AVX2] =
+        "#include <immintrin.h>\n"
+        "#include <stdint.h>\n\n"
+        "#define FIRST(n) \\\n"
+        "    _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))\n",
+    [LW_ISA_AVX512] = "#include <immintrin.h>\n"
+                      "#include <stdint.h>\n\n"
+                      "#define FIRST(n) ((__mmask16)((1u << (n)) - 1u))\n",
+};
+static const char *const table_prologues[LW_ISA_COUNT] = {
+    [LW_ISA_C] =
+        "/* x where the bit of the entry is set, -x elsewhere; i: entry << 2 | bit */\n"
+        "#define SIGN(x, i) (((i) >> 2) >> ((i) & 3) & 1 ? (x) : -(x))\n\n"
+        "/* The larger magnitude; NaN is larger than everything. */\n"
+        "static inline float lw_larger(float a, float b)\n"
+        "{\n"
+        "    int32_t i, j;\n"
+        "    memcpy(&i, &a, sizeof i);\n"
+        "    memcpy(&j, &b, sizeof j);\n"
+        "    return i > j ? a : b;\n"
+        "}\n",
+    [LW_ISA_AVX2] =
+        "/* Sign bits of the entries 8 (i >> 2) + lane whose bit i & 3 is clear. */\n"
+        "#define NEGATIVE(i, l) ((((((i) >> 2) * 8 + (l)) >> ((i) & 3)) & 1) ? 0.0f : -0.0f)\n"
+        "#define SIGNS(i) \\\n"
+        "    _mm256_setr_ps(NEGATIVE(i, 0), NEGATIVE(i, 1), NEGATIVE(i, 2), NEGATIVE(i, 3), \\\n"
+        "                   NEGATIVE(i, 4), NEGATIVE(i, 5), NEGATIVE(i, 6), NEGATIVE(i, 7))\n\n"
+        "static inline float lw_largest(__m256 v)\n"
+        "{\n"
+        "    __m256i m = _mm256_castps_si256(v);\n"
+        "    __m128i h = _mm_max_epi32(_mm256_castsi256_si128(m), _mm256_extracti128_si256(m, 1));\n"
+        "    h = _mm_max_epi32(h, _mm_shuffle_epi32(h, 0x4e));\n"
+        "    h = _mm_max_epi32(h, _mm_shuffle_epi32(h, 0xb1));\n"
+        "    return _mm_cvtss_f32(_mm_castsi128_ps(h));\n"
+        "}\n\n"
+        "/* The low bytes of eight 32-bit integers. */\n"
+        "static inline void lw_store_bytes(void *at, __m256i v)\n"
+        "{\n"
+        "    const __m256i low = _mm256_setr_epi8(\n"
+        "        0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,\n"
+        "        0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1);\n"
+        "    v = _mm256_shuffle_epi8(v, low);\n"
+        "    _mm_storel_epi64((__m128i *)at, _mm_unpacklo_epi32(_mm256_castsi256_si128(v),\n"
+        "                                                       _mm256_extracti128_si256(v, 1)));\n"
+        "}\n",
+    [LW_ISA_AVX512] =
+        "/* Sign bits of the entries whose bit i is clear. */\n"
+        "#define SIGNS(i) \\\n"
+        "    _mm512_maskz_set1_epi32((__mmask16)((i) == 0   ? 0x5555 \\\n"
+        "                                        : (i) == 1 ? 0x3333 \\\n"
+        "                                        : (i) == 2 ? 0x0f0f \\\n"
+        "                                                   : 0x00ff), (int)0x80000000)\n",
+};
+
+static void print_header(const struct lw_program *program, const char *name, FILE *stream)
+{
+    const struct lw_schedule *s = &program->schedule;
+    fprintf(stream, "/* Made by lutwidge " LW_VERSION ": lutwidge generate --spec %s\n *\n", name);
+    if (s->spec.rows)
+        fprintf(stream,
+                " * y[%zu][%zu] = x[%zu][%zu] W^T + bias, W in %u bit plane%s, class %s.\n", s->spec.batch,
+                s->spec.rows, s->spec.batch, s->spec.columns, s->spec.bits,
+                s->spec.bits > 1 ? "s" : "", lw_arith_name(s->spec.arith));
+    else
+        fprintf(stream, " * Lookup tables of one column x[%zu], class %s.\n", s->spec.columns,
+                lw_arith_name(s->spec.arith));
+    if (s->spec.rows)
+        fprintf(stream,
+                " *\n"
+                " *   keys    [row block %zu][plane %u][step %zu][%zu bytes]   low nibble: first half of the\n"
+                " *           step's %zu tables, high nibble: second half\n"
+                " *   scales  int16 [row block][plane][%zu rows]     bias  f32 [%zu]\n",
+                s->row_blocks, s->spec.bits, s->steps, s->key_bytes, s->step_tables, s->row_block,
+                s->row_blocks * s->row_block);
+    fprintf(stream, " *   tables  [column][part %zu][table %zu][16 entries]%s\n *\n *  ", s->parts,
+            s->padded_tables, s->biased ? ", signed bytes + 128" : "");
+    size_t counts[LW_OP_COUNT];
+    lw_program_counts(program, counts);
+    size_t column = 4;
+    for (int op = 0; op < LW_OP_COUNT; op++) {
+        if (!counts[op])
+            continue;
+        char item[48];
+        size_t length = (size_t)snprintf(item, sizeof item, " %s %zu", lw_op_info((enum lw_op)op)->name,
+                                         counts[op]);
+        if (column + length > 96) {
+            fprintf(stream, "\n *  ");
+            column = 4;
+        }
+        fputs(item, stream);
+        column += length;
+    }
+    fprintf(stream, "\n */\n");
+}
+
+static void print_value(const struct lw_program *program, int value, FILE *stream)
+{
+    fprintf(stream, "%s_%d", program->labels[value], value);
+}
+
+static void print_pointer(const struct lw_program *program, const struct lw_address *address,
+                          FILE *stream)
+{
+    fprintf(stream, "%s", buffer_names[address->buffer]);
+    if (address->offset)
+        fprintf(stream, " + %zu", address->offset);
+    for (size_t t = 0; t < address->terms; t++)
+        fprintf(stream, " + %zu * %s", address->term[t].stride,
+                program->loop_names[address->term[t].loop]);
+}
+
+static void print_spelling(const struct lw_program *program, const struct lw_instruction *instruction,
+                           FILE *stream)
+{
+    const char *text = lw_op_info(instruction->op)->spelling[program->schedule.spec.isa];
+    for (; *text; text++) {
+        if (*text != '$') {
+            fputc(*text, stream);
+            continue;
+        }
+        text++;
+        if (*text == 'a')
+            print_pointer(program, &instruction->address, stream);
+        else if (*text == 'i')
+            fprintf(stream, "%d", instruction->immediate);
+        else
+            print_value(program, instruction->source[*text - '0'], stream);
+    }
+}
+
+static bool is_assigned_later(const struct lw_program *program, size_t index)
+{
+    for (size_t i = index + 1; i < program->count; i++)
+        if (program->instructions[i].assigns &&
+            program->instructions[i].result == program->instructions[index].result)
+            return true;
+    return false;
+}
+
+static void print_instruction(const struct lw_program *program, size_t index, int depth, FILE *stream)
+{
+    const struct lw_instruction *instruction = &program->instructions[index];
+    fprintf(stream, "%*s", 4 * depth, "");
+    if (instruction->op == LW_OP_LOOP) {
+        const char *name = program->loop_names[instruction->immediate];
+        fprintf(stream, "for (size_t %s = 0; %s < %zu; %s++) {\n", name, name,
+                program->trips[instruction->immediate], name);
+        return;
+    }
+    if (instruction->result >= 0) {
+        if (!instruction->assigns)
+            fprintf(stream, "%s%s ", is_assigned_later(program, index) ? "" : "const ",
+                    type_name(program->types[instruction->result], program->schedule.spec.isa));
+        print_value(program, instruction->result, stream);
+        fprintf(stream, " = ");
+    }
+    print_spelling(program, instruction, stream);
+    fprintf(stream, ";\n");
+}
+
+void lw_program_print_c(const struct lw_program *program, FILE *stream)
+{
+    const struct lw_schedule *s = &program->schedule;
+    char name[LW_SPEC_NAME_BYTES];
+    lw_spec_name(&s->spec, name);
+    print_header(program, name, stream);
+    fprintf(stream, "#include <stddef.h>\n%s\n", prologues[s->spec.isa]);
+    if (!s->spec.rows)
+        fprintf(stream, "%s\n", table_prologues[s->spec.isa]);
+    if (s->spec.rows)
+        fprintf(stream,
+                "void lw_%s(const uint8_t *keys, const uint8_t *scales, const uint8_t *bias,\n"
+                "    const uint8_t *tables, const uint8_t *step, const uint8_t *unit, uint8_t *y);\n"
+                "void lw_%s(const uint8_t *keys, const uint8_t *scales, const uint8_t *bias,\n"
+                "    const uint8_t *tables, const uint8_t *step, const uint8_t *unit, uint8_t *y)\n{\n",
+                name, name);
+    else
+        fprintf(stream,
+                "int lw_%s(const uint8_t *x, uint8_t *tables, uint8_t *step);\n"
+                "int lw_%s(const uint8_t *x, uint8_t *tables, uint8_t *step)\n{\n",
+                name, name);
+    int depth = 1;
+    for (size_t i = 0; i < program->count; i++) {
+        if (program->instructions[i].op == LW_OP_END) {
+            depth--;
+            fprintf(stream, "%*s}\n", 4 * depth, "");
+            continue;
+        }
+        print_instruction(program, i, depth, stream);
+        if (program->instructions[i].op == LW_OP_LOOP)
+            depth++;
+    }
+    fprintf(stream, s->spec.rows ? "}\n" : "    return 0;\n}\n");
+}

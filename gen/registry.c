@@ -1,0 +1,195 @@
+#include "gen/registry.h"
+
+#include "gen/bundle.h"
+#include "gen/pack.h"
+#include "models/lwm.h"
+
+#include <dlfcn.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One file of the bundle against its hash in the manifest. */
+static enum lw_status check_file(const char *folder, const char *name, const json_t *hashes,
+                                 struct lw_error *error)
+{
+    const char *expected = json_string_value(json_object_get(hashes, name));
+    char hash[33];
+    char *path = lw_path_join(folder, name);
+    if (!path)
+        return lw_fail(error, LW_FAILED, "out of memory");
+    enum lw_status status = lw_file_hash(path, hash, error);
+    if (status != LW_OK)
+        status = LW_CORRUPT; /* the bundle lacks a file; the text says which */
+    else if (!expected || strcmp(expected, hash) != 0)
+        status = lw_fail(error, LW_CORRUPT, "%s does not match its hash in the manifest", path);
+    free(path);
+    return status;
+}
+
+static enum lw_status read_manifest(const char *folder, const struct lw_model *model,
+                                    struct lw_bundle *bundle, struct lw_error *error)
+{
+    json_error_t where;
+    char *path = lw_path_join(folder, "manifest.json");
+    json_t *manifest = path ? json_load_file(path, JSON_REJECT_DUPLICATES, &where) : NULL;
+    enum lw_status status = LW_OK;
+    int format = (int)json_integer_value(json_object_get(manifest, "lutwidge_bundle"));
+    const char *isa = json_string_value(json_object_get(manifest, "isa"));
+    const char *arith = json_string_value(json_object_get(manifest, "arith"));
+    const json_t *hashes = json_object_get(manifest, "xxh3_128");
+    if (!path)
+        status = lw_fail(error, LW_FAILED, "out of memory");
+    else if (!manifest)
+        status = lw_fail(error, LW_CORRUPT, "%s: %s", path, where.text);
+    else if (format != LW_BUNDLE_FORMAT)
+        status = lw_fail(error, format > LW_BUNDLE_FORMAT ? LW_FAILED : LW_CORRUPT,
+                         "%s: bundle format %d; this version reads format %d", path, format,
+                         LW_BUNDLE_FORMAT);
+    else if (!isa || !lw_isa_parse(isa, &bundle->isa) || !arith || !lw_arith_parse(arith, &bundle->arith))
+        status = lw_fail(error, LW_CORRUPT, "%s: unknown instruction set or class", path);
+    else if (bundle->arith != model->arith)
+        status = lw_fail(error, LW_CORRUPT, "%s: class %s, but its model is of class %s", path, arith,
+                         lw_arith_name(model->arith));
+    else if (!lw_isa_runs_here(bundle->isa))
+        status = lw_fail(error, LW_FAILED, "%s: these kernels need a CPU with %s", path,
+                         lw_isa_info(bundle->isa)->needs);
+    static const char *const names[] = {"model.lwm", "weights.bin", "kernels.so"};
+    for (size_t i = 0; i < 3 && status == LW_OK; i++)
+        status = check_file(folder, names[i], hashes, error);
+    json_decref(manifest);
+    free(path);
+    return status;
+}
+
+static enum lw_status map_weights(const char *folder, const struct lw_model *model,
+                                  struct lw_bundle *bundle, struct lw_error *error)
+{
+    char *path = lw_path_join(folder, "weights.bin");
+    bundle->matrices = calloc(model->matrix_count, sizeof *bundle->matrices);
+    if (!path || !bundle->matrices) {
+        free(path);
+        return lw_fail(error, LW_FAILED, "out of memory");
+    }
+    enum lw_status status = lw_map_file(path, &bundle->weights, error);
+    size_t offset = 0;
+    for (size_t i = 0; i < model->matrix_count && status == LW_OK; i++) {
+        const struct lw_matrix *matrix = &model->matrices[i];
+        struct lw_spec spec = {.arith = model->arith, .rows = matrix->rows, .batch = 1};
+        struct lw_schedule schedule;
+        struct lw_pack_layout layout;
+        if (!matrix->bias)
+            continue;
+        spec.columns = matrix->columns;
+        spec.bits = matrix->code.bits;
+        spec.isa = bundle->isa;
+        status = lw_spec_check(&spec, error);
+        if (status != LW_OK)
+            break;
+        lw_schedule_build(&spec, &schedule);
+        lw_pack_layout(&schedule, &layout);
+        const uint8_t *start = bundle->weights.data + offset;
+        offset += layout.bytes;
+        if (offset > bundle->weights.size)
+            break;
+        bundle->matrices[i] = (struct lw_packed_matrix){start, start + layout.scales,
+                                                        start + layout.bias,
+                                                        ldexpf(1.0f, matrix->code.exponent)};
+    }
+    if (status == LW_OK && offset != bundle->weights.size)
+        status = lw_fail(error, LW_CORRUPT, "%s: %zu bytes do not fit the model", path,
+                         bundle->weights.size);
+    free(path);
+    return status;
+}
+
+static enum lw_status load_kernels(const char *folder, struct lw_bundle *bundle, struct lw_error *error)
+{
+    char *path = lw_path_join(folder, "kernels.so");
+    char *absolute = path ? realpath(path, NULL) : NULL;
+    free(path);
+    bundle->library = absolute ? dlopen(absolute, RTLD_NOW | RTLD_LOCAL) : NULL;
+    free(absolute);
+    if (!bundle->library)
+        return lw_fail(error, LW_CORRUPT, "%s/kernels.so cannot be loaded: %s", folder, dlerror());
+    const struct lw_kernel_entry *entries = dlsym(bundle->library, "lw_kernel_entries");
+    size_t count = 0;
+    while (entries && entries[count].spec)
+        count++;
+    bundle->kernels = calloc(count ? count : 1, sizeof *bundle->kernels);
+    if (!bundle->kernels)
+        return lw_fail(error, LW_FAILED, "out of memory");
+    for (size_t i = 0; i < count; i++) {
+        struct lw_kernel *kernel = &bundle->kernels[bundle->kernel_count++];
+        struct lw_schedule schedule;
+        enum lw_status status = lw_spec_parse(entries[i].spec, &kernel->spec, error);
+        if (status != LW_OK)
+            return lw_fail(error, LW_CORRUPT, "%s/kernels.so: %s", folder, error ? error->text : "");
+        lw_schedule_build(&kernel->spec, &schedule);
+        kernel->table_bytes = lw_schedule_table_bytes(&schedule);
+        kernel->tables = entries[i].tables;
+        kernel->product = entries[i].product;
+    }
+    return LW_OK;
+}
+
+/* Every product of the model must find its kernels. */
+static enum lw_status check_kernels(const char *folder, const struct lw_model *model,
+                                    const struct lw_bundle *bundle, struct lw_error *error)
+{
+    for (size_t i = 0; i < model->matrix_count; i++) {
+        const struct lw_matrix *matrix = &model->matrices[i];
+        if (matrix->bias && (!lw_bundle_tables(bundle, matrix->columns) ||
+                             !lw_bundle_product(bundle, matrix, 1)))
+            return lw_fail(error, LW_CORRUPT, "%s/kernels.so has no kernel for matrix %s", folder,
+                           matrix->name);
+    }
+    return LW_OK;
+}
+
+enum lw_status lw_bundle_open(const char *folder, const struct lw_model *model,
+                              struct lw_bundle *bundle, struct lw_error *error)
+{
+    *bundle = (struct lw_bundle){0};
+    enum lw_status status = read_manifest(folder, model, bundle, error);
+    if (status == LW_OK)
+        status = map_weights(folder, model, bundle, error);
+    if (status == LW_OK)
+        status = load_kernels(folder, bundle, error);
+    if (status == LW_OK)
+        status = check_kernels(folder, model, bundle, error);
+    if (status != LW_OK)
+        lw_bundle_close(bundle);
+    return status;
+}
+
+void lw_bundle_close(struct lw_bundle *bundle)
+{
+    if (bundle->library)
+        dlclose(bundle->library);
+    lw_unmap_file(&bundle->weights);
+    free(bundle->matrices);
+    free(bundle->kernels);
+    *bundle = (struct lw_bundle){0};
+}
+
+const struct lw_kernel *lw_bundle_tables(const struct lw_bundle *bundle, size_t columns)
+{
+    for (size_t i = 0; i < bundle->kernel_count; i++)
+        if (bundle->kernels[i].spec.rows == 0 && bundle->kernels[i].spec.columns == columns)
+            return &bundle->kernels[i];
+    return NULL;
+}
+
+const struct lw_kernel *lw_bundle_product(const struct lw_bundle *bundle,
+                                          const struct lw_matrix *matrix, size_t batch)
+{
+    for (size_t i = 0; i < bundle->kernel_count; i++) {
+        const struct lw_spec *spec = &bundle->kernels[i].spec;
+        if (spec->rows == matrix->rows && spec->columns == matrix->columns &&
+            spec->bits == matrix->code.bits && spec->batch <= batch)
+            return &bundle->kernels[i];
+    }
+    return NULL;
+}

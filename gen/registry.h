@@ -1,0 +1,71 @@
+/* What a bundle offers to a runtime: kernels by spec and the weights packed for them. The only header of gen/ that the
+ * runtime knows.
+ *
+ *   bundle/manifest.json   what it was made from and by; hashes of the other files
+ *          model.lwm       the model with its tokeniser
+ *          weights.bin     every product's packed weights, one after the other, mapped as they are
+ *          kernels.so      the compiled kernels
+ *          kernels/        their C sources
+ */
+#ifndef LW_GEN_REGISTRY_H
+#define LW_GEN_REGISTRY_H
+
+#include "gen/spec.h"
+#include "models/file.h"
+#include "models/status.h"
+#include "models/transformer.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Builds the tables of one column x[K] and its step (one float). Returns 1 where x is not finite. All pointers are to
+ * bytes; x and step are aligned for float. */
+typedef int lw_tables_function(const uint8_t *x, uint8_t *tables, uint8_t *step);
+/* y[N][M] from packed keys, scales and bias, N columns of tables and steps, and unit = 2^exponent (one float). */
+typedef void lw_product_function(const uint8_t *keys, const uint8_t *scales, const uint8_t *bias,
+                                 const uint8_t *tables, const uint8_t *step, const uint8_t *unit,
+                                 uint8_t *y);
+
+/* kernels.so exports `const struct lw_kernel_entry lw_kernel_entries[]`, ended by a NULL spec. */
+struct lw_kernel_entry {
+    const char *spec;
+    lw_tables_function *tables;
+    lw_product_function *product;
+};
+
+struct lw_kernel {
+    struct lw_spec spec;
+    size_t table_bytes; /* of one column */
+    lw_tables_function *tables;
+    lw_product_function *product;
+};
+
+struct lw_packed_matrix {
+    const uint8_t *keys, *scales, *bias; /* NULL: the matrix is only looked up */
+    float unit;                          /* 2^exponent */
+};
+
+struct lw_bundle {
+    enum lw_isa isa;
+    enum lw_arith arith;
+    size_t kernel_count;
+    struct lw_kernel *kernels;         /* tables first, then products of falling N */
+    struct lw_packed_matrix *matrices; /* by index into lw_model.matrices */
+    struct lw_mapping weights;
+    void *library;
+};
+
+/* Opens the kernels and weights of a bundle for the model that it carries (opened by the caller from
+ * FOLDER/model.lwm, must outlive the bundle). LW_CORRUPT: a file is missing, damaged or of another model; LW_FAILED:
+ * this CPU cannot run it. */
+enum lw_status lw_bundle_open(const char *folder, const struct lw_model *model,
+                              struct lw_bundle *bundle, struct lw_error *error);
+void lw_bundle_close(struct lw_bundle *bundle);
+
+/* The kernel that builds tables of K activations, or NULL. */
+const struct lw_kernel *lw_bundle_tables(const struct lw_bundle *bundle, size_t columns);
+/* The product kernel of a matrix with the largest N <= batch, or NULL. */
+const struct lw_kernel *lw_bundle_product(const struct lw_bundle *bundle,
+                                          const struct lw_matrix *matrix, size_t batch);
+
+#endif

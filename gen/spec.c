@@ -1,0 +1,80 @@
+#include "gen/spec.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_ROWS = 1 << 24, MAX_COLUMNS = 1 << 20, MAX_BITS = 8 };
+
+void lw_spec_name(const struct lw_spec *spec, char name[LW_SPEC_NAME_BYTES])
+{
+    const char *arith = lw_arith_name(spec->arith), *isa = lw_isa_info(spec->isa)->name;
+    if (spec->rows == 0)
+        snprintf(name, LW_SPEC_NAME_BYTES, "%s_k%zu_%s", arith, spec->columns, isa);
+    else
+        snprintf(name, LW_SPEC_NAME_BYTES, "%s_m%zu_k%zu_b%u_n%zu_%s", arith, spec->rows,
+                 spec->columns, spec->bits, spec->batch, isa);
+}
+
+enum lw_status lw_spec_check(const struct lw_spec *spec, struct lw_error *error)
+{
+    if (spec->arith != LW_ARITH_A8 && spec->arith != LW_ARITH_T8)
+        return lw_fail(error, LW_USAGE, "kernels are generated for the classes a8 and t8, not %s",
+                       lw_arith_name(spec->arith));
+    if (spec->columns < 1 || spec->columns > MAX_COLUMNS)
+        return lw_fail(error, LW_USAGE, "K = %zu is outside 1..%d", spec->columns, MAX_COLUMNS);
+    if (spec->rows == 0)
+        return LW_OK;
+    if (spec->rows > MAX_ROWS)
+        return lw_fail(error, LW_USAGE, "M = %zu is outside 1..%d", spec->rows, MAX_ROWS);
+    if (spec->bits < 1 || spec->bits > MAX_BITS)
+        return lw_fail(error, LW_USAGE, "B = %u is outside 1..%d", spec->bits, MAX_BITS);
+    if (spec->batch < 1 || spec->batch > LW_SPEC_MAX_BATCH)
+        return lw_fail(error, LW_USAGE, "N = %zu is outside 1..%d", spec->batch, LW_SPEC_MAX_BATCH);
+    return LW_OK;
+}
+
+/* Reads "_<letter><number>" at *text and moves past it; false where it does not stand there. */
+static bool take_number(const char **text, char letter, size_t *number)
+{
+    const char *at = *text;
+    if (at[0] != '_' || at[1] != letter || at[2] < '1' || at[2] > '9')
+        return false;
+    char *end;
+    *number = strtoul(at + 2, &end, 10);
+    *text = end;
+    return end - at <= 12;
+}
+
+enum lw_status lw_spec_parse(const char *name, struct lw_spec *spec, struct lw_error *error)
+{
+    struct lw_spec found = {0};
+    char arith[8] = "";
+    size_t bits = 0;
+    size_t length = strcspn(name, "_");
+    if (length < sizeof arith)
+        memcpy(arith, name, length);
+    const char *at = name + length;
+    bool ok = lw_arith_parse(arith, &found.arith);
+    if (ok && at[0] == '_' && at[1] == 'm')
+        ok = take_number(&at, 'm', &found.rows) && take_number(&at, 'k', &found.columns) &&
+             take_number(&at, 'b', &bits) && take_number(&at, 'n', &found.batch);
+    else
+        ok = ok && take_number(&at, 'k', &found.columns);
+    found.bits = (unsigned)bits;
+    char again[LW_SPEC_NAME_BYTES];
+    if (ok && at[0] == '_' && lw_isa_parse(at + 1, &found.isa)) {
+        enum lw_status status = lw_spec_check(&found, error);
+        if (status != LW_OK)
+            return status;
+        lw_spec_name(&found, again);
+        if (strcmp(again, name) == 0) {
+            *spec = found;
+            return LW_OK;
+        }
+    }
+    return lw_fail(error, LW_USAGE,
+                   "'%s' is no kernel spec; specs look like t8_m1024_k256_b2_n4_avx512 (a product) "
+                   "or t8_k256_avx512 (its tables)",
+                   name);
+}

@@ -1,0 +1,34 @@
+/* What one kernel is. Its spec string is its name everywhere: symbol, file, registry, test label, database key.
+ *
+ *   t8_m1024_k256_b2_n4_avx512   the product: M, K, B planes, N columns, for one class and instruction set
+ *   t8_k256_avx512               its lookup tables: built from one column of K activations, shared by all
+ *                                products that read it
+ */
+#ifndef LW_GEN_SPEC_H
+#define LW_GEN_SPEC_H
+
+#include "gen/isa.h"
+#include "models/status.h"
+#include "models/transformer.h"
+
+#include <stddef.h>
+
+enum { LW_SPEC_NAME_BYTES = 64, LW_SPEC_MAX_BATCH = 64 };
+
+struct lw_spec {
+    enum lw_arith arith; /* LW_ARITH_A8 or LW_ARITH_T8 */
+    size_t rows;         /* M; 0: the kernel that builds the tables */
+    size_t columns;      /* K, 1..2^20 */
+    unsigned bits;       /* B, 1..8; 0 for tables */
+    size_t batch;        /* N, 1..LW_SPEC_MAX_BATCH; 0 for tables */
+    enum lw_isa isa;
+};
+
+/* Writes the spec string. The spec must be valid. */
+void lw_spec_name(const struct lw_spec *spec, char name[LW_SPEC_NAME_BYTES]);
+/* The inverse. LW_USAGE (the text says what is wrong) for anything that lw_spec_name does not print. */
+enum lw_status lw_spec_parse(const char *name, struct lw_spec *spec, struct lw_error *error);
+/* LW_USAGE where a field is out of its range. */
+enum lw_status lw_spec_check(const struct lw_spec *spec, struct lw_error *error);
+
+#endif

@@ -1,0 +1,247 @@
+/* The stages of the generator against each other and against the definition: every instruction set, odd shapes,
+ * saturating input, bad input. All results of one class must be the same bits. */
+#include "tests/kernels.h"
+
+#include "gen/ir.h"
+#include "gen/program.h"
+#include "gen/schedule.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* M, K, B, N: primes, ones, K not a multiple of anything, K beyond what 16-bit sums hold. */
+static const size_t shapes[][4] = {
+    {1, 1, 1, 1},   {3, 2, 2, 1},    {5, 3, 1, 2},    {16, 4, 3, 1},   {17, 5, 2, 3},
+    {31, 31, 4, 1}, {32, 32, 2, 4},  {33, 33, 1, 8},  {37, 100, 3, 2}, {64, 64, 2, 8},
+    {64, 64, 4, 4}, {97, 257, 2, 1}, {8, 1024, 2, 4}, {3, 1029, 1, 2}, {35, 2113, 3, 1},
+    {70, 48, 1, 1}, {129, 16, 8, 1}, {40, 36, 5, 5},
+};
+enum { SHAPES = sizeof shapes / sizeof shapes[0] };
+
+static struct lw_spec spec_of(size_t shape, enum lw_arith arith, enum lw_isa isa)
+{
+    const size_t *s = shapes[shape];
+    return (struct lw_spec){arith, s[0], s[1], (unsigned)s[2], s[3], isa};
+}
+
+static void assert_same(const float *y, const float *expected, size_t count, const struct lw_spec *spec,
+                        const char *what)
+{
+    char name[LW_SPEC_NAME_BYTES];
+    lw_spec_name(spec, name);
+    for (size_t i = 0; i < count; i++)
+        cr_assert(memcmp(&y[i], &expected[i], sizeof *y) == 0, "%s: %s gives %a for output %zu, not %a",
+                  name, what, (double)y[i], i, (double)expected[i]);
+}
+
+/* Runs the definition, the IR and the program; all must agree. The caller frees nothing. */
+static void check_interpreted(const struct product_case *c)
+{
+    size_t count = c->spec.rows * c->spec.batch;
+    float *expected = calloc(count, sizeof *expected), *y = calloc(count + 16, sizeof *y);
+    int refused = run_reference(c, expected);
+    cr_assert_eq(run_ir(c, y), refused);
+    if (!refused)
+        assert_same(y, expected, count, &c->spec, "the IR");
+    for (int isa = 0; isa < LW_ISA_COUNT; isa++) {
+        struct product_case here = *c;
+        here.spec.isa = (enum lw_isa)isa;
+        memset(y, 0xff, (count + 16) * sizeof *y);
+        cr_assert_eq(run_program(&here, y), refused);
+        if (!refused)
+            assert_same(y, expected, count, &here.spec, "the program");
+        for (size_t i = count; i < count + 16; i++)
+            cr_assert(isnan(y[i]), "written behind y");
+    }
+    free(expected);
+    free(y);
+}
+
+Test(spec, names_parse_back)
+{
+    struct lw_error error = {0};
+    for (size_t s = 0; s < SHAPES; s++)
+        for (int isa = 0; isa < LW_ISA_COUNT; isa++) {
+            struct lw_spec spec = spec_of(s, LW_ARITH_T8, (enum lw_isa)isa), parsed;
+            char name[LW_SPEC_NAME_BYTES], again[LW_SPEC_NAME_BYTES];
+            for (int tables = 0; tables < 2; tables++) {
+                if (tables)
+                    spec = (struct lw_spec){.arith = LW_ARITH_A8, .columns = spec.columns, .isa = spec.isa};
+                lw_spec_name(&spec, name);
+                cr_assert_eq(lw_spec_parse(name, &parsed, &error), LW_OK, "%s", error.text);
+                lw_spec_name(&parsed, again);
+                cr_assert_str_eq(name, again);
+            }
+        }
+}
+
+Test(spec, refuses_everything_else)
+{
+    static const char *const bad[] = {"",
+                                      "t8",
+                                      "t8_k0_c",
+                                      "t8_k04_c",
+                                      "t8_k4_sse",
+                                      "f32_k4_c",
+                                      "t8_m4_k4_b9_n1_c",
+                                      "t8_m4_k4_b2_n65_c",
+                                      "t8_m4_k4_b2_c",
+                                      "t8_m4_k4_b2_n1_c ",
+                                      "t8_k99999999999999999999_c",
+                                      "t8_k4194304_c"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct lw_spec spec;
+        struct lw_error error = {0};
+        cr_assert_eq(lw_spec_parse(bad[i], &spec, &error), LW_USAGE, "'%s' was taken", bad[i]);
+        cr_assert(error.text[0] != 0);
+    }
+}
+
+Test(stages, each_prints_its_decisions)
+{
+    struct lw_spec spec = {LW_ARITH_A8, 48, 70, 3, 2, LW_ISA_AVX2};
+    struct lw_schedule schedule;
+    struct lw_program program;
+    struct lw_ir ir;
+    struct lw_error error = {0};
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    lw_ir_build(&spec, &ir);
+    lw_ir_print(&ir, stream);
+    lw_schedule_build(&spec, &schedule);
+    lw_schedule_print(&schedule, stream);
+    cr_assert_eq(lw_program_build(&schedule, &program, &error), LW_OK);
+    lw_program_print(&program, stream);
+    lw_program_print_c(&program, stream);
+    lw_program_free(&program);
+    fclose(stream);
+    cr_assert(strstr(text, "lookup_sum") && strstr(text, "unit shuffle16") &&
+              strstr(text, "program a8_m48_k70_b3_n2_avx2") && strstr(text, "_mm256_shuffle_epi8"));
+    free(text);
+}
+
+Test(stages, agree_with_the_definition)
+{
+    for (size_t s = 0; s < SHAPES; s++)
+        for (int arith = LW_ARITH_A8; arith <= LW_ARITH_T8; arith++) {
+            struct lw_spec spec = spec_of(s, (enum lw_arith)arith, LW_ISA_C);
+            struct product_case c;
+            product_case_make(&c, &spec, s + 1);
+            check_interpreted(&c);
+            product_case_free(&c);
+        }
+}
+
+/* All |x| equal and codes equal to their signs: the largest sums that can occur. */
+static void saturate(struct product_case *c)
+{
+    for (size_t i = 0; i < c->spec.batch * c->spec.columns; i++)
+        c->x[i] = (i % c->spec.columns) % 3 == 1 ? -127.0f : 127.0f;
+    uint8_t *planes = (uint8_t *)(uintptr_t)c->code.planes;
+    memset(planes, 0, c->spec.rows * c->spec.bits * c->code.plane_bytes);
+    for (size_t i = 0; i < c->spec.rows * c->spec.bits; i++) {
+        for (size_t k = 0; k < c->spec.columns; k++)
+            if ((k % 3 != 1) != (i % 2 == 1))
+                planes[i * c->code.plane_bytes + k / 8] |= (uint8_t)(1u << k % 8);
+        ((int16_t *)(uintptr_t)c->code.scales)[i] = i % 5 ? 32767 : -32767;
+    }
+}
+
+Test(stages, hold_saturating_input)
+{
+    for (size_t s = 0; s < SHAPES; s++)
+        for (int arith = LW_ARITH_A8; arith <= LW_ARITH_T8; arith++) {
+            struct lw_spec spec = spec_of(s, (enum lw_arith)arith, LW_ISA_C);
+            struct product_case c;
+            product_case_make(&c, &spec, s + 1);
+            saturate(&c);
+            check_interpreted(&c);
+            product_case_free(&c);
+        }
+}
+
+Test(stages, hold_odd_activations)
+{
+    static const float values[] = {0.0f,       1e-38f,   0x1p-149f, 0x1p-126f, 3.0e37f,
+                                   INFINITY, -INFINITY, NAN,      -0.0f,     3.4e38f};
+    for (size_t v = 0; v < sizeof values / sizeof values[0]; v++)
+        for (int arith = LW_ARITH_A8; arith <= LW_ARITH_T8; arith++) {
+            struct lw_spec spec = {(enum lw_arith)arith, 19, 37, 2, 2, LW_ISA_C};
+            struct product_case c;
+            product_case_make(&c, &spec, 7);
+            for (size_t k = 0; k < spec.columns && fabsf(values[v]) < 1; k++)
+                c.x[spec.columns + k] = values[v];
+            c.x[spec.columns + 36] = values[v];
+            check_interpreted(&c);
+            product_case_free(&c);
+        }
+}
+
+/* Compiles every shape for one instruction set and runs random and saturating cases. */
+static void check_compiled(enum lw_isa isa)
+{
+    if (!lw_isa_runs_here(isa))
+        cr_skip_test("this CPU does not have %s", lw_isa_info(isa)->needs);
+    struct lw_spec specs[4 * SHAPES];
+    struct compiled_kernels kernels;
+    for (size_t i = 0; i < 2 * SHAPES; i++) {
+        specs[2 * i] = spec_of(i / 2, i % 2 ? LW_ARITH_A8 : LW_ARITH_T8, isa);
+        specs[2 * i + 1] =
+            (struct lw_spec){.arith = specs[2 * i].arith, .columns = specs[2 * i].columns, .isa = isa};
+    }
+    /* K = 64 stands twice in the list of shapes. */
+    size_t count = 0, index[4 * SHAPES];
+    struct lw_spec unique[4 * SHAPES];
+    for (size_t i = 0; i < 4 * SHAPES; i++) {
+        char name[LW_SPEC_NAME_BYTES], other[LW_SPEC_NAME_BYTES];
+        lw_spec_name(&specs[i], name);
+        for (index[i] = 0; index[i] < count; index[i]++) {
+            lw_spec_name(&unique[index[i]], other);
+            if (strcmp(name, other) == 0)
+                break;
+        }
+        if (index[i] == count)
+            unique[count++] = specs[i];
+    }
+    compile_kernels(unique, count, &kernels);
+    for (size_t i = 0; i < 4 * SHAPES; i += 2)
+        for (uint64_t seed = 0; seed < 4; seed++) {
+            struct product_case c;
+            product_case_make(&c, &specs[i], seed);
+            if (seed == 3)
+                saturate(&c);
+            size_t outputs = specs[i].rows * specs[i].batch;
+            float *expected = calloc(outputs, sizeof *expected), *y = calloc(outputs + 16, sizeof *y);
+            memset(y, 0xff, (outputs + 16) * sizeof *y);
+            cr_assert_eq(run_reference(&c, expected), 0);
+            cr_assert_eq(run_compiled(&c, kernels.tables[index[i + 1]], kernels.products[index[i]], y), 0);
+            assert_same(y, expected, outputs, &specs[i], "the compiled kernel");
+            for (size_t o = outputs; o < outputs + 16; o++)
+                cr_assert(isnan(y[o]), "written behind y");
+            c.x[specs[i].columns - 1] = NAN;
+            cr_assert_eq(run_compiled(&c, kernels.tables[index[i + 1]], kernels.products[index[i]], y), 1);
+            free(expected);
+            free(y);
+            product_case_free(&c);
+        }
+    compiled_kernels_free(&kernels);
+}
+
+Test(compiled, c_equals_the_definition)
+{
+    check_compiled(LW_ISA_C);
+}
+
+Test(compiled, avx2_equals_the_definition)
+{
+    check_compiled(LW_ISA_AVX2);
+}
+
+Test(compiled, avx512_equals_the_definition)
+{
+    check_compiled(LW_ISA_AVX512);
+}
