@@ -21,16 +21,23 @@ struct cli_verb {
 
 extern const struct cli_verb cli_verbs[];
 extern const size_t cli_verb_count;
+/* NULL when there is none of that name. */
+const struct cli_verb *cli_verb_named(const char *name);
 
 /* Parses with popt: prints help (examples first) and exits 0 for --help; prints a usage error and returns LW_USAGE for a
  * bad option. Arguments that are not options are left in *rest (NULL-terminated, valid until the program ends),
- * between `minimum` and `maximum` of them or a usage error. */
+ * between `minimum` and `maximum` of them or a usage error. Strings that options give live as long: do not free
+ * them. */
 enum lw_status cli_parse(const struct cli_verb *verb, int argc, const char **argv,
                          struct poptOption *options, size_t minimum, size_t maximum,
                          const char ***rest);
 
 /* Prints "lutwidge VERB: text" to stderr and returns the exit code. */
 int cli_report(const char *verb, enum lw_status status, const struct lw_error *error);
+
+/* Closes stdout, and turns what could not be written (a full disk, a closed descriptor) into a message and
+ * LW_FAILED where `code` is 0. main calls it after the verb: a verb just returns its code. */
+int cli_finish(const char *verb, int code);
 
 /* The verb whose name is nearest to `word`, or NULL when none is near. */
 const char *cli_nearest(const char *word, const char *const *names, size_t count);
@@ -47,6 +54,15 @@ struct cli_progress {
 void cli_progress_start(struct cli_progress *progress, const char *label);
 void cli_progress_step(struct cli_progress *progress, size_t done, size_t all);
 void cli_progress_end(struct cli_progress *progress);
+
+/* Adds one run to the database at `path`, which is created where it is absent. */
+struct lw_run;
+enum lw_status cli_record(const char *path, const struct lw_run *run, struct lw_error *error);
+
+/* Between hold and release Ctrl-C is only noted, so that work in steps can clean up; release raises it again. */
+void cli_interrupt_hold(void);
+bool cli_interrupted(void);
+void cli_interrupt_release(void);
 
 double cli_now_s(void);             /* monotonic clock */
 double cli_peak_memory_bytes(void); /* VmHWM of this process */

@@ -1,0 +1,246 @@
+/* lutwidge inspect: what a model holds and what it takes. */
+#include "cli/cli.h"
+
+#include "models/lwm.h"
+#include "models/marian.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* A matrix, or several together. */
+struct share {
+    size_t weights;
+    size_t code_bytes; /* fp32 weights where the model is not quantised */
+    size_t scale_bytes;
+};
+
+struct view {
+    const char *path;
+    bool coded;
+    struct lw_model model;
+    struct lw_size size; /* file_bytes is 0 for a folder */
+    char *made_by;       /* NULL for a folder */
+};
+
+static const char *const BLOCKS[] = {
+    [LW_BLOCK_WORDS] = "words", [LW_BLOCK_ENCODER] = "encoder", [LW_BLOCK_DECODER] = "decoder"};
+
+enum { BLOCK_COUNT = sizeof BLOCKS / sizeof *BLOCKS };
+
+static struct share matrix_share(const struct lw_matrix *m)
+{
+    size_t weights = m->rows * m->columns;
+    if (m->dense)
+        return (struct share){weights, weights * sizeof(float), 0};
+    return (struct share){weights, m->rows * m->code.bits * m->code.plane_bytes,
+                          m->rows * m->code.bits * sizeof(int16_t)};
+}
+
+static double real_bits(struct share s)
+{
+    return (double)(s.code_bytes + s.scale_bytes) * 8 / (double)s.weights;
+}
+
+static unsigned bits(const struct lw_matrix *m)
+{
+    return m->dense ? 32 : m->code.bits;
+}
+
+/* The sum over a block, or over everything for BLOCK_COUNT. */
+static struct share sum(const struct view *view, size_t block)
+{
+    struct share all = {0};
+    for (size_t i = 0; i < view->model.matrix_count; i++) {
+        const struct lw_matrix *m = &view->model.matrices[i];
+        if (block != BLOCK_COUNT && m->block != (enum lw_block)block)
+            continue;
+        struct share s = matrix_share(m);
+        all.weights += s.weights;
+        all.code_bytes += s.code_bytes;
+        all.scale_bytes += s.scale_bytes;
+    }
+    return all;
+}
+
+static enum lw_status open_folder(struct view *view, struct lw_error *error)
+{
+    enum lw_status status = lw_marian_import(view->path, &view->model, error);
+    if (status != LW_OK)
+        return status;
+    const struct lw_tokenizer_data *t = &view->model.tokenizer;
+    struct share all = sum(view, BLOCK_COUNT);
+    view->size = (struct lw_size){
+        .tokenizer_bytes = t->source_spm_bytes + t->source_words_bytes +
+                           (t->target_spm == t->source_spm ? 0 : t->target_spm_bytes) +
+                           (t->target_words == t->source_words ? 0 : t->target_words_bytes),
+        .code_bytes = all.code_bytes,
+        .vector_bytes = view->model.vector_count * sizeof(float),
+        .weights = all.weights,
+    };
+    return LW_OK;
+}
+
+static enum lw_status open_view(struct view *view, struct lw_error *error)
+{
+    struct stat about;
+    if (stat(view->path, &about) == 0 && S_ISDIR(about.st_mode))
+        return open_folder(view, error);
+    view->coded = true;
+    enum lw_status status = lw_lwm_open(view->path, &view->model, error);
+    if (status == LW_OK)
+        status = lw_lwm_size(view->path, &view->size, error);
+    if (status == LW_OK)
+        status = lw_lwm_made_by(view->path, &view->made_by, error);
+    return status;
+}
+
+static void print_share(const char *name, const char *shape, const char *bits_text, struct share s,
+                        bool coded, int name_width)
+{
+    printf("%-*s  %14s  %4s  %10zu", name_width, name, shape, bits_text, s.code_bytes);
+    if (coded)
+        printf("  %9zu  %9.2f", s.scale_bytes, real_bits(s));
+    putchar('\n');
+}
+
+static void print_heading(const struct view *view, const char *first, const char *second,
+                          int name_width)
+{
+    printf("%-*s  %14s  %4s  %10s", name_width, first, second, *first == 'm' ? "bits" : "",
+           view->coded ? "codes" : "fp32");
+    if (view->coded)
+        printf("  %9s  %9s", "scales", "real bits");
+    putchar('\n');
+}
+
+static void print_matrices(const struct view *view, int name_width)
+{
+    print_heading(view, "matrix", "shape", name_width);
+    for (size_t i = 0; i < view->model.matrix_count; i++) {
+        const struct lw_matrix *m = &view->model.matrices[i];
+        char shape[48], bits_text[16];
+        snprintf(shape, sizeof shape, "%zu x %zu", m->rows, m->columns);
+        snprintf(bits_text, sizeof bits_text, "%u", bits(m));
+        print_share(m->name, shape, bits_text, matrix_share(m), view->coded, name_width);
+    }
+}
+
+static void print_blocks(const struct view *view, int name_width)
+{
+    print_heading(view, "block", "weights", name_width);
+    for (size_t block = 0; block <= BLOCK_COUNT; block++) {
+        struct share s = sum(view, block);
+        char weights[32];
+        snprintf(weights, sizeof weights, "%zu", s.weights);
+        print_share(block < BLOCK_COUNT ? BLOCKS[block] : "all matrices", weights, "", s,
+                    view->coded, name_width);
+    }
+}
+
+static void print_sizes(const struct view *view)
+{
+    const struct lw_size *size = &view->size;
+    printf("bytes: %zu matrices, %zu vectors, %zu tokeniser", size->code_bytes + size->scale_bytes,
+           size->vector_bytes, size->tokenizer_bytes);
+    if (view->coded)
+        printf("; file %zu, without tokeniser %zu", size->file_bytes,
+               size->file_bytes - size->tokenizer_bytes);
+    putchar('\n');
+}
+
+static void print_table(const struct view *view)
+{
+    const struct lw_config *c = &view->model.config;
+    int name_width = 12;
+    for (size_t i = 0; i < view->model.matrix_count; i++) {
+        int length = (int)strlen(view->model.matrices[i].name);
+        name_width = length > name_width ? length : name_width;
+    }
+    printf("%s: %s, class %s\n", view->path, view->coded ? "binary codes" : "fp32",
+           lw_arith_name(view->model.arith));
+    if (view->made_by)
+        printf("made by: %s\n", view->made_by);
+    printf("%zu + %zu layers, d_model %zu, ffn %zu / %zu, heads %zu / %zu, words %zu / %zu%s\n\n",
+           c->encoder_layers, c->decoder_layers, c->d_model, c->encoder_ffn, c->decoder_ffn,
+           c->encoder_heads, c->decoder_heads, c->source_words, c->target_words,
+           c->shared_embedding ? " (shared)" : "");
+    print_matrices(view, name_width);
+    putchar('\n');
+    print_blocks(view, name_width);
+    putchar('\n');
+    print_sizes(view);
+}
+
+static json_t *share_json(struct share s, bool coded)
+{
+    if (!coded)
+        return json_pack("{s:I, s:I}", "weights", (json_int_t)s.weights, "fp32_bytes",
+                         (json_int_t)s.code_bytes);
+    return json_pack("{s:I, s:I, s:I, s:f}", "weights", (json_int_t)s.weights, "code_bytes",
+                     (json_int_t)s.code_bytes, "scale_bytes", (json_int_t)s.scale_bytes,
+                     "real_bits", real_bits(s));
+}
+
+static json_t *matrix_json(const struct lw_matrix *m, bool coded)
+{
+    json_t *object =
+        json_pack("{s:s, s:s, s:I, s:I, s:i}", "name", m->name, "block", BLOCKS[m->block], "rows",
+                  (json_int_t)m->rows, "columns", (json_int_t)m->columns, "bits", (int)bits(m));
+    json_object_update_new(object, share_json(matrix_share(m), coded));
+    return object;
+}
+
+static void print_json(const struct view *view)
+{
+    const struct lw_size *size = &view->size;
+    json_t *matrices = json_array(), *blocks = json_object();
+    for (size_t i = 0; i < view->model.matrix_count; i++)
+        json_array_append_new(matrices, matrix_json(&view->model.matrices[i], view->coded));
+    for (size_t block = 0; block < BLOCK_COUNT; block++)
+        json_object_set_new(blocks, BLOCKS[block], share_json(sum(view, block), view->coded));
+    json_t *root = json_pack(
+        "{s:s, s:b, s:s, s:s?, s:o, s:o, s:o, s:I, s:I}", "model", view->path, "quantized",
+        (int)view->coded, "arith", lw_arith_name(view->model.arith), "made_by", view->made_by,
+        "matrices", matrices, "blocks", blocks, "all",
+        share_json(sum(view, BLOCK_COUNT), view->coded), "vector_bytes",
+        (json_int_t)size->vector_bytes, "tokenizer_bytes", (json_int_t)size->tokenizer_bytes);
+    if (view->coded)
+        json_object_set_new(root, "file_bytes", json_integer((json_int_t)size->file_bytes));
+    json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+    putchar('\n');
+    json_decref(root);
+}
+
+static const struct cli_verb *this_verb(void)
+{
+    for (size_t i = 0; i < cli_verb_count; i++)
+        if (cli_verbs[i].run == cli_inspect)
+            return &cli_verbs[i];
+    return NULL;
+}
+
+int cli_inspect(int argc, const char **argv)
+{
+    int json = 0;
+    struct poptOption options[] = {
+        {"json", 0, POPT_ARG_NONE, &json, 0, "print JSON instead of tables", NULL}, POPT_TABLEEND};
+    const char **rest;
+    enum lw_status status = cli_parse(this_verb(), argc, argv, options, 1, 1, &rest);
+    if (status != LW_OK)
+        return (int)status;
+    struct view view = {.path = rest[0]};
+    struct lw_error error = {0};
+    status = open_view(&view, &error);
+    if (status != LW_OK)
+        cli_report(argv[0], status, &error);
+    else if (json)
+        print_json(&view);
+    else
+        print_table(&view);
+    lw_model_free(&view.model);
+    free(view.made_by);
+    return (int)status;
+}

@@ -1,0 +1,40 @@
+/* Work that must clean up after Ctrl-C: the signal is noted, the work asks, and it is raised again at the end. */
+#include "cli/cli.h"
+
+#include <signal.h>
+
+static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+enum { SIGNALS = sizeof numbers / sizeof numbers[0] };
+
+static volatile sig_atomic_t caught;
+static struct sigaction before[SIGNALS];
+
+static void note(int number)
+{
+    caught = number;
+}
+
+void cli_interrupt_hold(void)
+{
+    struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    caught = 0;
+    for (int i = 0; i < SIGNALS; i++) {
+        sigaction(numbers[i], NULL, &before[i]);
+        if (before[i].sa_handler != SIG_IGN)
+            sigaction(numbers[i], &action, NULL);
+    }
+}
+
+bool cli_interrupted(void)
+{
+    return caught != 0;
+}
+
+void cli_interrupt_release(void)
+{
+    for (int i = 0; i < SIGNALS; i++)
+        sigaction(numbers[i], &before[i], NULL);
+    if (caught)
+        raise(caught);
+}

@@ -1,0 +1,216 @@
+#include "cli/loaded.h"
+
+#include "cli/cli.h"
+#include "gen/bundle.h"
+#include "models/file.h"
+#include "models/lwm.h"
+#include "models/marian.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static bool is_folder(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
+}
+
+enum lw_status cli_parse_device(const char *name, enum lw_isa *isa, struct lw_error *error)
+{
+    *isa = lw_isa_host();
+    if (!name || strcmp(name, "host") == 0 || lw_isa_parse(name, isa))
+        return LW_OK;
+    return lw_fail(error, LW_USAGE,
+                   "unknown device '%s'; there are host, portable, x86-avx2 and x86-avx512", name);
+}
+
+struct making {
+    struct cli_progress progress;
+    bool quiet;
+};
+
+static bool show_step(void *context, size_t done, size_t all)
+{
+    struct making *making = context;
+    if (!making->quiet)
+        cli_progress_step(&making->progress, done, all);
+    return !cli_interrupted();
+}
+
+enum lw_status cli_make_bundle(const char *model_path, const struct lw_model *model, enum lw_isa isa,
+                               const char *folder, const char *made_by, bool quiet,
+                               struct lw_error *error)
+{
+    char label[64];
+    struct making making = {.quiet = quiet};
+    struct lw_watch watch = {show_step, &making};
+    snprintf(label, sizeof label, "generating %s kernels", lw_isa_info(isa)->name);
+    if (!quiet)
+        cli_progress_start(&making.progress, label);
+    cli_interrupt_hold();
+    enum lw_status status = lw_bundle_make(model_path, model, isa, folder, made_by, &watch, error);
+    cli_interrupt_release();
+    if (!quiet)
+        cli_progress_end(&making.progress);
+    return status;
+}
+
+/* The bundle of an .lwm file: from the cache where it is whole, else made there. */
+static enum lw_status open_cached(const char *path, const struct cli_request *request,
+                                  struct cli_loaded *loaded, struct lw_error *error)
+{
+    enum lw_isa isa;
+    char *folder = NULL;
+    enum lw_status status = cli_parse_device(request->device, &isa, error);
+    if (status == LW_OK && !lw_isa_runs_here(isa))
+        status = lw_fail(error, LW_FAILED, "%s kernels need a CPU with %s; this one has it not",
+                         lw_isa_info(isa)->device, lw_isa_info(isa)->needs);
+    if (status == LW_OK)
+        status = lw_bundle_cache_path(path, isa, &folder, error);
+    if (status != LW_OK)
+        return status;
+    if (lw_bundle_is(folder)) {
+        status = lw_bundle_open(folder, &loaded->model, &loaded->bundle, error);
+        if (status == LW_OK) {
+            free(folder);
+            return LW_OK;
+        }
+        fprintf(stderr, "lutwidge: %s; it is made again\n", error->text);
+    }
+    char made_by[256];
+    snprintf(made_by, sizeof made_by, "lutwidge generate --device %s", lw_isa_info(isa)->device);
+    status = cli_make_bundle(path, &loaded->model, isa, folder, made_by, request->quiet, error);
+    if (status == LW_OK)
+        status = lw_bundle_open(folder, &loaded->model, &loaded->bundle, error);
+    free(folder);
+    return status;
+}
+
+/* What there is to ask for depends on what the model is. */
+static enum lw_status check_request(const char *path, const struct cli_request *request,
+                                    const struct lw_model *model, bool coded, struct lw_error *error)
+{
+    enum lw_arith arith;
+    const char *own = lw_arith_name(model->arith);
+    if (request->engine && strcmp(request->engine, "kernels") != 0 &&
+        strcmp(request->engine, "reference") != 0)
+        return lw_fail(error, LW_USAGE, "unknown engine '%s'; there are kernels and reference",
+                       request->engine);
+    if (request->arith && strcmp(request->arith, "blas") != 0 &&
+        !lw_arith_parse(request->arith, &arith))
+        return lw_fail(error, LW_USAGE, "unknown class '%s'; there are f32, a8, t8 and blas",
+                       request->arith);
+    bool fp32 = !coded || (request->arith && (strcmp(request->arith, "f32") == 0 ||
+                                              strcmp(request->arith, "blas") == 0));
+    if (!fp32 && request->arith && strcmp(request->arith, own) != 0)
+        return lw_fail(error, LW_USAGE,
+                       "%s is of class %s; a class belongs to a model: quantise with --arith %s (f32 "
+                       "and blas work with any model)",
+                       path, own, request->arith);
+    if (!coded && request->arith && strcmp(request->arith, "f32") != 0 &&
+        strcmp(request->arith, "blas") != 0)
+        return lw_fail(error, LW_USAGE, "%s is not quantised: it runs in class f32 or by blas", path);
+    if (fp32 && (request->engine || request->device))
+        return lw_fail(error, LW_USAGE, "--engine and --device choose kernels of quantised products; "
+                                        "f32 and blas products have none");
+    if (request->engine && strcmp(request->engine, "reference") == 0 && request->device)
+        return lw_fail(error, LW_USAGE, "--engine reference runs on no device");
+    return LW_OK;
+}
+
+static enum lw_status open_backend(const char *path, const struct cli_request *request, bool coded,
+                                   bool is_bundle, struct cli_loaded *loaded, struct lw_error *error)
+{
+    const struct lw_model *model = &loaded->model;
+    bool own_class = coded && model->arith != LW_ARITH_F32 &&
+                     !(request->arith && (strcmp(request->arith, "f32") == 0 ||
+                                          strcmp(request->arith, "blas") == 0));
+    enum lw_status status;
+    const char *arith = own_class          ? lw_arith_name(model->arith)
+                        : request->arith ? request->arith
+                                         : "f32";
+    snprintf(loaded->arith, sizeof loaded->arith, "%s", arith);
+    if (own_class && request->engine && strcmp(request->engine, "reference") == 0) {
+        status = lw_backend_reference(model, model->arith, &loaded->backend, error);
+    } else if (own_class) {
+        status = is_bundle ? lw_bundle_open(path, model, &loaded->bundle, error)
+                           : open_cached(path, request, loaded, error);
+        if (status == LW_OK)
+            status = lw_backend_kernels(model, &loaded->bundle, &loaded->backend, error);
+    } else if (strcmp(arith, "blas") == 0) {
+        status = lw_backend_blas(model, &loaded->backend, error);
+    } else {
+        status = lw_backend_f32(model, &loaded->backend, error);
+    }
+    if (status == LW_OK)
+        snprintf(loaded->kernels, sizeof loaded->kernels, "%s",
+                 loaded->bundle.library ? lw_isa_info(loaded->bundle.isa)->name : loaded->backend.name);
+    return status;
+}
+
+/* Bits and bytes, for tables and the database. */
+static enum lw_status measure(const char *model_file, bool coded, struct cli_loaded *loaded,
+                              struct lw_error *error)
+{
+    const struct lw_model *model = &loaded->model;
+    double weights = 0, planes = 0;
+    for (size_t i = 0; i < model->matrix_count; i++) {
+        double elements = (double)model->matrices[i].rows * (double)model->matrices[i].columns;
+        weights += elements;
+        planes += elements * (double)model->matrices[i].code.bits;
+    }
+    enum lw_status status = lw_file_hash(model_file, loaded->hash, error);
+    if (!coded) {
+        loaded->bits = loaded->real_bits = 32;
+        loaded->size_bytes = 4 * (weights + (double)model->vector_count);
+        return status;
+    }
+    struct lw_size size;
+    if (status == LW_OK)
+        status = lw_lwm_size(model_file, &size, error);
+    if (status != LW_OK)
+        return status;
+    loaded->bits = planes / weights;
+    loaded->real_bits = 8 * (double)(size.code_bytes + size.scale_bytes) / weights;
+    loaded->size_bytes = (double)(size.file_bytes - size.tokenizer_bytes);
+    return LW_OK;
+}
+
+enum lw_status cli_load(const char *path, const struct cli_request *request, struct cli_loaded *loaded,
+                        struct lw_error *error)
+{
+    *loaded = (struct cli_loaded){0};
+    bool is_bundle = lw_bundle_is(path), coded = is_bundle || !is_folder(path);
+    char *file = is_bundle          ? lw_path_join(path, "model.lwm")
+                 : is_folder(path) ? lw_path_join(path, "model.safetensors")
+                                    : strdup(path);
+    enum lw_status status = LW_OK;
+    if (!file)
+        return lw_fail(error, LW_FAILED, "out of memory");
+    if (is_bundle && request->device)
+        status = lw_fail(error, LW_USAGE, "a bundle is made for one device; --device goes with a model");
+    else if (coded)
+        status = lw_lwm_open(file, &loaded->model, error);
+    else
+        status = lw_marian_import(path, &loaded->model, error);
+    if (status == LW_OK)
+        status = check_request(path, request, &loaded->model, coded, error);
+    if (status == LW_OK)
+        status = open_backend(path, request, coded, is_bundle, loaded, error);
+    if (status == LW_OK)
+        status = measure(file, coded, loaded, error);
+    free(file);
+    if (status != LW_OK)
+        cli_unload(loaded);
+    return status;
+}
+
+void cli_unload(struct cli_loaded *loaded)
+{
+    lw_backend_close(&loaded->backend);
+    lw_bundle_close(&loaded->bundle);
+    lw_model_free(&loaded->model);
+    *loaded = (struct cli_loaded){0};
+}

@@ -1,0 +1,144 @@
+/* The program: the table of verbs, signals, and the way in and out. */
+#include "cli/cli.h"
+
+#include "models/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const struct cli_verb cli_verbs[] = {
+    {"quantize", "fit binary codes to a MarianMT folder and write one model file",
+     "lutwidge quantize models/open-en-de --bits 3 -o open3.lwm\n"
+     "lutwidge quantize models/open-en-de --bits 2 --fit greedy -o greedy2.lwm\n",
+     "MODEL_DIR -o M.lwm", cli_quantize},
+    {"inspect", "show layers, shapes, bits and bytes of a model",
+     "lutwidge inspect open3.lwm\n"
+     "lutwidge inspect open3.lwm --json\n",
+     "MODEL", cli_inspect},
+    {"generate", "generate, compile and pack the kernels of a model into a bundle",
+     "lutwidge generate open3.lwm -o bundle\n"
+     "lutwidge generate --spec t8_m256_k256_b2_n4_avx512 --stage schedule\n",
+     "M.lwm -o FOLDER", cli_generate},
+    {"translate", "translate lines of text from standard input",
+     "lutwidge translate open3.lwm < test.en > out.de\n"
+     "lutwidge translate models/open-en-de --beam 4 --arith blas < test.en > out.de\n",
+     "MODEL [INPUT]", cli_translate},
+    {"score", "compute BLEU and chrF, equal to sacreBLEU",
+     "lutwidge score --ref test.de out.de\n"
+     "lutwidge translate open3.lwm < test.en | lutwidge score --ref test.de --json\n",
+     "--ref REF [HYP]", cli_score},
+    {"query", "print what the database holds",
+     "lutwidge query runs\n"
+     "lutwidge query --db lutwidge.db --csv --sql 'SELECT verb, bits, bleu FROM runs_view'\n",
+     "[NAME]", cli_query},
+};
+const size_t cli_verb_count = sizeof cli_verbs / sizeof *cli_verbs;
+
+const struct cli_verb *cli_verb_named(const char *name)
+{
+    for (size_t i = 0; i < cli_verb_count; i++)
+        if (strcmp(name, cli_verbs[i].name) == 0)
+            return &cli_verbs[i];
+    return NULL;
+}
+
+static void print_help(void)
+{
+    puts("Lutwidge: extremely-low-bit Transformers for translation.\n\n"
+         "Examples:\n"
+         "  lutwidge quantize models/open-en-de --bits 3 -o open3.lwm\n"
+         "  lutwidge translate open3.lwm < test.en > out.de\n\n"
+         "Usage: lutwidge VERB [OPTION...] [ARGUMENT...]\n\n"
+         "Verbs:");
+    for (size_t i = 0; i < cli_verb_count; i++)
+        printf("  %-11s %s\n", cli_verbs[i].name, cli_verbs[i].purpose);
+    puts("\n'lutwidge VERB --help' describes one verb, 'lutwidge --version' prints the version.\n\n"
+         "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 constraints cannot be met,\n"
+         "4 a verification found a difference, 5 corrupt input.");
+}
+
+static int unknown_verb(const char *word)
+{
+    const char *names[sizeof cli_verbs / sizeof *cli_verbs];
+    for (size_t i = 0; i < cli_verb_count; i++)
+        names[i] = cli_verbs[i].name;
+    const char *near = cli_nearest(word, names, cli_verb_count);
+    fprintf(stderr, "lutwidge: there is no verb '%s'", word);
+    if (near)
+        fprintf(stderr, "; did you mean '%s'?\n", near);
+    else
+        fputs("; 'lutwidge --help' lists them\n", stderr);
+    return LW_USAGE;
+}
+
+/* A descriptor that the caller closed would be given to the next file opened, and text meant for
+ * the terminal would land in it. What is put in its place fails on use: 0 cannot be read, 1 and 2
+ * cannot be written. */
+static void hold_standard_streams(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
+            open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+            abort();
+}
+
+/* Installed with SA_RESETHAND: the signal raised again ends the process in the way that its parent
+ * expects to see. */
+static void stop(int number)
+{
+    lw_writer_abort_all();
+    raise(number);
+}
+
+static void catch_signals(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        struct sigaction now,
+            action = {.sa_handler = stop, .sa_flags = (int)SA_RESETHAND | SA_NODEFER};
+        sigemptyset(&action.sa_mask);
+        /* A signal that nohup or a shell had us ignore stays ignored, but a closed pipe always ends
+         * us. */
+        if (numbers[i] != SIGPIPE && sigaction(numbers[i], NULL, &now) == 0 &&
+            now.sa_handler == SIG_IGN)
+            continue;
+        sigaction(numbers[i], &action, NULL);
+    }
+}
+
+/* words[0] is the verb. */
+static int dispatch(int count, const char **words)
+{
+    static const char *help[] = {"--help", "--help", NULL};
+    if (count == 0) {
+        words = help;
+    } else if (strcmp(words[0], "help") == 0) {
+        help[0] = count > 1 ? words[1] : "--help";
+        words = help;
+        count = 2;
+    }
+    const char *word = words[0];
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+        print_help();
+        return LW_OK;
+    }
+    if (strcmp(word, "--version") == 0) {
+        puts("lutwidge " LW_VERSION);
+        return LW_OK;
+    }
+    const struct cli_verb *verb = cli_verb_named(word);
+    return verb ? verb->run(count, words) : unknown_verb(word);
+}
+
+int main(int argc, char **argv)
+{
+    hold_standard_streams();
+    catch_signals();
+    int code = dispatch(argc > 1 ? argc - 1 : 0, (const char **)argv + 1);
+    return cli_finish(argc > 1 && argv[1][0] != '-' ? argv[1] : NULL, code);
+}

@@ -1,0 +1,111 @@
+/* The options of one verb, by popt. */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_OPTIONS = 64 };
+
+/* What popt hands out lives as long as its context, and the strings that options give as long as
+ * somebody keeps them: verbs use both until they return, so both stay here until the program ends.
+ */
+static poptContext context;
+static const char *kept[MOST_OPTIONS];
+
+static void print_help(const struct cli_verb *verb)
+{
+    printf("lutwidge %s: %s\n\nExamples:\n", verb->name, verb->purpose);
+    for (const char *line = verb->examples; *line;) {
+        size_t length = strcspn(line, "\n");
+        printf("  %.*s\n", (int)length, line);
+        line += length + (line[length] == '\n');
+    }
+    putchar('\n');
+    poptPrintHelp(context, stdout, 0);
+}
+
+static bool is_end(const struct poptOption *option)
+{
+    return !option->longName && !option->shortName && !option->arg;
+}
+
+static void keep_strings(const struct poptOption *options)
+{
+    size_t count = 0;
+    for (; !is_end(options) && count < MOST_OPTIONS; options++)
+        if ((options->argInfo & POPT_ARG_MASK) == POPT_ARG_STRING && options->arg)
+            kept[count++] = *(char **)options->arg;
+}
+
+static int bad_option(const struct cli_verb *verb, const struct poptOption *options, int code)
+{
+    struct lw_error error = {0};
+    const char *word = poptBadOption(context, 0);
+    const char *near = NULL;
+    if (code == POPT_ERROR_BADOPT && strncmp(word, "--", 2) == 0) {
+        const char *names[MOST_OPTIONS] = {"help"};
+        size_t count = 1;
+        for (; !is_end(options) && count < MOST_OPTIONS; options++)
+            if (options->longName)
+                names[count++] = options->longName;
+        near = cli_nearest(word + 2, names, count);
+    }
+    lw_fail(&error, LW_USAGE, "%s: %s", word, poptStrerror(code));
+    if (near)
+        lw_fail(&error, LW_USAGE, "%s; did you mean --%s?", error.text, near);
+    return cli_report(verb->name, LW_USAGE, &error);
+}
+
+enum lw_status cli_parse(const struct cli_verb *verb, int argc, const char **argv,
+                         struct poptOption *options, size_t minimum, size_t maximum,
+                         const char ***rest)
+{
+    static const char *none[] = {NULL};
+    static char title[64];
+    enum { HELP = 0x4c57 }; /* a value no verb gives to an option of its own */
+    /* Both tables are read by popt until the program ends. */
+    static struct poptOption help[] = {
+        {"help", 'h', POPT_ARG_NONE, NULL, HELP, "print this help", NULL}, POPT_TABLEEND};
+    static struct poptOption table[3] = {
+        {.argInfo = POPT_ARG_INCLUDE_TABLE, .descrip = "Options:"},
+        {.argInfo = POPT_ARG_INCLUDE_TABLE, .arg = help, .descrip = "Help:"}};
+    table[0].arg = options;
+    snprintf(title, sizeof title, "lutwidge %s", verb->name);
+
+    const char **words = calloc((size_t)argc + 1, sizeof *words);
+    struct lw_error error = {0};
+    if (words) {
+        memcpy(words, argv, (size_t)argc * sizeof *words);
+        words[0] = title;
+        context = poptGetContext(NULL, argc, words, table, 0);
+    }
+    if (!context)
+        return (enum lw_status)cli_report(verb->name, lw_fail(&error, LW_FAILED, "out of memory"),
+                                          &error);
+    static char usage[256];
+    snprintf(usage, sizeof usage, "[OPTION...] %s", verb->arguments);
+    poptSetOtherOptionHelp(context, usage);
+
+    int code;
+    while ((code = poptGetNextOpt(context)) >= 0)
+        if (code == HELP) {
+            print_help(verb);
+            exit(cli_finish(verb->name, LW_OK));
+        }
+    keep_strings(options);
+    if (code < -1)
+        return (enum lw_status)bad_option(verb, options, code);
+
+    *rest = poptGetArgs(context) ? poptGetArgs(context) : none;
+    size_t count = 0;
+    while ((*rest)[count])
+        count++;
+    if (count >= minimum && count <= maximum)
+        return LW_OK;
+    lw_fail(&error, LW_USAGE,
+            count < minimum ? "an argument is missing: lutwidge %s %s"
+                            : "too many arguments: lutwidge %s %s",
+            verb->name, verb->arguments);
+    return (enum lw_status)cli_report(verb->name, LW_USAGE, &error);
+}

@@ -1,0 +1,167 @@
+/* lutwidge quantize: from a MarianMT folder to an .lwm file. */
+#include "cli/cli.h"
+
+#include "models/fit.h"
+#include "models/lwm.h"
+#include "models/marian.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MOST_THREADS = 1024 };
+
+static const char *const FITS[] = {
+    [LW_FIT_GREEDY] = "greedy", [LW_FIT_ALTERNATING] = "alternating"};
+
+/* What the user asked for, and what came of it. */
+struct task {
+    const char *folder, *output;
+    int json;
+    struct lw_quantize request;
+    size_t fp32_bytes; /* matrices and vectors of the source */
+    double relative_mse;
+    double seconds;
+    struct lw_size size;
+};
+
+static const struct cli_verb *this_verb(void)
+{
+    for (size_t i = 0; i < cli_verb_count; i++)
+        if (cli_verbs[i].run == cli_quantize)
+            return &cli_verbs[i];
+    return NULL;
+}
+
+static enum lw_status parse(int argc, const char **argv, struct task *task, struct lw_error *error)
+{
+    int bits = 0, threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    char *output = NULL, *fit = NULL, *arith = NULL;
+    struct poptOption options[] = {
+        {"output", 'o', POPT_ARG_STRING, &output, 0, "the model file to write", "M.lwm"},
+        {"bits", 'b', POPT_ARG_INT, &bits, 0, "bits a weight, 1 to 8; 1 to 4 have the fast kernels",
+         "BITS"},
+        {"fit", 'f', POPT_ARG_STRING, &fit, 0, "alternating (default, better) or greedy", "FIT"},
+        {"arith", 'a', POPT_ARG_STRING, &arith, 0,
+         "arithmetic class of the products: t8 (default, fastest), a8 or f32", "CLASS"},
+        {"threads", 't', POPT_ARG_INT, &threads, 0,
+         "threads to use (default: all); the file does not depend on it", "N"},
+        {"json", 0, POPT_ARG_NONE, &task->json, 0, "print the summary as JSON", NULL},
+        POPT_TABLEEND};
+    const char **rest;
+    enum lw_status status = cli_parse(this_verb(), argc, argv, options, 1, 1, &rest);
+    if (status != LW_OK)
+        return status;
+    *task = (struct task){.folder = rest[0],
+                          .output = output,
+                          .json = task->json,
+                          .request = {.bits = (unsigned)bits,
+                                      .fit = LW_FIT_ALTERNATING,
+                                      .arith = LW_ARITH_T8,
+                                      .threads = (size_t)threads}};
+    if (!output)
+        return lw_fail(error, LW_USAGE, "where to? Name the model file with -o M.lwm");
+    if (bits < 1 || bits > LW_MAX_BITS)
+        return lw_fail(error, LW_USAGE, "--bits must be given, from 1 to %d", LW_MAX_BITS);
+    if (threads < 1 || threads > MOST_THREADS)
+        return lw_fail(error, LW_USAGE, "--threads must be from 1 to %d", MOST_THREADS);
+    if (fit && strcmp(fit, FITS[LW_FIT_GREEDY]) == 0)
+        task->request.fit = LW_FIT_GREEDY;
+    else if (fit && strcmp(fit, FITS[LW_FIT_ALTERNATING]) != 0)
+        return lw_fail(error, LW_USAGE, "--fit is alternating or greedy, not '%s'", fit);
+    if (arith && !lw_arith_parse(arith, &task->request.arith))
+        return lw_fail(error, LW_USAGE, "--arith is t8, a8 or f32, not '%s'", arith);
+    return LW_OK;
+}
+
+static bool show_progress(void *context, size_t done_rows, size_t all_rows)
+{
+    cli_progress_step(context, done_rows, all_rows);
+    return true;
+}
+
+/* Paths and threads are left out: the same folder gives the same file anywhere. */
+static enum lw_status write_file(const struct task *task, const struct lw_model *model,
+                                 struct lw_error *error)
+{
+    char made_by[128];
+    snprintf(made_by, sizeof made_by, "lutwidge %s quantize --bits %u --fit %s --arith %s",
+             LW_VERSION, task->request.bits, FITS[task->request.fit],
+             lw_arith_name(task->request.arith));
+    return lw_lwm_write(task->output, model, made_by, error);
+}
+
+static enum lw_status quantize(struct task *task, struct lw_error *error)
+{
+    if (lw_lwm_is(task->folder))
+        return lw_fail(error, LW_USAGE, "%s is quantised already: give the folder it was made from",
+                       task->folder);
+    double start_s = cli_now_s();
+    struct lw_model source, model;
+    enum lw_status status = lw_marian_import(task->folder, &source, error);
+    if (status != LW_OK)
+        return status;
+    task->fp32_bytes = source.vector_count * sizeof(float);
+    for (size_t i = 0; i < source.matrix_count; i++)
+        task->fp32_bytes += source.matrices[i].rows * source.matrices[i].columns * sizeof(float);
+
+    struct cli_progress progress;
+    struct lw_quantize_report report;
+    task->request.progress = show_progress;
+    task->request.context = &progress;
+    cli_progress_start(&progress, "quantize");
+    status = lw_quantize_model(&source, &task->request, &model, &report, error);
+    cli_progress_end(&progress);
+    if (status == LW_OK) {
+        task->relative_mse = report.relative_mse;
+        status = write_file(task, &model, error);
+        lw_model_free(&model);
+    }
+    lw_model_free(&source);
+    if (status == LW_OK)
+        status = lw_lwm_size(task->output, &task->size, error);
+    task->seconds = cli_now_s() - start_s;
+    return status;
+}
+
+static void print_summary(const struct task *task)
+{
+    const struct lw_size *size = &task->size;
+    size_t model_bytes = size->file_bytes - size->tokenizer_bytes;
+    double real_bits = (double)(size->code_bytes + size->scale_bytes) * 8 / (double)size->weights;
+    double smaller = (double)task->fp32_bytes / (double)model_bytes;
+    const char *fit = FITS[task->request.fit], *arith = lw_arith_name(task->request.arith);
+    if (!task->json) {
+        printf("%s: %zu bytes, %zu without tokeniser (%.1fx smaller than fp32)\n", task->output,
+               size->file_bytes, model_bytes, smaller);
+        printf("%u bits, %.2f with scales; %s fit, class %s; relative MSE %.4g; %.1f s\n",
+               task->request.bits, real_bits, fit, arith, task->relative_mse, task->seconds);
+        return;
+    }
+    json_t *summary =
+        json_pack("{s:s, s:I, s:I, s:I, s:I, s:f, s:i, s:f, s:s, s:s, s:f, s:f}", "file",
+                  task->output, "file_bytes", (json_int_t)size->file_bytes, "tokenizer_bytes",
+                  (json_int_t)size->tokenizer_bytes, "model_bytes", (json_int_t)model_bytes,
+                  "fp32_bytes", (json_int_t)task->fp32_bytes, "smaller_by", smaller, "bits",
+                  (int)task->request.bits, "real_bits", real_bits, "fit", fit, "arith", arith,
+                  "relative_mse", task->relative_mse, "seconds", task->seconds);
+    json_dumpf(summary, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+    putchar('\n');
+    json_decref(summary);
+}
+
+int cli_quantize(int argc, const char **argv)
+{
+    struct task task = {0};
+    struct lw_error error = {0};
+    enum lw_status status = parse(argc, argv, &task, &error);
+    if (status == LW_OK)
+        status = quantize(&task, &error);
+    if (status == LW_OK)
+        print_summary(&task);
+    else if (error.text[0])
+        cli_report(argv[0], status, &error);
+    return (int)status;
+}

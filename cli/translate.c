@@ -1,0 +1,279 @@
+/* lutwidge translate: lines of text in, lines of text out. */
+#include "cli/cli.h"
+#include "cli/loaded.h"
+
+#include "models/lwm.h"
+#include "profiles/database.h"
+#include "profiles/score.h"
+#include "runtime/tokenizer.h"
+#include "runtime/translator.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* One run over a text. */
+struct text_run {
+    const char *input_name;
+    FILE *input, *references; /* references: may be NULL */
+    size_t input_bytes;       /* 0: not known, no progress */
+    bool scores;
+    struct lw_tokenizer *tokenizer;
+    struct lw_translator *translator;
+    struct lw_score_statistics statistics;
+    size_t lines, refused;
+    size_t most_lines;      /* stop after these; SIZE_MAX: all */
+    enum lw_status worst;   /* of the refused lines */
+    double seconds;         /* in translating, reading and writing aside */
+    struct cli_progress progress;
+    bool quiet;
+};
+
+/* A line that cannot be translated gives an empty line and a message; the others go on. */
+static void refuse(struct text_run *run, enum lw_status status, const struct lw_error *error)
+{
+    fprintf(stderr, "lutwidge translate: %s, line %zu: %s\n", run->input_name, run->lines, error->text);
+    run->refused++;
+    if (status == LW_USAGE) /* of the library: the line is too long for the model */
+        status = LW_FAILED;
+    if (status > run->worst)
+        run->worst = status;
+}
+
+static bool is_blank(const char *text, size_t bytes)
+{
+    return strspn(text, " \t\r\n\v\f") >= bytes;
+}
+
+/* Translates one line; *german is malloc'ed. */
+static enum lw_status translate_line(struct text_run *run, const char *text, size_t bytes, char **german,
+                                     float *score, struct lw_error *error)
+{
+    int32_t *ids = NULL;
+    size_t count = 0;
+    struct lw_hypothesis best = {0};
+    *score = 0;
+    if (is_blank(text, bytes)) {
+        *german = strdup("");
+        return *german ? LW_OK : lw_fail(error, LW_FAILED, "out of memory");
+    }
+    enum lw_status status = lw_tokenizer_encode(run->tokenizer, text, bytes, &ids, &count, error);
+    if (status == LW_OK)
+        status = lw_translate(run->translator, ids, count, &best, error);
+    if (status == LW_OK)
+        status = lw_tokenizer_decode(run->tokenizer, best.words, best.count, german, error);
+    *score = best.score;
+    free(ids);
+    return status;
+}
+
+static enum lw_status add_reference(struct text_run *run, const char *german, char **line, size_t *room,
+                                    struct lw_error *error)
+{
+    ssize_t length = getline(line, room, run->references);
+    if (length < 0)
+        return lw_fail(error, LW_CORRUPT, "the reference has fewer lines than the input");
+    (*line)[strcspn(*line, "\n")] = 0;
+    return lw_score_line(&run->statistics, german, *line, error);
+}
+
+static enum lw_status translate_lines(struct text_run *run, struct lw_error *error)
+{
+    char *line = NULL, *reference = NULL;
+    size_t room = 0, reference_room = 0, read_bytes = 0;
+    enum lw_status status = LW_OK;
+    ssize_t length;
+    while (status == LW_OK && run->lines < run->most_lines &&
+           (length = getline(&line, &room, run->input)) >= 0) {
+        struct lw_error own = {0};
+        char *german = NULL;
+        float score;
+        run->lines++;
+        read_bytes += (size_t)length;
+        if (length && line[length - 1] == '\n')
+            length--;
+        double start = cli_now_s();
+        enum lw_status refused = translate_line(run, line, (size_t)length, &german, &score, &own);
+        run->seconds += cli_now_s() - start;
+        if (refused != LW_OK)
+            refuse(run, refused, &own);
+        if (run->scores)
+            printf("%.6f\t", (double)score);
+        puts(german ? german : "");
+        if (fflush(stdout))
+            status = lw_fail(error, LW_FAILED, "the translation cannot be written");
+        if (run->references && status == LW_OK)
+            status = add_reference(run, german ? german : "", &reference, &reference_room, error);
+        if (run->input_bytes && !run->quiet)
+            cli_progress_step(&run->progress, read_bytes, run->input_bytes);
+        free(german);
+    }
+    if (status == LW_OK && ferror(run->input))
+        status = lw_fail(error, LW_FAILED, "%s cannot be read", run->input_name);
+    free(line);
+    free(reference);
+    return status;
+}
+
+struct translate_options {
+    struct cli_request request;
+    const char *reference, *database;
+    int beams, max_length, lines;
+    double length_penalty;
+    int scores, quiet;
+};
+
+static enum lw_status record(const char *command, const char *path, const struct cli_loaded *loaded,
+                             const struct text_run *run, const struct lw_search *search,
+                             const struct lw_score *score, const char *database, struct lw_error *error)
+{
+    char input_hash[33] = "";
+    bool named = run->input != stdin && lw_file_hash(run->input_name, input_hash, error) == LW_OK;
+    struct lw_run row = {.verb = "translate",
+                         .command = command,
+                         .model = path,
+                         .model_hash = loaded->hash,
+                         .input_hash = named ? input_hash : NULL,
+                         .arith = loaded->arith,
+                         .kernels = loaded->kernels,
+                         .bits = loaded->bits,
+                         .real_bits = loaded->real_bits,
+                         .size_bytes = loaded->size_bytes,
+                         .beams = (double)search->beams,
+                         .lines = (double)run->lines,
+                         .seconds = run->seconds,
+                         .lines_per_s = run->seconds > 0 ? (double)run->lines / run->seconds : NAN,
+                         .peak_memory_bytes = cli_peak_memory_bytes(),
+                         .bleu = run->references ? score->bleu : NAN,
+                         .chrf = run->references ? score->chrf : NAN};
+    return cli_record(database, &row, error);
+}
+
+static void print_summary(const struct text_run *run, const struct cli_loaded *loaded,
+                          const struct lw_search *search, const struct lw_score *score)
+{
+    fprintf(stderr, "%zu lines in %.2f s (%.1f lines/s), beam %zu, class %s by %s, peak memory %.1f MB",
+            run->lines, run->seconds, run->seconds > 0 ? (double)run->lines / run->seconds : 0.0,
+            search->beams, loaded->arith, loaded->kernels, cli_peak_memory_bytes() / 1e6);
+    if (run->references)
+        fprintf(stderr, ", BLEU %.2f, chrF %.2f", score->bleu, score->chrf);
+    if (run->refused)
+        fprintf(stderr, "; %zu lines refused", run->refused);
+    fputc('\n', stderr);
+}
+
+static enum lw_status open_text(const char *input, const char *reference, struct text_run *run,
+                                struct lw_error *error)
+{
+    struct stat about;
+    run->input = stdin;
+    run->input_name = "standard input";
+    if (input && strcmp(input, "-") != 0) {
+        run->input = fopen(input, "re");
+        run->input_name = input;
+    }
+    if (!run->input)
+        return lw_fail(error, LW_FAILED, "cannot open %s: %m", input);
+    if (fstat(fileno(run->input), &about) == 0 && S_ISREG(about.st_mode))
+        run->input_bytes = (size_t)about.st_size;
+    if (reference && !(run->references = fopen(reference, "re")))
+        return lw_fail(error, LW_FAILED, "cannot open %s: %m", reference);
+    return LW_OK;
+}
+
+static enum lw_status choose_search(const struct translate_options *options,
+                                    const struct lw_config *config, struct lw_search *search,
+                                    struct lw_error *error)
+{
+    *search = (struct lw_search){config->beams, config->max_length, config->length_penalty,
+                                 config->early_stopping};
+    if (options->beams < 0 || options->beams > 64)
+        return lw_fail(error, LW_USAGE, "--beam takes 1 to 64, not %d", options->beams);
+    if (options->max_length < 0 || options->max_length == 1)
+        return lw_fail(error, LW_USAGE, "--max-length takes 2 or more, not %d", options->max_length);
+    if (options->beams)
+        search->beams = (size_t)options->beams;
+    if (options->max_length)
+        search->max_length = (size_t)options->max_length;
+    if (!isnan(options->length_penalty))
+        search->length_penalty = (float)options->length_penalty;
+    return LW_OK;
+}
+
+static enum lw_status translate(const char *command, const char *path, const char *input,
+                                const struct translate_options *options, enum lw_status *worst,
+                                struct lw_error *error)
+{
+    struct cli_loaded loaded = {0};
+    struct lw_search search;
+    struct lw_score score = {0};
+    struct text_run run = {.scores = options->scores, .quiet = options->quiet};
+    run.most_lines = options->lines > 0 ? (size_t)options->lines : SIZE_MAX;
+    enum lw_status status = open_text(input, options->reference, &run, error);
+    if (status == LW_OK)
+        status = cli_load(path, &options->request, &loaded, error);
+    if (status == LW_OK)
+        status = choose_search(options, &loaded.model.config, &search, error);
+    if (status == LW_OK)
+        status = lw_tokenizer_open(&loaded.model.tokenizer, &loaded.model.config, &run.tokenizer, error);
+    if (status == LW_OK)
+        status = lw_translator_open(&loaded.model, &loaded.backend, &search, &run.translator, error);
+    if (status == LW_OK) {
+        cli_progress_start(&run.progress, "translating");
+        status = translate_lines(&run, error);
+        if (run.input_bytes && !run.quiet)
+            cli_progress_end(&run.progress);
+    }
+    if (status == LW_OK && run.references)
+        lw_score_finish(&run.statistics, &score);
+    if (status == LW_OK && !run.quiet)
+        print_summary(&run, &loaded, &search, &score);
+    if (status == LW_OK && options->database)
+        status = record(command, path, &loaded, &run, &search, &score, options->database, error);
+    *worst = run.worst;
+    lw_translator_close(run.translator);
+    lw_tokenizer_close(run.tokenizer);
+    cli_unload(&loaded);
+    if (run.references)
+        fclose(run.references);
+    if (run.input && run.input != stdin)
+        fclose(run.input);
+    return status;
+}
+
+int cli_translate(int argc, const char **argv)
+{
+    struct translate_options o = {.length_penalty = NAN};
+    const char **rest = NULL;
+    struct poptOption options[] = {
+        {"beam", 'b', POPT_ARG_INT, &o.beams, 0, "beams; 1 is greedy (default: the model's)", "N"},
+        {"max-length", 0, POPT_ARG_INT, &o.max_length, 0,
+         "longest translation in words, its start word included (default: the model's)", "N"},
+        {"length-penalty", 0, POPT_ARG_DOUBLE, &o.length_penalty, 0,
+         "exponent of the length that scores are divided by (default: the model's)", "P"},
+        {"device", 'd', POPT_ARG_STRING, &o.request.device, 0,
+         "kernels for host (default), portable, x86-avx2 or x86-avx512", "DEVICE"},
+        {"arith", 'a', POPT_ARG_STRING, &o.request.arith, 0,
+         "class of the products: the model's own, f32 (fixed order), or blas (OpenBLAS)", "CLASS"},
+        {"engine", 0, POPT_ARG_STRING, &o.request.engine, 0,
+         "kernels (default), or reference: the definition of the class, slow", "ENGINE"},
+        {"scores", 's', POPT_ARG_NONE, &o.scores, 0, "print each line's score and a tab before it", NULL},
+        {"lines", 'n', POPT_ARG_INT, &o.lines, 0, "stop after N lines", "N"},
+        {"ref", 'r', POPT_ARG_STRING, &o.reference, 0, "score against these references, too", "FILE"},
+        {"db", 0, POPT_ARG_STRING, &o.database, 0, "add the figures of this run to a database", "FILE"},
+        {"quiet", 'q', POPT_ARG_NONE, &o.quiet, 0, "no progress and no summary", NULL},
+        POPT_TABLEEND,
+    };
+    enum lw_status status = cli_parse(cli_verb_named("translate"), argc, argv, options, 1, 2, &rest);
+    if (status != LW_OK)
+        return (int)status;
+    struct lw_error error = {0};
+    enum lw_status worst = LW_OK;
+    char *command = cli_command_line(argc, argv);
+    o.request.quiet = o.quiet;
+    status = translate(command, rest[0], rest[1], &o, &worst, &error);
+    free(command);
+    return status == LW_OK ? (int)worst : cli_report("translate", status, &error);
+}
