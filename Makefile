@@ -9,8 +9,8 @@ VERSION := 0.1.0
 ROOMS := models gen runtime profiles
 PACKAGES := jansson libxxhash sqlite3 popt
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror
-SANITIZE := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 comma := ,
+SANITIZE := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 OPTIMIZE := $(if $(SAN),-O1,-O2)
 COMMON := -g $(OPTIMIZE) $(SANITIZE) $(WARNINGS) -ffp-contract=off -fno-math-errno -D_GNU_SOURCE -I. \
 	-I$(BUILD)/include -DLW_VERSION='"$(VERSION)"' -MMD -MP

@@ -107,9 +107,9 @@ static void print_share(const char *name, const char *shape, const char *bits_te
 }
 
 static void print_heading(const struct view *view, const char *first, const char *second,
-                          int name_width)
+                          const char *third, int name_width)
 {
-    printf("%-*s  %14s  %4s  %10s", name_width, first, second, *first == 'm' ? "bits" : "",
+    printf("%-*s  %14s  %4s  %10s", name_width, first, second, third,
            view->coded ? "codes" : "fp32");
     if (view->coded)
         printf("  %9s  %9s", "scales", "real bits");
@@ -118,7 +118,7 @@ static void print_heading(const struct view *view, const char *first, const char
 
 static void print_matrices(const struct view *view, int name_width)
 {
-    print_heading(view, "matrix", "shape", name_width);
+    print_heading(view, "matrix", "shape", "bits", name_width);
     for (size_t i = 0; i < view->model.matrix_count; i++) {
         const struct lw_matrix *m = &view->model.matrices[i];
         char shape[48], bits_text[16];
@@ -130,7 +130,7 @@ static void print_matrices(const struct view *view, int name_width)
 
 static void print_blocks(const struct view *view, int name_width)
 {
-    print_heading(view, "block", "weights", name_width);
+    print_heading(view, "block", "weights", "", name_width);
     for (size_t block = 0; block <= BLOCK_COUNT; block++) {
         struct share s = sum(view, block);
         char weights[32];
@@ -193,7 +193,7 @@ static json_t *matrix_json(const struct lw_matrix *m, bool coded)
     return object;
 }
 
-static void print_json(const struct view *view)
+static enum lw_status print_json(const struct view *view, struct lw_error *error)
 {
     const struct lw_size *size = &view->size;
     json_t *matrices = json_array(), *blocks = json_object();
@@ -207,19 +207,15 @@ static void print_json(const struct view *view)
         "matrices", matrices, "blocks", blocks, "all",
         share_json(sum(view, BLOCK_COUNT), view->coded), "vector_bytes",
         (json_int_t)size->vector_bytes, "tokenizer_bytes", (json_int_t)size->tokenizer_bytes);
+    if (!root)
+        return lw_fail(error, LW_FAILED, "%s: no JSON: the path is not UTF-8, or no memory is left",
+                       view->path);
     if (view->coded)
         json_object_set_new(root, "file_bytes", json_integer((json_int_t)size->file_bytes));
     json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
     putchar('\n');
     json_decref(root);
-}
-
-static const struct cli_verb *this_verb(void)
-{
-    for (size_t i = 0; i < cli_verb_count; i++)
-        if (cli_verbs[i].run == cli_inspect)
-            return &cli_verbs[i];
-    return NULL;
+    return LW_OK;
 }
 
 int cli_inspect(int argc, const char **argv)
@@ -228,18 +224,18 @@ int cli_inspect(int argc, const char **argv)
     struct poptOption options[] = {
         {"json", 0, POPT_ARG_NONE, &json, 0, "print JSON instead of tables", NULL}, POPT_TABLEEND};
     const char **rest;
-    enum lw_status status = cli_parse(this_verb(), argc, argv, options, 1, 1, &rest);
+    enum lw_status status = cli_parse(cli_verb_named("inspect"), argc, argv, options, 1, 1, &rest);
     if (status != LW_OK)
         return (int)status;
     struct view view = {.path = rest[0]};
     struct lw_error error = {0};
     status = open_view(&view, &error);
+    if (status == LW_OK && json)
+        status = print_json(&view, &error);
+    else if (status == LW_OK)
+        print_table(&view);
     if (status != LW_OK)
         cli_report(argv[0], status, &error);
-    else if (json)
-        print_json(&view);
-    else
-        print_table(&view);
     lw_model_free(&view.model);
     free(view.made_by);
     return (int)status;

@@ -7,7 +7,6 @@
 
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,14 +26,6 @@ struct task {
     struct lw_size size;
 };
 
-static const struct cli_verb *this_verb(void)
-{
-    for (size_t i = 0; i < cli_verb_count; i++)
-        if (cli_verbs[i].run == cli_quantize)
-            return &cli_verbs[i];
-    return NULL;
-}
-
 static enum lw_status parse(int argc, const char **argv, struct task *task, struct lw_error *error)
 {
     int bits = 0, threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
@@ -51,7 +42,7 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
         {"json", 0, POPT_ARG_NONE, &task->json, 0, "print the summary as JSON", NULL},
         POPT_TABLEEND};
     const char **rest;
-    enum lw_status status = cli_parse(this_verb(), argc, argv, options, 1, 1, &rest);
+    enum lw_status status = cli_parse(cli_verb_named("quantize"), argc, argv, options, 1, 1, &rest);
     if (status != LW_OK)
         return status;
     *task = (struct task){.folder = rest[0],
@@ -126,30 +117,42 @@ static enum lw_status quantize(struct task *task, struct lw_error *error)
     return status;
 }
 
-static void print_summary(const struct task *task)
+static enum lw_status print_json(const struct task *task, size_t model_bytes, double real_bits,
+                                 double smaller, struct lw_error *error)
 {
     const struct lw_size *size = &task->size;
-    size_t model_bytes = size->file_bytes - size->tokenizer_bytes;
-    double real_bits = (double)(size->code_bytes + size->scale_bytes) * 8 / (double)size->weights;
-    double smaller = (double)task->fp32_bytes / (double)model_bytes;
-    const char *fit = FITS[task->request.fit], *arith = lw_arith_name(task->request.arith);
-    if (!task->json) {
-        printf("%s: %zu bytes, %zu without tokeniser (%.1fx smaller than fp32)\n", task->output,
-               size->file_bytes, model_bytes, smaller);
-        printf("%u bits, %.2f with scales; %s fit, class %s; relative MSE %.4g; %.1f s\n",
-               task->request.bits, real_bits, fit, arith, task->relative_mse, task->seconds);
-        return;
-    }
     json_t *summary =
         json_pack("{s:s, s:I, s:I, s:I, s:I, s:f, s:i, s:f, s:s, s:s, s:f, s:f}", "file",
                   task->output, "file_bytes", (json_int_t)size->file_bytes, "tokenizer_bytes",
                   (json_int_t)size->tokenizer_bytes, "model_bytes", (json_int_t)model_bytes,
                   "fp32_bytes", (json_int_t)task->fp32_bytes, "smaller_by", smaller, "bits",
-                  (int)task->request.bits, "real_bits", real_bits, "fit", fit, "arith", arith,
-                  "relative_mse", task->relative_mse, "seconds", task->seconds);
+                  (int)task->request.bits, "real_bits", real_bits, "fit", FITS[task->request.fit],
+                  "arith", lw_arith_name(task->request.arith), "relative_mse", task->relative_mse,
+                  "seconds", task->seconds);
+    if (!summary)
+        return lw_fail(error, LW_FAILED, "%s: no JSON: the path is not UTF-8, or no memory is left",
+                       task->output);
     json_dumpf(summary, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
     putchar('\n');
     json_decref(summary);
+    return LW_OK;
+}
+
+static enum lw_status print_summary(const struct task *task, struct lw_error *error)
+{
+    const struct lw_size *size = &task->size;
+    const struct lw_quantize *request = &task->request;
+    size_t model_bytes = size->file_bytes - size->tokenizer_bytes;
+    double real_bits = (double)(size->code_bytes + size->scale_bytes) * 8 / (double)size->weights;
+    double smaller = (double)task->fp32_bytes / (double)model_bytes;
+    if (task->json)
+        return print_json(task, model_bytes, real_bits, smaller, error);
+    printf("%s: %zu bytes, %zu without tokeniser (%.1fx smaller than fp32)\n", task->output,
+           size->file_bytes, model_bytes, smaller);
+    printf("%u %s, %.2f with scales; %s fit, class %s; relative MSE %.4g; %.1f s\n", request->bits,
+           request->bits == 1 ? "bit" : "bits", real_bits, FITS[request->fit],
+           lw_arith_name(request->arith), task->relative_mse, task->seconds);
+    return LW_OK;
 }
 
 int cli_quantize(int argc, const char **argv)
@@ -160,8 +163,9 @@ int cli_quantize(int argc, const char **argv)
     if (status == LW_OK)
         status = quantize(&task, &error);
     if (status == LW_OK)
-        print_summary(&task);
-    else if (error.text[0])
+        status = print_summary(&task, &error);
+    /* cli_parse has printed its own errors. */
+    if (status != LW_OK && error.text[0])
         cli_report(argv[0], status, &error);
     return (int)status;
 }

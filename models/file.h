@@ -17,6 +17,9 @@ struct lw_mapping {
 /* Fails with LW_FAILED (cannot be opened or mapped; the text names the path and the reason). */
 enum lw_status lw_map_file(const char *path, struct lw_mapping *mapping, struct lw_error *error);
 void lw_unmap_file(struct lw_mapping *mapping);
+/* Lets go of the pages read so far, so that they do not count as this program's memory; they come
+ * back when they are read again. */
+void lw_forget_mapped(const struct lw_mapping *mapping);
 
 /* A file being written beside its final place; it appears there whole, or not at all. */
 struct lw_writer {
@@ -32,7 +35,8 @@ enum lw_status lw_writer_commit(struct lw_writer *writer, struct lw_error *error
 /* Removes the temporary file. Does nothing on a zeroed or committed writer. */
 void lw_writer_abort(struct lw_writer *writer);
 
-/* Unlinks the temporary files of all open writers; async-signal-safe, for use in a handler of SIGINT. */
+/* Unlinks the temporary files of all open writers; async-signal-safe, for use in a handler of
+ * SIGINT. */
 void lw_writer_abort_all(void);
 
 /* "a/b" from "a" and "b"; malloc'ed, NULL when out of memory. */

@@ -1,4 +1,5 @@
-/* The quantised model file, .lwm version 1 (docs/MODEL_FORMAT.md): mapped, checksummed, written atomically. */
+/* The quantised model file, .lwm version 1 (docs/MODEL_FORMAT.md): mapped, checksummed, written
+ * atomically. */
 #ifndef LW_MODELS_LWM_H
 #define LW_MODELS_LWM_H
 
@@ -13,11 +14,15 @@ enum { LW_LWM_VERSION = 1 };
 /* Writes a quantised model. `made_by` is the command that made it, kept in the file. */
 enum lw_status lw_lwm_write(const char *path, const struct lw_model *model, const char *made_by,
                             struct lw_error *error);
-/* Maps a file. Checksums are verified by reading, not through the mapping, so that pages nobody uses do not count as
- * memory. LW_CORRUPT names the section at fault; LW_FAILED where the file cannot be read or is of a newer version. */
+/* Maps a file. Checksums are verified by reading, not through the mapping, so that pages nobody
+ * uses do not count as memory. LW_CORRUPT names the section at fault; LW_FAILED where the file
+ * cannot be read or is of a newer version. */
 enum lw_status lw_lwm_open(const char *path, struct lw_model *model, struct lw_error *error);
 /* True when the file begins with the magic bytes of .lwm. False also when it cannot be read. */
 bool lw_lwm_is(const char *path);
+
+/* The command kept in the file; *made_by is malloc'ed. */
+enum lw_status lw_lwm_made_by(const char *path, char **made_by, struct lw_error *error);
 
 /* What a model takes, in bytes as written in the file. */
 struct lw_size {

@@ -1,5 +1,5 @@
-/* Strict reader of the safetensors format: 8 bytes little-endian header size, a JSON header, tensor data.
- * (https://huggingface.co/docs/safetensors, "Format") */
+/* Strict reader of the safetensors format: 8 bytes little-endian header size, a JSON header, tensor
+ * data. (https://huggingface.co/docs/safetensors, "Format") */
 #ifndef LW_MODELS_SAFETENSORS_H
 #define LW_MODELS_SAFETENSORS_H
 
@@ -14,10 +14,11 @@ enum lw_dtype { LW_DTYPE_F32, LW_DTYPE_F16, LW_DTYPE_BF16, LW_DTYPE_OTHER };
 struct lw_tensor {
     char *name;
     enum lw_dtype dtype;
-    char dtype_name[8]; /* as written in the header */
-    size_t rank;        /* 0..8 */
+    char dtype_name[12]; /* as written in the header */
+    size_t rank;         /* 0..8 */
     size_t shape[8];
     size_t elements;     /* product of the shape */
+    size_t bytes;        /* of the data */
     const uint8_t *data; /* little-endian, not necessarily aligned; inside the mapping */
 };
 
@@ -27,8 +28,8 @@ struct lw_safetensors {
     struct lw_tensor *tensors; /* sorted by name */
 };
 
-/* Refuses (LW_CORRUPT, every reason at once) a truncated or lying header, duplicate names, unknown dtypes,
- * sizes that overflow or disagree with shape x dtype, and holes or overlaps in the data. */
+/* Refuses (LW_CORRUPT, every reason at once) a truncated or lying header, duplicate names, unknown
+ * dtypes, sizes that overflow or disagree with shape x dtype, and holes or overlaps in the data. */
 enum lw_status lw_safetensors_open(const char *path, struct lw_safetensors *file,
                                    struct lw_error *error);
 void lw_safetensors_close(struct lw_safetensors *file);

@@ -32,6 +32,7 @@ struct lw_config {
     int32_t forced_eos;              /* word forced at max_length, or -1 */
     int32_t *bad_words;              /* words never generated; owned */
     size_t bad_word_count;
+    bool renormalize_logits; /* probabilities are of the words left without the bad ones */
     size_t max_length; /* longest target, its start word included */
     size_t beams;
     float length_penalty;

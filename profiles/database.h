@@ -1,33 +1,37 @@
-/* lutwidge.db: every measurement, with what is needed to run it again. One SQLite file; docs/DATABASE.md describes
- * its tables and views. */
+/* lutwidge.db: every measurement, with what is needed to run it again. One SQLite file;
+ * docs/DATABASE.md describes its tables and views. */
 #ifndef LW_PROFILES_DATABASE_H
 #define LW_PROFILES_DATABASE_H
 
 #include "models/status.h"
 
-#include <stdint.h>
+#include <math.h>
 #include <stdio.h>
 
 struct lw_database;
 
-/* Opens or creates. Refuses (LW_CORRUPT) files that are not a Lutwidge database or come from a newer version;
- * migrates older ones inside one transaction. */
+/* Opens or creates. Refuses (LW_CORRUPT) files that are not a Lutwidge database or come from a
+ * newer version; migrates older ones inside one transaction. */
 enum lw_status lw_database_open(const char *path, struct lw_database **database,
                                 struct lw_error *error);
+/* Opens for reading alone. LW_FAILED where the file is absent or must be migrated first. */
+enum lw_status lw_database_open_read_only(const char *path, struct lw_database **database,
+                                          struct lw_error *error);
 void lw_database_close(struct lw_database *database);
 
-/* One run of a verb: how to run it again and what it gave. Strings may be NULL, figures NAN, where unknown. */
+/* One run of a verb: how to run it again and what it gave. Strings may be NULL, figures NAN, where
+ * unknown. */
 struct lw_run {
-    const char *verb;         /* "translate", ... */
-    const char *command;      /* the command line */
-    const char *model;        /* path or name as given */
-    const char *model_hash;   /* XXH3-128 of the model file, 32 hex digits */
-    const char *input_hash;   /* of the text translated, say */
-    const char *arith;        /* class of the products */
-    const char *kernels;      /* instruction set or device of the kernels */
-    double bits;              /* bits a weight as asked for; 32 for fp32 */
-    double real_bits;         /* bits a weight with scales and padding */
-    double size_bytes;        /* model without its tokeniser */
+    const char *verb;       /* "translate", ... */
+    const char *command;    /* the command line */
+    const char *model;      /* path or name as given */
+    const char *model_hash; /* XXH3-128 of the model file, 32 hex digits */
+    const char *input_hash; /* of the text translated, say */
+    const char *arith;      /* class of the products */
+    const char *kernels;    /* instruction set or device of the kernels */
+    double bits;            /* bits a weight as asked for; 32 for fp32 */
+    double real_bits;       /* bits a weight with scales and padding */
+    double size_bytes;      /* model without its tokeniser */
     double beams;
     double lines;
     double seconds;
@@ -36,13 +40,33 @@ struct lw_run {
     double bleu, chrf;
 };
 
-/* Adds the run with time, tool version, compiler and machine (CPU, cores, kernel); one transaction. */
+/* A run of which nothing is known yet. */
+#define LW_RUN_UNKNOWN                                                                             \
+    ((struct lw_run){.bits = NAN,                                                                  \
+                     .real_bits = NAN,                                                             \
+                     .size_bytes = NAN,                                                            \
+                     .beams = NAN,                                                                 \
+                     .lines = NAN,                                                                 \
+                     .seconds = NAN,                                                               \
+                     .lines_per_s = NAN,                                                           \
+                     .peak_memory_bytes = NAN,                                                     \
+                     .bleu = NAN,                                                                  \
+                     .chrf = NAN})
+
+/* Adds the run with time, tool version, compiler and machine (CPU, cores, kernel); one transaction.
+ */
 enum lw_status lw_database_add_run(struct lw_database *database, const struct lw_run *run,
                                    struct lw_error *error);
 
-enum lw_output { LW_OUTPUT_TABLE, LW_OUTPUT_JSON };
-/* Prints a named query ("runs") or free SQL (read only) to a stream. LW_USAGE for an unknown name, with the
- * nearest one. */
+enum lw_output {
+    LW_OUTPUT_TABLE, /* aligned, for people: numbers rounded, nulls empty */
+    LW_OUTPUT_JSON,  /* an array of objects, one a line */
+    LW_OUTPUT_CSV,   /* RFC 4180 with newlines alone; a header, nulls empty */
+};
+/* Prints a named query or one SELECT of the user's to a stream; exactly one of both is given. A
+ * named query prints a digest as a table and everything as data. Whatever could change a file is
+ * refused (LW_USAGE), and so are SQL errors and unknown names (the text lists those there are).
+ * What the stream cannot take is left to its owner. */
 enum lw_status lw_database_query(struct lw_database *database, const char *name_or_null,
                                  const char *sql_or_null, enum lw_output output, FILE *stream,
                                  struct lw_error *error);

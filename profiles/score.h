@@ -1,7 +1,7 @@
-/* BLEU and chrF as sacreBLEU computes them (M. Post, "A Call for Clarity in Reporting BLEU Scores", WMT 2018;
- * M. Popovic, "chrF: character n-gram F-score for automatic MT evaluation", WMT 2015).
- * BLEU: 13a tokeniser, mixed case, exponential smoothing, one reference. chrF2: character order 6, word order 0,
- * beta 2, white space removed. Lines are UTF-8. */
+/* BLEU and chrF as sacreBLEU computes them (M. Post, "A Call for Clarity in Reporting BLEU Scores",
+ * WMT 2018; M. Popovic, "chrF: character n-gram F-score for automatic MT evaluation", WMT 2015).
+ * BLEU: 13a tokeniser, mixed case, exponential smoothing, one reference. chrF2: character order 6,
+ * word order 0, beta 2, white space removed. Lines are UTF-8. */
 #ifndef LW_PROFILES_SCORE_H
 #define LW_PROFILES_SCORE_H
 
@@ -11,11 +11,11 @@
 #include <stdint.h>
 
 struct lw_score {
-    double bleu;           /* 0..100 */
-    double precisions[4];  /* 0..100 */
-    double brevity;        /* brevity penalty, 0..1 */
+    double bleu;          /* 0..100 */
+    double precisions[4]; /* 0..100 */
+    double brevity;       /* brevity penalty, 0..1 */
     uint64_t system_words, reference_words;
-    double chrf;           /* 0..100 */
+    double chrf; /* 0..100 */
     size_t lines;
 };
 
@@ -27,10 +27,12 @@ struct lw_score_statistics {
     size_t lines;
 };
 
+/* Lines hold no newline. On failure (LW_CORRUPT: not UTF-8) the statistics are of no more use. */
 enum lw_status lw_score_line(struct lw_score_statistics *statistics, const char *hypothesis,
                              const char *reference, struct lw_error *error);
 void lw_score_finish(const struct lw_score_statistics *statistics, struct lw_score *score);
-/* Scores two files line by line. LW_CORRUPT where the numbers of lines differ or a line is not UTF-8. */
+/* Scores two files line by line; a path of "-" reads standard input. LW_CORRUPT where the numbers
+ * of lines differ, there are none, or a line is not UTF-8. */
 enum lw_status lw_score_files(const char *hypothesis_path, const char *reference_path,
                               struct lw_score *score, struct lw_error *error);
 

@@ -1,5 +1,5 @@
-/* Text to word ids and back, as Hugging Face's MarianTokenizer does it: SentencePiece pieces looked up in the
- * model's own vocabulary. */
+/* Text to word ids and back, as Hugging Face's MarianTokenizer does it: SentencePiece pieces looked
+ * up in the model's own vocabulary. */
 #ifndef LW_RUNTIME_TOKENIZER_H
 #define LW_RUNTIME_TOKENIZER_H
 
@@ -11,19 +11,22 @@
 
 struct lw_tokenizer;
 
-/* Copies nothing of the vocabularies: `data` must outlive the tokeniser. LW_CORRUPT where a SentencePiece model
- * cannot be parsed. */
-enum lw_status lw_tokenizer_open(const struct lw_tokenizer_data *data, const struct lw_config *config,
-                                 struct lw_tokenizer **tokenizer, struct lw_error *error);
+/* Copies nothing of the vocabularies: `data` must outlive the tokeniser. LW_CORRUPT where a
+ * SentencePiece model cannot be parsed. */
+enum lw_status lw_tokenizer_open(const struct lw_tokenizer_data *data,
+                                 const struct lw_config *config, struct lw_tokenizer **tokenizer,
+                                 struct lw_error *error);
 void lw_tokenizer_close(struct lw_tokenizer *tokenizer);
 
-/* Encodes one line (UTF-8, no newline needed at its end, outer white space ignored) into word ids, </s> last.
- * A leading ">>xx<<" becomes one word, as models with several target languages expect. *ids is malloc'ed, freed
- * by the caller. LW_CORRUPT on invalid UTF-8 (the text names the byte offset). */
-enum lw_status lw_tokenizer_encode(const struct lw_tokenizer *tokenizer, const char *text, size_t bytes,
-                                   int32_t **ids, size_t *count, struct lw_error *error);
+/* Encodes one line (UTF-8, no newline needed at its end, outer white space ignored) into word ids,
+ * </s> last. A leading ">>xx<<" becomes one word, as models with several target languages expect.
+ * *ids is malloc'ed, freed by the caller. LW_CORRUPT on invalid UTF-8 (the text names the byte
+ * offset). */
+enum lw_status lw_tokenizer_encode(const struct lw_tokenizer *tokenizer, const char *text,
+                                   size_t bytes, int32_t **ids, size_t *count,
+                                   struct lw_error *error);
 /* Decodes target ids into a NUL-terminated malloc'ed string; <unk>, </s> and <pad> are dropped. */
-enum lw_status lw_tokenizer_decode(const struct lw_tokenizer *tokenizer, const int32_t *ids, size_t count,
-                                   char **text, struct lw_error *error);
+enum lw_status lw_tokenizer_decode(const struct lw_tokenizer *tokenizer, const int32_t *ids,
+                                   size_t count, char **text, struct lw_error *error);
 
 #endif

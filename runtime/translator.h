@@ -17,10 +17,11 @@ struct lw_search {
 };
 
 struct lw_hypothesis {
-    int32_t *words; /* generated words, </s> last where it was reached; owned by the translator, valid until
-                       its next call */
+    int32_t *words; /* generated words, </s> last where it was reached; owned by the translator,
+                       valid until its next call */
     size_t count;
-    float score; /* beam search: sum of log probabilities / length ^ length_penalty; greedy: the sum */
+    float score; /* beam search: sum of log probabilities / length ^ length_penalty; greedy: the sum
+                  */
 };
 
 struct lw_translator;
@@ -31,8 +32,8 @@ enum lw_status lw_translator_open(const struct lw_model *model, const struct lw_
                                   struct lw_error *error);
 void lw_translator_close(struct lw_translator *translator);
 
-/* Translates `count` source ids (</s> included). LW_USAGE where count is 0 or exceeds the model's positions or
- * an id is outside the vocabulary. */
+/* Translates `count` source ids (</s> included). LW_USAGE where count is 0 or exceeds the model's
+ * positions or an id is outside the vocabulary. */
 enum lw_status lw_translate(struct lw_translator *translator, const int32_t *source, size_t count,
                             struct lw_hypothesis *best, struct lw_error *error);
 
@@ -41,8 +42,8 @@ enum lw_status lw_translate(struct lw_translator *translator, const int32_t *sou
 /* Runs the encoder; the output [count][d_model] is owned by the translator. */
 enum lw_status lw_encode(struct lw_translator *translator, const int32_t *source, size_t count,
                          const float **output, struct lw_error *error);
-/* One decoder step after lw_encode: words[n] at `position` for the first n beams; logits [n][target_words] owned
- * by the translator. Positions must come in order from 0. */
+/* One decoder step after lw_encode: words[n] at `position` for the first n beams; logits
+ * [n][target_words] owned by the translator. Positions must come in order from 0. */
 enum lw_status lw_decode_step(struct lw_translator *translator, const int32_t *words, size_t n,
                               size_t position, const float **logits, struct lw_error *error);
 

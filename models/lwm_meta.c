@@ -1,0 +1,260 @@
+/* The meta section of an .lwm file: what a model is, as JSON with nothing optional and nothing
+ * unknown. */
+#include "models/fit.h"
+#include "models/lwm_layout.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Powers of two that a float's scales can need, with room on both sides. */
+enum { EXPONENT_LEAST = -200, EXPONENT_MOST = 200 };
+
+static const struct field {
+    const char *name;
+    enum { SIZE, ID, FLAG, REAL } type;
+    size_t offset; /* in struct lw_config */
+} FIELDS[] = {
+#define FIELD(type, name) {#name, type, offsetof(struct lw_config, name)}
+    FIELD(SIZE, d_model),
+    FIELD(SIZE, encoder_layers),
+    FIELD(SIZE, encoder_heads),
+    FIELD(SIZE, encoder_ffn),
+    FIELD(SIZE, decoder_layers),
+    FIELD(SIZE, decoder_heads),
+    FIELD(SIZE, decoder_ffn),
+    FIELD(SIZE, source_words),
+    FIELD(SIZE, target_words),
+    FIELD(SIZE, positions),
+    FIELD(FLAG, scale_embedding),
+    FIELD(FLAG, shared_embedding),
+    FIELD(FLAG, tied_output),
+    FIELD(ID, pad),
+    FIELD(ID, eos),
+    FIELD(ID, decoder_start),
+    FIELD(ID, forced_eos),
+    FIELD(SIZE, max_length),
+    FIELD(SIZE, beams),
+    FIELD(REAL, length_penalty),
+    FIELD(FLAG, early_stopping),
+#undef FIELD
+};
+
+enum { FIELD_COUNT = sizeof FIELDS / sizeof *FIELDS };
+
+static const char *const ACTIVATIONS[] = {
+    [LW_SWISH] = "swish", [LW_RELU] = "relu", [LW_GELU] = "gelu"};
+
+static json_t *field_json(const struct lw_config *config, const struct field *field)
+{
+    const void *at = (const char *)config + field->offset;
+    switch (field->type) {
+    case SIZE:
+        return json_integer((json_int_t) * (const size_t *)at);
+    case ID:
+        return json_integer(*(const int32_t *)at);
+    case FLAG:
+        return json_boolean(*(const bool *)at);
+    case REAL:
+        return json_real((double)*(const float *)at);
+    }
+    return NULL;
+}
+
+/* False, and *config untouched, where the value is missing or out of range. */
+static bool field_read(const json_t *object, const struct field *field, struct lw_config *config)
+{
+    const json_t *value = json_object_get(object, field->name);
+    json_int_t integer = json_integer_value(value);
+    void *at = (char *)config + field->offset;
+    switch (field->type) {
+    case SIZE:
+        if (!json_is_integer(value) || integer < 0 || integer > INT32_MAX)
+            return false;
+        *(size_t *)at = (size_t)integer;
+        return true;
+    case ID:
+        if (!json_is_integer(value) || integer < -1 || integer > INT32_MAX)
+            return false;
+        *(int32_t *)at = (int32_t)integer;
+        return true;
+    case FLAG:
+        *(bool *)at = json_is_true(value);
+        return json_is_boolean(value);
+    case REAL:
+        *(float *)at = (float)json_real_value(value);
+        return json_is_real(value) && isfinite(*(float *)at);
+    }
+    return false;
+}
+
+static json_t *config_json(const struct lw_config *config)
+{
+    json_t *object = json_object(), *words = json_array();
+    int failed = 0;
+    for (size_t i = 0; i < FIELD_COUNT; i++)
+        failed |= json_object_set_new(object, FIELDS[i].name, field_json(config, &FIELDS[i]));
+    failed |=
+        json_object_set_new(object, "activation", json_string(ACTIVATIONS[config->activation]));
+    for (size_t i = 0; i < config->bad_word_count; i++)
+        failed |= json_array_append_new(words, json_integer(config->bad_words[i]));
+    failed |= json_object_set_new(object, "bad_words", words);
+    if (!failed)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+static json_t *matrices_json(const struct lw_model *model)
+{
+    json_t *array = json_array();
+    int failed = 0;
+    for (size_t i = 0; i < model->matrix_count; i++) {
+        const struct lw_matrix *matrix = &model->matrices[i];
+        failed |= json_array_append_new(
+            array, json_pack("{s:s, s:I, s:I, s:i, s:i}", "name", matrix->name, "rows",
+                             (json_int_t)matrix->rows, "columns", (json_int_t)matrix->columns,
+                             "bits", (int)matrix->code.bits, "exponent", matrix->code.exponent));
+    }
+    if (!failed)
+        return array;
+    json_decref(array);
+    return NULL;
+}
+
+enum lw_status lwm_meta_write(const struct lw_model *model, const char *made_by, char **text,
+                              struct lw_error *error)
+{
+    json_t *maker = json_string(made_by);
+    if (!maker)
+        return lw_fail(error, LW_USAGE, "the command that made the model is not UTF-8");
+    /* "o" steals the references, also of NULL values, and fails on these. */
+    json_t *root =
+        json_pack("{s:o, s:s, s:o, s:o}", "made_by", maker, "arith", lw_arith_name(model->arith),
+                  "config", config_json(&model->config), "matrices", matrices_json(model));
+    *text = root ? json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    json_decref(root);
+    return *text ? LW_OK
+                 : lw_fail(error, LW_FAILED, "out of memory for the description of the model");
+}
+
+static bool bad_words_read(const json_t *array, struct lw_config *config)
+{
+    size_t count = json_array_size(array);
+    if (!json_is_array(array))
+        return false;
+    config->bad_words = count ? calloc(count, sizeof *config->bad_words) : NULL;
+    if (count && !config->bad_words)
+        return false;
+    config->bad_word_count = count;
+    for (size_t i = 0; i < count; i++) {
+        json_int_t word = json_integer_value(json_array_get(array, i));
+        if (!json_is_integer(json_array_get(array, i)) || word < 0 ||
+            (uint64_t)word >= config->target_words)
+            return false;
+        config->bad_words[i] = (int32_t)word;
+    }
+    return true;
+}
+
+static bool activation_read(const json_t *value, struct lw_config *config)
+{
+    for (size_t i = 0; json_is_string(value) && i < sizeof ACTIVATIONS / sizeof *ACTIVATIONS; i++)
+        if (strcmp(json_string_value(value), ACTIVATIONS[i]) == 0) {
+            config->activation = (enum lw_activation)i;
+            return true;
+        }
+    return false;
+}
+
+static bool is_word(int32_t id, size_t words)
+{
+    return id >= 0 && (size_t)id < words;
+}
+
+static enum lw_status config_read(const json_t *object, struct lw_config *config,
+                                  struct lw_error *error)
+{
+    for (size_t i = 0; i < FIELD_COUNT; i++)
+        if (!field_read(object, &FIELDS[i], config))
+            return lw_fail(error, LW_CORRUPT, "config.%s is missing or out of range",
+                           FIELDS[i].name);
+    if (!activation_read(json_object_get(object, "activation"), config))
+        return lw_fail(error, LW_CORRUPT, "config.activation is not known");
+    if (!bad_words_read(json_object_get(object, "bad_words"), config))
+        return lw_fail(error, LW_CORRUPT, "config.bad_words is not a list of words");
+    if (json_object_size(object) != FIELD_COUNT + 2)
+        return lw_fail(error, LW_CORRUPT, "config holds an unknown setting");
+    if (!is_word(config->pad, config->target_words) ||
+        !is_word(config->eos, config->target_words) ||
+        !is_word(config->eos, config->source_words) ||
+        !is_word(config->decoder_start, config->target_words) ||
+        (config->forced_eos != -1 && !is_word(config->forced_eos, config->target_words)))
+        return lw_fail(error, LW_CORRUPT, "config names a word outside the vocabulary");
+    if (config->max_length < 1 || config->beams < 1)
+        return lw_fail(error, LW_CORRUPT, "config.max_length or config.beams is 0");
+    return LW_OK;
+}
+
+static enum lw_status matrix_read(json_t *object, struct lw_matrix *matrix, struct lw_error *error)
+{
+    const char *name;
+    json_int_t rows, columns, bits, exponent;
+    json_error_t reason;
+    if (json_unpack_ex(object, &reason, JSON_STRICT, "{s:s, s:I, s:I, s:I, s:I}", "name", &name,
+                       "rows", &rows, "columns", &columns, "bits", &bits, "exponent",
+                       &exponent) != 0)
+        return lw_fail(error, LW_CORRUPT, "matrix %s: %s", matrix->name, reason.text);
+    if (strcmp(name, matrix->name) != 0 || rows < 0 || (uint64_t)rows != matrix->rows ||
+        columns < 0 || (uint64_t)columns != matrix->columns)
+        return lw_fail(error, LW_CORRUPT,
+                       "matrix %.48s of %lld x %lld where the configuration has %s of %zu x %zu",
+                       name, (long long)rows, (long long)columns, matrix->name, matrix->rows,
+                       matrix->columns);
+    if (bits < 1 || bits > LW_MAX_BITS || exponent < EXPONENT_LEAST || exponent > EXPONENT_MOST)
+        return lw_fail(error, LW_CORRUPT, "matrix %s has %lld bits and exponent %lld", matrix->name,
+                       (long long)bits, (long long)exponent);
+    matrix->code.bits = (unsigned)bits;
+    matrix->code.exponent = (int)exponent;
+    matrix->code.plane_bytes = (matrix->columns + 7) / 8;
+    return LW_OK;
+}
+
+static enum lw_status model_read(json_t *root, struct lw_model *model, char **made_by,
+                                 struct lw_error *error)
+{
+    const char *maker, *arith;
+    json_t *config, *matrices;
+    json_error_t reason;
+    if (json_unpack_ex(root, &reason, JSON_STRICT, "{s:s, s:s, s:o, s:o}", "made_by", &maker,
+                       "arith", &arith, "config", &config, "matrices", &matrices) != 0)
+        return lw_fail(error, LW_CORRUPT, "%s", reason.text);
+    if (!lw_arith_parse(arith, &model->arith))
+        return lw_fail(error, LW_CORRUPT, "unknown arithmetic class '%.32s'", arith);
+    enum lw_status status = config_read(config, &model->config, error);
+    if (status == LW_OK)
+        status = lw_model_layout(model, error);
+    if (status != LW_OK)
+        return status;
+    if (json_array_size(matrices) != model->matrix_count)
+        return lw_fail(error, LW_CORRUPT, "%zu matrices where the configuration has %zu",
+                       json_array_size(matrices), model->matrix_count);
+    for (size_t i = 0; status == LW_OK && i < model->matrix_count; i++)
+        status = matrix_read(json_array_get(matrices, i), &model->matrices[i], error);
+    if (status == LW_OK && made_by && !(*made_by = strdup(maker)))
+        status = lw_fail(error, LW_FAILED, "out of memory");
+    return status;
+}
+
+enum lw_status lwm_meta_read(const char *text, size_t bytes, struct lw_model *model, char **made_by,
+                             struct lw_error *error)
+{
+    json_error_t reason;
+    json_t *root = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &reason);
+    if (!root)
+        return lw_fail(error, LW_CORRUPT, "%s at byte %d", reason.text, reason.position);
+    enum lw_status status = model_read(root, model, made_by, error);
+    json_decref(root);
+    return status;
+}

@@ -1,0 +1,225 @@
+/* Opening .lwm files: a verified mapping, and views into it. */
+#include "models/lwm.h"
+#include "models/lwm_layout.h"
+
+#include "models/checked.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void release_mapping(void *storage)
+{
+    lw_unmap_file(storage);
+    free(storage);
+}
+
+/* A file on its way to becoming a model. */
+struct opening {
+    const char *path;
+    struct lw_mapping *mapping;
+    struct lwm_head head;
+    struct lw_model *model;
+    struct lw_error *error;
+};
+
+/* LW_CORRUPT, with the file and the section at fault before the reason. */
+static enum lw_status __attribute__((format(printf, 3, 4)))
+refuse(const struct opening *o, enum lwm_kind kind, const char *format, ...)
+{
+    char reason[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(reason, sizeof reason, format, arguments);
+    va_end(arguments);
+    return lw_fail(o->error, LW_CORRUPT, "%s: section %s: %s", o->path, lwm_kind_name(kind),
+                   reason);
+}
+
+static const uint8_t *section_data(const struct opening *o, enum lwm_kind kind, size_t *bytes)
+{
+    const struct lwm_section *section = lwm_find(&o->head, kind);
+    *bytes = section ? (size_t)section->bytes : 0;
+    return section ? o->mapping->data + section->offset : NULL;
+}
+
+/* Takes the next bytes of a section; false where it ends before them. */
+static bool take(const uint8_t **at, size_t *left, size_t bytes, const uint8_t **out)
+{
+    if (bytes > *left)
+        return false;
+    *out = *at;
+    *at += bytes;
+    *left -= bytes;
+    return true;
+}
+
+/* Points the matrices into the codes and scales sections, which must be exactly as long as their
+ * shapes say. */
+static enum lw_status place_matrices(const struct opening *o)
+{
+    size_t code_left, scale_left;
+    const uint8_t *codes = section_data(o, LWM_CODES, &code_left), *scales_at;
+    const uint8_t *scales = section_data(o, LWM_SCALES, &scale_left);
+    for (size_t i = 0; i < o->model->matrix_count; i++) {
+        struct lw_matrix *matrix = &o->model->matrices[i];
+        size_t planes, code_bytes, scale_bytes;
+        if (!lw_checked_mul(matrix->rows, matrix->code.bits, &planes) ||
+            !lw_checked_mul(planes, matrix->code.plane_bytes, &code_bytes) ||
+            !take(&codes, &code_left, code_bytes, &matrix->code.planes))
+            return refuse(o, LWM_CODES, "too short: ends inside matrix %s", matrix->name);
+        if (!lw_checked_mul(planes, sizeof(int16_t), &scale_bytes) ||
+            !take(&scales, &scale_left, scale_bytes, &scales_at))
+            return refuse(o, LWM_SCALES, "too short: ends inside matrix %s", matrix->name);
+        matrix->code.scales = (const int16_t *)(const void *)scales_at;
+    }
+    if (code_left > 0)
+        return refuse(o, LWM_CODES, "%zu bytes longer than its matrices", code_left);
+    if (scale_left > 0)
+        return refuse(o, LWM_SCALES, "%zu bytes longer than its matrices", scale_left);
+    return LW_OK;
+}
+
+/* Only planes that end within a byte are looked at, so that other pages stay untouched. */
+static enum lw_status check_padding_bits(const struct opening *o)
+{
+    for (size_t i = 0; i < o->model->matrix_count; i++) {
+        const struct lw_matrix *matrix = &o->model->matrices[i];
+        size_t planes = matrix->rows * matrix->code.bits, used = matrix->columns % 8;
+        for (size_t p = 0; used > 0 && p < planes; p++)
+            if (matrix->code.planes[(p + 1) * matrix->code.plane_bytes - 1] >> used != 0)
+                return refuse(o, LWM_CODES, "matrix %s has padding bits that are not zero",
+                              matrix->name);
+    }
+    return LW_OK;
+}
+
+static enum lw_status place_vectors(const struct opening *o)
+{
+    size_t bytes, needed = o->model->vector_count * sizeof(float);
+    const uint8_t *data = section_data(o, LWM_VECTORS, &bytes);
+    if (bytes != needed)
+        return refuse(o, LWM_VECTORS, "%zu bytes where %zu are needed", bytes, needed);
+    lw_model_set_vectors(o->model, (const float *)(const void *)data);
+    return LW_OK;
+}
+
+static enum lw_status check_words(const struct opening *o, enum lwm_kind kind, const uint8_t *words,
+                                  size_t bytes, size_t count)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < bytes; i++)
+        found += words[i] == 0;
+    if (found != count || bytes == 0 || words[bytes - 1] != 0)
+        return refuse(o, kind, "%zu words where the configuration has %zu", found, count);
+    return LW_OK;
+}
+
+static enum lw_status place_tokenizer(const struct opening *o)
+{
+    struct lw_tokenizer_data *t = &o->model->tokenizer;
+    enum lwm_kind target_words = LWM_TARGET_WORDS;
+    t->source_spm = section_data(o, LWM_SOURCE_SPM, &t->source_spm_bytes);
+    t->target_spm = section_data(o, LWM_TARGET_SPM, &t->target_spm_bytes);
+    t->source_words = section_data(o, LWM_SOURCE_WORDS, &t->source_words_bytes);
+    t->target_words = section_data(o, LWM_TARGET_WORDS, &t->target_words_bytes);
+    if (!t->target_spm) {
+        t->target_spm = t->source_spm;
+        t->target_spm_bytes = t->source_spm_bytes;
+    }
+    if (!t->target_words) {
+        target_words = LWM_SOURCE_WORDS;
+        t->target_words = t->source_words;
+        t->target_words_bytes = t->source_words_bytes;
+    }
+    enum lw_status status = check_words(o, LWM_SOURCE_WORDS, t->source_words, t->source_words_bytes,
+                                        o->model->config.source_words);
+    return status != LW_OK ? status
+                           : check_words(o, target_words, t->target_words, t->target_words_bytes,
+                                         o->model->config.target_words);
+}
+
+static enum lw_status place_all(const struct opening *o, char **made_by)
+{
+    size_t bytes;
+    const char *meta = (const char *)section_data(o, LWM_META, &bytes);
+    struct lw_error reason = {0};
+    enum lw_status status = lwm_meta_read(meta, bytes, o->model, made_by, &reason);
+    if (status != LW_OK)
+        return lw_fail(o->error, status, "%s: section %s: %s", o->path, lwm_kind_name(LWM_META),
+                       reason.text);
+    status = place_matrices(o);
+    if (status == LW_OK)
+        status = check_padding_bits(o);
+    if (status == LW_OK)
+        status = place_vectors(o);
+    return status == LW_OK ? place_tokenizer(o) : status;
+}
+
+static enum lw_status open_file(const char *path, struct lw_model *model, struct lwm_head *head,
+                                char **made_by, struct lw_error *error)
+{
+    *model = (struct lw_model){0};
+    struct opening o = {.path = path, .model = model, .error = error};
+    o.mapping = calloc(1, sizeof *o.mapping);
+    if (!o.mapping)
+        return lw_fail(error, LW_FAILED, "out of memory");
+    model->storage = o.mapping;
+    model->release = release_mapping;
+    enum lw_status status = lw_map_file(path, o.mapping, error);
+    if (status == LW_OK)
+        status = lwm_verify(path, o.mapping, &o.head, error);
+    if (status == LW_OK)
+        status = place_all(&o, made_by);
+    if (status != LW_OK)
+        lw_model_free(model);
+    *head = o.head;
+    return status;
+}
+
+enum lw_status lw_lwm_open(const char *path, struct lw_model *model, struct lw_error *error)
+{
+    struct lwm_head head;
+    return open_file(path, model, &head, NULL, error);
+}
+
+enum lw_status lw_lwm_made_by(const char *path, char **made_by, struct lw_error *error)
+{
+    struct lw_model model;
+    struct lwm_head head;
+    *made_by = NULL;
+    enum lw_status status = open_file(path, &model, &head, made_by, error);
+    if (status == LW_OK) {
+        lw_model_free(&model);
+        return LW_OK;
+    }
+    free(*made_by);
+    *made_by = NULL;
+    return status;
+}
+
+static size_t section_bytes(const struct lwm_head *head, enum lwm_kind kind)
+{
+    const struct lwm_section *section = lwm_find(head, kind);
+    return section ? (size_t)section->bytes : 0;
+}
+
+enum lw_status lw_lwm_size(const char *path, struct lw_size *size, struct lw_error *error)
+{
+    struct lw_model model;
+    struct lwm_head head;
+    *size = (struct lw_size){0};
+    enum lw_status status = open_file(path, &model, &head, NULL, error);
+    if (status != LW_OK)
+        return status;
+    size->file_bytes = (size_t)head.file_bytes;
+    for (enum lwm_kind kind = LWM_SOURCE_SPM; kind <= LWM_TARGET_WORDS; kind++)
+        size->tokenizer_bytes += section_bytes(&head, kind);
+    size->code_bytes = section_bytes(&head, LWM_CODES);
+    size->scale_bytes = section_bytes(&head, LWM_SCALES);
+    size->vector_bytes = section_bytes(&head, LWM_VECTORS);
+    for (size_t i = 0; i < model.matrix_count; i++)
+        size->weights += model.matrices[i].rows * model.matrices[i].columns;
+    lw_model_free(&model);
+    return LW_OK;
+}

@@ -1,0 +1,99 @@
+/* Named queries and the user's own SQL. */
+#include "profiles/database.h"
+
+#include "profiles/database_internal.h"
+#include "profiles/database_print.h"
+
+#include <string.h>
+
+struct named_query {
+    const char *name;
+    const char *digest; /* what fits a line of a terminal */
+    const char *all;    /* for programs */
+};
+
+/* A whole number of bits is shown as one. */
+#define BITS "iif(bits = round(bits), CAST(bits AS INTEGER), bits) AS bits"
+
+static const struct named_query queries[] = {
+    {"runs",
+     "SELECT id, replace(substr(time_utc, 1, 16), 'T', ' ') AS \"time (UTC)\", verb, model, " BITS
+     ", real_bits AS \"real bits\", size_bytes / 1e6 AS MB, arith, kernels, beams, lines, seconds, "
+     "lines_per_s AS \"lines/s\", peak_memory_bytes / 1e6 AS \"peak MB\", bleu AS BLEU, "
+     "chrf AS chrF FROM runs_view ORDER BY id",
+     "SELECT * FROM runs_view ORDER BY id"},
+    {"translations",
+     "SELECT model, " BITS ", arith, kernels, beams, lines, bleu AS BLEU, chrf AS chrF, "
+     "size_bytes / 1e6 AS MB, times_smaller AS \"times smaller\", lines_per_s AS \"lines/s\", "
+     "times_faster AS \"times faster\", peak_memory_bytes / 1e6 AS \"peak MB\", "
+     "times_less_memory AS \"times less\" FROM translations_view ORDER BY id",
+     "SELECT * FROM translations_view ORDER BY id"},
+};
+enum { QUERIES = sizeof queries / sizeof *queries };
+
+/* A file opened read-only still lets VACUUM INTO and ATTACH reach others, and PRAGMA settings. */
+static int allow_reading(void *context, int action, const char *a, const char *b, const char *c,
+                         const char *d)
+{
+    (void)context, (void)a, (void)b, (void)c, (void)d;
+    return action == SQLITE_SELECT || action == SQLITE_READ || action == SQLITE_FUNCTION ||
+                   action == SQLITE_RECURSIVE
+               ? SQLITE_OK
+               : SQLITE_DENY;
+}
+
+static enum lw_status find_query(const char *name, enum lw_output output, const char **sql,
+                                 struct lw_error *error)
+{
+    for (size_t i = 0; i < QUERIES; i++)
+        if (strcmp(name, queries[i].name) == 0) {
+            *sql = output == LW_OUTPUT_TABLE ? queries[i].digest : queries[i].all;
+            return LW_OK;
+        }
+    lw_fail(error, LW_USAGE, "there is no query '%s'; there are:", name);
+    for (size_t i = 0; i < QUERIES; i++)
+        lw_error_add(error, "%s", queries[i].name);
+    return LW_USAGE;
+}
+
+static enum lw_status prepare(struct lw_database *database, const char *sql,
+                              sqlite3_stmt **statement, struct lw_error *error)
+{
+    const char *rest = "";
+    sqlite3_set_authorizer(database->handle, allow_reading, NULL);
+    int code = sqlite3_prepare_v2(database->handle, sql, -1, statement, &rest);
+    sqlite3_set_authorizer(database->handle, NULL, NULL);
+    if (code == SQLITE_AUTH)
+        return lw_fail(error, LW_USAGE, "only SELECT is allowed here: %s", sql);
+    if (code == SQLITE_ERROR)
+        return lw_fail(error, LW_USAGE, "%s: %s", sqlite3_errmsg(database->handle), sql);
+    if (code != SQLITE_OK)
+        return lw_database_fail(database, error);
+    if (!*statement)
+        return lw_fail(error, LW_USAGE, "the SQL holds no statement");
+    if (rest[strspn(rest, " \t\r\n;")] != 0)
+        return lw_fail(error, LW_USAGE, "one statement at a time; this is one too many: %s", rest);
+    if (!sqlite3_stmt_readonly(*statement))
+        return lw_fail(error, LW_USAGE, "only SELECT is allowed here: %s", sql);
+    return LW_OK;
+}
+
+enum lw_status lw_database_query(struct lw_database *database, const char *name_or_null,
+                                 const char *sql_or_null, enum lw_output output, FILE *stream,
+                                 struct lw_error *error)
+{
+    const char *sql = sql_or_null;
+    sqlite3_stmt *statement = NULL;
+    int code = SQLITE_DONE;
+    enum lw_status status = LW_OK;
+    if (name_or_null)
+        status = find_query(name_or_null, output, &sql, error);
+    if (status == LW_OK)
+        status = prepare(database, sql, &statement, error);
+    if (status == LW_OK)
+        status = lw_print_rows(statement, output, stream, &code, error);
+    if (status == LW_OK && code != SQLITE_DONE)
+        status = lw_database_fail(database, error);
+    sqlite3_finalize(statement);
+    return status;
+}

@@ -1,0 +1,130 @@
+/* fp32 products through OpenBLAS, the baseline for speed. It is loaded when asked for, so that
+ * translating with kernels never pays for it. */
+#include "runtime/backend.h"
+
+#include "runtime/expand.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char library[] = "libopenblas.so.0";
+
+/* The values of CBLAS_ORDER and CBLAS_TRANSPOSE. */
+enum { ROW_MAJOR = 101, COLUMN_MAJOR = 102, NO_TRANSPOSE = 111, TRANSPOSE = 112 };
+
+/* OpenBLAS multiplies small matrices without packing them first. Products of few columns gain by
+ * being cut into blocks of rows with at most this many multiplications (measured with 0.3.21: 2 to
+ * 3 times at N = 4). */
+enum { BLOCK_PRODUCTS = 1 << 18 };
+
+typedef void sgemv_function(int order, int transpose, int m, int n, float alpha, const float *a,
+                            int lda, const float *x, int incx, float beta, float *y, int incy);
+typedef void sgemm_function(int order, int transpose_a, int transpose_b, int m, int n, int k,
+                            float alpha, const float *a, int lda, const float *b, int ldb,
+                            float beta, float *c, int ldc);
+typedef void set_threads_function(int threads);
+
+struct blas {
+    const struct lw_model *model;
+    void *handle;
+    sgemv_function *sgemv;
+    sgemm_function *sgemm;
+    struct lw_expanded expanded;
+};
+
+static void set_bias(const struct lw_matrix *matrix, size_t columns, float *y)
+{
+    for (size_t n = 0; n < columns; n++)
+        if (matrix->bias)
+            memcpy(y + n * matrix->rows, matrix->bias, matrix->rows * sizeof *y);
+        else
+            memset(y + n * matrix->rows, 0, matrix->rows * sizeof *y);
+}
+
+static void multiply_matrix(const struct blas *blas, const struct lw_product *product,
+                            size_t columns, const float *x)
+{
+    const struct lw_matrix *matrix = &blas->model->matrices[product->matrix];
+    const float *w = blas->expanded.weights[product->matrix];
+    int m = (int)matrix->rows, k = (int)matrix->columns, n = (int)columns;
+    set_bias(matrix, columns, product->y);
+    if (n == 1) {
+        blas->sgemv(ROW_MAJOR, NO_TRANSPOSE, m, k, 1.0f, w, k, x, 1, 1.0f, product->y, 1);
+        return;
+    }
+    size_t block = BLOCK_PRODUCTS / (matrix->columns * columns);
+    if (block < 8)
+        block = 8;
+    for (size_t row = 0; row < matrix->rows; row += block) {
+        size_t rows = matrix->rows - row < block ? matrix->rows - row : block;
+        blas->sgemm(COLUMN_MAJOR, TRANSPOSE, NO_TRANSPOSE, (int)rows, n, k, 1.0f,
+                    w + row * matrix->columns, k, x, k, 1.0f, product->y + row, m);
+    }
+}
+
+static enum lw_status multiply(void *self, const struct lw_product *products, size_t count,
+                               size_t columns, const float *x, struct lw_error *error)
+{
+    (void)error;
+    for (size_t i = 0; i < count; i++)
+        multiply_matrix(self, &products[i], columns, x);
+    return LW_OK;
+}
+
+static void close_blas(void *self)
+{
+    struct blas *blas = self;
+    lw_expanded_free(&blas->expanded);
+    if (blas->handle)
+        dlclose(blas->handle);
+    free(blas);
+}
+
+static enum lw_status load(struct blas *blas, struct lw_error *error)
+{
+    blas->handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+    if (!blas->handle)
+        return lw_fail(error, LW_FAILED, "OpenBLAS cannot be loaded: %s", dlerror());
+    /* POSIX lets an object pointer from dlsym stand for a function. */
+    *(void **)&blas->sgemv = dlsym(blas->handle, "cblas_sgemv");
+    *(void **)&blas->sgemm = dlsym(blas->handle, "cblas_sgemm");
+    set_threads_function *set_threads;
+    *(void **)&set_threads = dlsym(blas->handle, "openblas_set_num_threads");
+    if (!blas->sgemv || !blas->sgemm || !set_threads)
+        return lw_fail(error, LW_FAILED,
+                       "%s lacks cblas_sgemv, cblas_sgemm or openblas_set_num_threads", library);
+    set_threads(1);
+    return LW_OK;
+}
+
+/* BLAS counts in int. */
+static bool sizes_fit(const struct lw_model *model)
+{
+    for (size_t i = 0; i < model->matrix_count; i++)
+        if (model->matrices[i].rows > INT_MAX || model->matrices[i].columns > INT_MAX)
+            return false;
+    return true;
+}
+
+enum lw_status lw_backend_blas(const struct lw_model *model, struct lw_backend *backend,
+                               struct lw_error *error)
+{
+    if (!sizes_fit(model))
+        return lw_fail(error, LW_FAILED, "the model has a matrix that is too large for OpenBLAS");
+    struct blas *blas = calloc(1, sizeof *blas);
+    if (!blas)
+        return lw_fail(error, LW_FAILED, "out of memory for the products through OpenBLAS");
+    blas->model = model;
+    enum lw_status status = load(blas, error);
+    if (status == LW_OK)
+        status = lw_expand(model, &blas->expanded, error);
+    if (status != LW_OK) {
+        close_blas(blas);
+        return status;
+    }
+    *backend = (struct lw_backend){"blas", blas, multiply, close_blas};
+    return LW_OK;
+}

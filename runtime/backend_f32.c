@@ -1,0 +1,49 @@
+/* Class f32: fp32 products in the fixed lane order of runtime/vector.h. */
+#include "runtime/backend.h"
+
+#include "runtime/expand.h"
+#include "runtime/vector.h"
+
+#include <stdlib.h>
+
+struct f32 {
+    const struct lw_model *model;
+    const struct lw_vector *vector;
+    struct lw_expanded expanded;
+};
+
+static enum lw_status multiply(void *self, const struct lw_product *products, size_t count,
+                               size_t columns, const float *x, struct lw_error *error)
+{
+    (void)error;
+    const struct f32 *f32 = self;
+    for (size_t i = 0; i < count; i++) {
+        const struct lw_matrix *matrix = &f32->model->matrices[products[i].matrix];
+        f32->vector->product(f32->expanded.weights[products[i].matrix], matrix->bias, x,
+                             products[i].y, matrix->rows, matrix->columns, columns);
+    }
+    return LW_OK;
+}
+
+static void close_f32(void *self)
+{
+    struct f32 *f32 = self;
+    lw_expanded_free(&f32->expanded);
+    free(f32);
+}
+
+enum lw_status lw_backend_f32(const struct lw_model *model, struct lw_backend *backend,
+                              struct lw_error *error)
+{
+    struct f32 *f32 = malloc(sizeof *f32);
+    if (!f32)
+        return lw_fail(error, LW_FAILED, "out of memory for the products of class f32");
+    *f32 = (struct f32){.model = model, .vector = lw_vector_host()};
+    enum lw_status status = lw_expand(model, &f32->expanded, error);
+    if (status != LW_OK) {
+        free(f32);
+        return status;
+    }
+    *backend = (struct lw_backend){"f32", f32, multiply, close_f32};
+    return LW_OK;
+}

@@ -1,0 +1,157 @@
+/* Classes a8 and t8 straight from the definition in docs/NUMBERS.md: slow, and the oracle of the
+ * kernels. */
+#include "runtime/backend.h"
+
+#include "models/checked.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+/* One column of activations, rounded. a8: entries[k] = q. t8: entries[16 j + v] = the rounded
+ * signed sum of x[4j .. 4j+3] where bit i of v gives the sign of x[4j + i] (set: +). */
+struct reference {
+    const struct lw_model *model;
+    enum lw_arith arith;
+    int8_t *entries;
+    float *sums; /* t8: the entries before rounding */
+};
+
+/* Rounds count values by their largest magnitude t and returns the step t / 127, or 0 (and zeros)
+ * where 127 / t is not finite. False where a value is not finite. */
+static bool round_entries(const float *values, size_t count, int8_t *entries, float *step)
+{
+    float largest = 0.0f;
+    for (size_t i = 0; i < count; i++) {
+        if (!isfinite(values[i]))
+            return false;
+        largest = fmaxf(largest, fabsf(values[i]));
+    }
+    float inverse = 127.0f / largest;
+    *step = isfinite(inverse) ? largest / 127.0f : 0.0f;
+    for (size_t i = 0; i < count; i++)
+        entries[i] = isfinite(inverse)
+                         ? (int8_t)fminf(fmaxf(rintf(values[i] * inverse), -127.0f), 127.0f)
+                         : 0;
+    return true;
+}
+
+static float signed_element(const float *x, size_t columns, size_t k, bool plus)
+{
+    float value = k < columns ? x[k] : 0.0f;
+    return plus ? value : -value;
+}
+
+static void signed_sums(const float *x, size_t columns, float *sums)
+{
+    for (size_t j = 0; 4 * j < columns; j++)
+        for (unsigned v = 0; v < 16; v++) {
+            float term[4];
+            for (size_t i = 0; i < 4; i++)
+                term[i] = signed_element(x, columns, 4 * j + i, v >> i & 1);
+            sums[16 * j + v] = (term[0] + term[1]) + (term[2] + term[3]);
+        }
+}
+
+static bool bit(const uint8_t *plane, size_t columns, size_t k)
+{
+    return k < columns && (plane[k >> 3] >> (k & 7) & 1);
+}
+
+static int64_t plane_sum(const struct reference *r, const uint8_t *plane, size_t columns)
+{
+    int64_t sum = 0;
+    if (r->arith == LW_ARITH_A8) {
+        for (size_t k = 0; k < columns; k++)
+            sum += bit(plane, columns, k) ? r->entries[k] : -r->entries[k];
+        return sum;
+    }
+    for (size_t j = 0; 4 * j < columns; j++) {
+        unsigned v = 0;
+        for (unsigned i = 0; i < 4; i++)
+            v |= (unsigned)bit(plane, columns, 4 * j + i) << i;
+        sum += r->entries[16 * j + v];
+    }
+    return sum;
+}
+
+/* y[m] = float(R) * (step * 2^e) + bias[m], R = sum over planes of scale * plane sum */
+static void multiply_column(const struct reference *r, const struct lw_matrix *matrix, float step,
+                            float *y)
+{
+    const struct lw_code *code = &matrix->code;
+    float unit = ldexpf(step, code->exponent);
+    for (size_t m = 0; m < matrix->rows; m++) {
+        int64_t sum = 0;
+        for (size_t i = m * code->bits; i < (m + 1) * code->bits; i++)
+            sum += code->scales[i] *
+                   plane_sum(r, code->planes + i * code->plane_bytes, matrix->columns);
+        y[m] = (float)sum * unit;
+        if (matrix->bias)
+            y[m] += matrix->bias[m];
+    }
+}
+
+static enum lw_status multiply_matrix(struct reference *r, const struct lw_product *product,
+                                      size_t columns, const float *x, struct lw_error *error)
+{
+    const struct lw_matrix *matrix = &r->model->matrices[product->matrix];
+    if (matrix->code.bits == 0)
+        return lw_fail(error, LW_USAGE, "matrix %s is not coded; class %s needs binary codes",
+                       matrix->name, lw_arith_name(r->arith));
+    size_t k = matrix->columns, tables = (k + 3) / 4;
+    for (size_t n = 0; n < columns; n++) {
+        float step;
+        bool finite;
+        if (r->arith == LW_ARITH_T8) {
+            signed_sums(x + n * k, k, r->sums);
+            finite = round_entries(r->sums, 16 * tables, r->entries, &step);
+        } else {
+            finite = round_entries(x + n * k, k, r->entries, &step);
+        }
+        if (!finite)
+            return lw_fail(error, LW_FAILED, "matrix %s: its input is not finite", matrix->name);
+        multiply_column(r, matrix, step, product->y + n * matrix->rows);
+    }
+    return LW_OK;
+}
+
+static enum lw_status multiply(void *self, const struct lw_product *products, size_t count,
+                               size_t columns, const float *x, struct lw_error *error)
+{
+    enum lw_status status = LW_OK;
+    for (size_t i = 0; i < count && status == LW_OK; i++)
+        status = multiply_matrix(self, &products[i], columns, x, error);
+    return status;
+}
+
+static void close_reference(void *self)
+{
+    struct reference *r = self;
+    free(r->entries);
+    free(r->sums);
+    free(r);
+}
+
+enum lw_status lw_backend_reference(const struct lw_model *model, enum lw_arith arith,
+                                    struct lw_backend *backend, struct lw_error *error)
+{
+    if (arith != LW_ARITH_A8 && arith != LW_ARITH_T8)
+        return lw_fail(error, LW_USAGE, "the reference backend computes classes a8 and t8, not %s",
+                       lw_arith_name(arith));
+    size_t widest = 0, bytes;
+    for (size_t i = 0; i < model->matrix_count; i++)
+        if (model->matrices[i].columns > widest)
+            widest = model->matrices[i].columns;
+    struct reference *r = calloc(1, sizeof *r);
+    if (r && lw_checked_mul(widest / 4 + 1, 16 * sizeof *r->sums, &bytes)) {
+        *r = (struct reference){model, arith, malloc(bytes / sizeof *r->sums), malloc(bytes)};
+        if (r->entries && r->sums) {
+            *backend = (struct lw_backend){"reference", r, multiply, close_reference};
+            return LW_OK;
+        }
+    }
+    if (r)
+        close_reference(r);
+    return lw_fail(error, LW_FAILED, "out of memory for the reference products");
+}

@@ -1,0 +1,53 @@
+#include "runtime/expand.h"
+
+#include "models/checked.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+/* Floats of all coded matrices together; false where they overflow. */
+static bool count_coded(const struct lw_model *model, size_t *floats)
+{
+    *floats = 0;
+    for (size_t i = 0; i < model->matrix_count; i++) {
+        const struct lw_matrix *matrix = &model->matrices[i];
+        size_t elements;
+        if (matrix->dense)
+            continue;
+        if (!lw_checked_mul(matrix->rows, matrix->columns, &elements) ||
+            !lw_checked_add(*floats, elements, floats))
+            return false;
+    }
+    return true;
+}
+
+enum lw_status lw_expand(const struct lw_model *model, struct lw_expanded *expanded,
+                         struct lw_error *error)
+{
+    *expanded = (struct lw_expanded){0};
+    size_t floats;
+    expanded->weights = calloc(model->matrix_count, sizeof *expanded->weights);
+    if (count_coded(model, &floats))
+        expanded->decoded = calloc(floats ? floats : 1, sizeof *expanded->decoded);
+    if (!expanded->weights || !expanded->decoded) {
+        lw_expanded_free(expanded);
+        return lw_fail(error, LW_FAILED, "out of memory for the model's matrices as fp32");
+    }
+    float *at = expanded->decoded;
+    for (size_t i = 0; i < model->matrix_count; i++) {
+        const struct lw_matrix *matrix = &model->matrices[i];
+        expanded->weights[i] = matrix->dense ? matrix->dense : at;
+        if (matrix->dense)
+            continue;
+        for (size_t r = 0; r < matrix->rows; r++, at += matrix->columns)
+            lw_matrix_row(matrix, r, at);
+    }
+    return LW_OK;
+}
+
+void lw_expanded_free(struct lw_expanded *expanded)
+{
+    free(expanded->weights);
+    free(expanded->decoded);
+    *expanded = (struct lw_expanded){0};
+}

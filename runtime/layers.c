@@ -1,0 +1,85 @@
+#include "runtime/network.h"
+
+#include <math.h>
+
+void lw_embed(const struct lw_translator *translator, unsigned matrix, const int32_t *words,
+              size_t count, size_t position, bool together, float *hidden)
+{
+    const struct lw_model *model = translator->model;
+    size_t d = model->config.d_model;
+    float scale = model->config.scale_embedding ? (float)sqrt((double)d) : 1.0f;
+    for (size_t i = 0; i < count; i++) {
+        float *out = hidden + i * d;
+        lw_matrix_row(&model->matrices[matrix], (size_t)words[i], out);
+        for (size_t j = 0; j < d; j++)
+            out[j] *= scale;
+        translator->vector->add(translator->positions + (together ? position : position + i) * d,
+                                out, d);
+    }
+}
+
+static enum lw_status multiply(const struct lw_translator *t, unsigned matrix, size_t count,
+                               const float *x, float *y, struct lw_error *error)
+{
+    struct lw_product product = {matrix, y};
+    return t->backend->multiply(t->backend->self, &product, 1, count, x, error);
+}
+
+static void add_and_norm(const struct lw_translator *t, const struct lw_norm *norm, size_t count,
+                         const float *x, float *hidden)
+{
+    size_t d = t->model->config.d_model;
+    t->vector->add(x, hidden, count * d);
+    for (size_t i = 0; i < count; i++)
+        t->vector->layer_norm(hidden + i * d, norm->gain, norm->bias, d);
+}
+
+enum lw_status lw_attention_end(struct lw_translator *translator,
+                                const struct lw_attention *attention, size_t count, float *hidden,
+                                struct lw_error *error)
+{
+    enum lw_status status =
+        multiply(translator, attention->o, count, translator->mixed, translator->query, error);
+    if (status == LW_OK)
+        add_and_norm(translator, &attention->norm, count, translator->query, hidden);
+    return status;
+}
+
+static void activate(const struct lw_translator *t, float *x, size_t count)
+{
+    switch (t->model->config.activation) {
+    case LW_SWISH:
+        t->vector->swish(x, count);
+        break;
+    case LW_RELU:
+        t->vector->relu(x, count);
+        break;
+    case LW_GELU:
+        t->vector->gelu(x, count);
+        break;
+    }
+}
+
+enum lw_status lw_feed_forward(struct lw_translator *translator, const struct lw_layer *layer,
+                               size_t count, float *hidden, struct lw_error *error)
+{
+    float *inner = translator->inner, *out = translator->query;
+    enum lw_status status = multiply(translator, layer->fc1, count, hidden, inner, error);
+    if (status != LW_OK)
+        return status;
+    activate(translator, inner, count * translator->model->matrices[layer->fc1].rows);
+    status = multiply(translator, layer->fc2, count, inner, out, error);
+    if (status == LW_OK)
+        add_and_norm(translator, &layer->norm, count, out, hidden);
+    return status;
+}
+
+enum lw_status lw_check_words(const int32_t *words, size_t count, size_t limit,
+                              struct lw_error *error)
+{
+    for (size_t i = 0; i < count; i++)
+        if (words[i] < 0 || (size_t)words[i] >= limit)
+            return lw_fail(error, LW_USAGE, "word %d is outside the vocabulary of %zu words",
+                           (int)words[i], limit);
+    return LW_OK;
+}

@@ -1,0 +1,87 @@
+extern "C" {
+#include "models/status.h"
+}
+#include "runtime/pieces.h"
+
+#include <cstring>
+#include <exception>
+#include <sentencepiece_processor.h>
+#include <string>
+#include <vector>
+
+struct lw_pieces {
+    sentencepiece::SentencePieceProcessor processor;
+};
+
+namespace
+{
+
+/* Runs `work`, turning every exception into a failure. */
+template <typename Work> enum lw_status guarded(struct lw_error *error, Work work)
+{
+    try {
+        return work();
+    } catch (const std::exception &exception) {
+        return lw_fail(error, LW_FAILED, "SentencePiece: %s", exception.what());
+    } catch (...) {
+        return lw_fail(error, LW_FAILED, "SentencePiece failed");
+    }
+}
+
+enum lw_status check(const sentencepiece::util::Status &status, enum lw_status failure,
+                     struct lw_error *error)
+{
+    if (status.ok())
+        return LW_OK;
+    return lw_fail(error, failure, "SentencePiece: %s", status.ToString().c_str());
+}
+
+} // namespace
+
+enum lw_status lw_pieces_open(const uint8_t *model, size_t bytes, struct lw_pieces **pieces,
+                              struct lw_error *error)
+{
+    return guarded(error, [&] {
+        auto *opened = new lw_pieces;
+        absl::string_view serialized(reinterpret_cast<const char *>(model), bytes);
+        enum lw_status status =
+            check(opened->processor.LoadFromSerializedProto(serialized), LW_CORRUPT, error);
+        if (status == LW_OK)
+            *pieces = opened;
+        else
+            delete opened;
+        return status;
+    });
+}
+
+void lw_pieces_close(struct lw_pieces *pieces)
+{
+    delete pieces;
+}
+
+enum lw_status lw_pieces_encode(const struct lw_pieces *pieces, const char *text, size_t bytes,
+                                lw_take_piece *take, void *context, struct lw_error *error)
+{
+    return guarded(error, [&] {
+        std::vector<std::string> list;
+        enum lw_status status = check(
+            pieces->processor.Encode(absl::string_view(text, bytes), &list), LW_FAILED, error);
+        for (size_t i = 0; status == LW_OK && i < list.size(); i++)
+            status = take(context, list[i].data(), list[i].size());
+        return status;
+    });
+}
+
+enum lw_status lw_pieces_decode(const struct lw_pieces *pieces, const char *const *list,
+                                size_t count, char **text, struct lw_error *error)
+{
+    return guarded(error, [&] {
+        std::vector<absl::string_view> views(list, list + count);
+        std::string joined;
+        enum lw_status status = check(pieces->processor.Decode(views, &joined), LW_FAILED, error);
+        if (status != LW_OK)
+            return status;
+        *text = strdup(joined.c_str());
+        return *text ? LW_OK : lw_fail(error, LW_FAILED, "out of memory for a translated line");
+    });
+}

@@ -1,0 +1,180 @@
+#include "runtime/translator.h"
+
+#include "models/checked.h"
+#include "runtime/network.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_BEAMS = UINT8_MAX, ALIGNMENT = 64 };
+
+/* One array of the arena. */
+struct part {
+    void *field; /* the pointer to set */
+    size_t element_bytes;
+    size_t extents[4]; /* 0 ends */
+};
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Bytes of a part, rounded up to the alignment; false on overflow. */
+static bool part_bytes(const struct part *part, size_t *bytes)
+{
+    *bytes = part->element_bytes;
+    for (size_t i = 0; i < 4 && part->extents[i]; i++)
+        if (!lw_checked_mul(*bytes, part->extents[i], bytes))
+            return false;
+    if (!lw_checked_add(*bytes, ALIGNMENT - 1, bytes))
+        return false;
+    *bytes &= ~(size_t)(ALIGNMENT - 1);
+    return true;
+}
+
+static enum lw_status take_parts(struct lw_translator *t, const struct part *parts, size_t count,
+                                 struct lw_error *error)
+{
+    size_t all = 0, bytes;
+    bool fits = true;
+    for (size_t i = 0; i < count; i++)
+        fits = fits && part_bytes(&parts[i], &bytes) && lw_checked_add(all, bytes, &all);
+    t->arena = fits ? aligned_alloc(ALIGNMENT, all) : NULL;
+    if (!t->arena)
+        return lw_fail(error, LW_FAILED, "out of memory for translating with %zu beams",
+                       t->search.beams);
+    char *at = t->arena;
+    for (size_t i = 0; i < count; i++) {
+        part_bytes(&parts[i], &bytes);
+        memcpy(parts[i].field, &(void *){at}, sizeof(void *));
+        at += bytes;
+    }
+    return LW_OK;
+}
+
+static enum lw_status take_memory(struct lw_translator *t, struct lw_error *error)
+{
+    const struct lw_config *c = &t->model->config;
+    size_t d = c->d_model, beams = t->search.beams, steps = t->steps, layers = c->decoder_layers;
+    size_t columns = larger(c->positions, beams), ffn = larger(c->encoder_ffn, c->decoder_ffn);
+    size_t rows = lw_vector_padded(c->positions); /* at most so many keys: steps <= positions */
+    const struct part parts[] = {
+        {&t->positions, sizeof(float), {c->positions, d}},
+        {&t->query, sizeof(float), {columns, d}},
+        {&t->key, sizeof(float), {columns, d}},
+        {&t->value, sizeof(float), {columns, d}},
+        {&t->mixed, sizeof(float), {columns, d}},
+        {&t->inner, sizeof(float), {columns, ffn}},
+        {&t->weights, sizeof(float), {rows}},
+        {&t->key_rows, sizeof(float *), {rows}},
+        {&t->value_rows, sizeof(float *), {rows}},
+        {&t->encoded, sizeof(float), {c->positions, d}},
+        {&t->cross_keys, sizeof(float), {layers, c->positions, d}},
+        {&t->cross_values, sizeof(float), {layers, c->positions, d}},
+        {&t->self_keys, sizeof(float), {layers, steps, beams, d}},
+        {&t->self_values, sizeof(float), {layers, steps, beams, d}},
+        {&t->slots, 1, {beams, steps}},
+        {&t->new_slots, 1, {beams, steps}},
+        {&t->hidden, sizeof(float), {beams, d}},
+        {&t->logits, sizeof(float), {beams, c->target_words}},
+        {&t->products, sizeof(struct lw_product), {2, layers}},
+        {&t->words, sizeof(int32_t), {steps, beams}},
+        {&t->parents, 1, {steps, beams}},
+        {&t->scores, sizeof(float), {beams}},
+        {&t->candidates, sizeof(struct lw_candidate), {2, beams}},
+        {&t->finished, sizeof(struct lw_finished), {beams}},
+        {&t->output, sizeof(int32_t), {steps}},
+    };
+    return take_parts(t, parts, sizeof parts / sizeof *parts, error);
+}
+
+/* Sines in the first half of a row, cosines in the second; computed in double. */
+static void fill_positions(struct lw_translator *t)
+{
+    size_t d = t->model->config.d_model, sines = (d + 1) / 2;
+    for (size_t j = 0; j < d; j++) {
+        size_t pair = j < sines ? j : j - sines;
+        double rate = pow(10000.0, 2.0 * (double)pair / (double)d);
+        for (size_t i = 0; i < t->model->config.positions; i++) {
+            double angle = (double)i / rate;
+            t->positions[i * d + j] = (float)(j < sines ? sin(angle) : cos(angle));
+        }
+    }
+}
+
+static enum lw_status check_search(const struct lw_config *config, const struct lw_search *search,
+                                   struct lw_error *error)
+{
+    if (search->beams < 1 || search->beams > MOST_BEAMS)
+        return lw_fail(error, LW_USAGE, "%zu beams; between 1 and %d are possible", search->beams,
+                       MOST_BEAMS);
+    if (search->beams > 1 && config->bad_word_count + 2 * search->beams > config->target_words)
+        return lw_fail(error, LW_USAGE, "%zu beams are too many for a vocabulary of %zu words",
+                       search->beams, config->target_words);
+    if (search->max_length < 2 || search->max_length - 1 > config->positions)
+        return lw_fail(error, LW_USAGE, "a longest target of %zu words; the model takes 2 to %zu",
+                       search->max_length, config->positions + 1);
+    if (!isfinite(search->length_penalty))
+        return lw_fail(error, LW_USAGE, "the length penalty must be a number");
+    return LW_OK;
+}
+
+/* The words that the search itself puts in. */
+static enum lw_status check_config(const struct lw_config *config, struct lw_error *error)
+{
+    enum lw_status status = lw_check_words(&config->decoder_start, 1, config->target_words, error);
+    if (status == LW_OK)
+        status =
+            lw_check_words(config->bad_words, config->bad_word_count, config->target_words, error);
+    if (status == LW_OK && config->forced_eos >= 0)
+        status = lw_check_words(&config->forced_eos, 1, config->target_words, error);
+    return status;
+}
+
+enum lw_status lw_translator_open(const struct lw_model *model, const struct lw_backend *backend,
+                                  const struct lw_search *search, struct lw_translator **translator,
+                                  struct lw_error *error)
+{
+    enum lw_status status = check_search(&model->config, search, error);
+    if (status == LW_OK)
+        status = check_config(&model->config, error);
+    if (status != LW_OK)
+        return status;
+    struct lw_translator *t = calloc(1, sizeof *t);
+    if (!t)
+        return lw_fail(error, LW_FAILED, "out of memory for a translator");
+    t->model = model;
+    t->backend = backend;
+    t->vector = lw_vector_host();
+    t->search = *search;
+    t->steps = search->max_length - 1;
+    status = take_memory(t, error);
+    if (status != LW_OK) {
+        free(t);
+        return status;
+    }
+    fill_positions(t);
+    *translator = t;
+    return LW_OK;
+}
+
+void lw_translator_close(struct lw_translator *translator)
+{
+    if (!translator)
+        return;
+    free(translator->arena);
+    free(translator);
+}
+
+enum lw_status lw_translate(struct lw_translator *translator, const int32_t *source, size_t count,
+                            struct lw_hypothesis *best, struct lw_error *error)
+{
+    const float *encoded;
+    enum lw_status status = lw_encode(translator, source, count, &encoded, error);
+    if (status != LW_OK)
+        return status;
+    return translator->search.beams == 1 ? lw_search_greedy(translator, best, error)
+                                         : lw_search_beams(translator, best, error);
+}

@@ -1,0 +1,346 @@
+/* Compiled once for each instruction set with LW_VECTOR_ISA = baseline, avx2, avx512; see
+ * runtime/vector.h. */
+#include "runtime/vector.h"
+
+#include "runtime/vector_lanes.h"
+
+#include <math.h>
+#include <stdbool.h>
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* Dot products kept in registers together; the larger tile needs 32 wide registers. */
+#if defined(__AVX512F__)
+enum { TILE_COLUMNS = 4 };
+#else
+enum { TILE_COLUMNS = 1 };
+#endif
+enum { TILE_ROWS = 4 };
+
+static float dot(const float *a, const float *b, size_t count)
+{
+    v16 sum = {0};
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+        sum += load(a + i) * load(b + i);
+    if (i < count)
+        sum += load_some(a + i, count - i, 0.0f) * load_some(b + i, count - i, 0.0f);
+    return fold(sum);
+}
+
+/* sums[c][r] += the products of 16 (or `some`) elements of TILE_ROWS rows and `columns` columns */
+INLINE void tile_step(v16 sums[][TILE_ROWS], const float *w, size_t w_stride, const float *x,
+                      size_t x_stride, size_t columns, size_t some)
+{
+    v16 weights[TILE_ROWS];
+#pragma clang loop unroll(full)
+    for (size_t r = 0; r < TILE_ROWS; r++)
+        weights[r] =
+            some == LANES ? load(w + r * w_stride) : load_some(w + r * w_stride, some, 0.0f);
+#pragma clang loop unroll(full)
+    for (size_t c = 0; c < columns; c++) {
+        v16 input =
+            some == LANES ? load(x + c * x_stride) : load_some(x + c * x_stride, some, 0.0f);
+#pragma clang loop unroll(full)
+        for (size_t r = 0; r < TILE_ROWS; r++)
+            sums[c][r] += weights[r] * input;
+    }
+}
+
+/* TILE_ROWS rows times `columns` columns (a constant); y[c * y_stride + r] */
+INLINE void tile(const float *w, size_t w_stride, const float *x, size_t x_stride,
+                 const float *bias, float *y, size_t y_stride, size_t count, size_t columns)
+{
+    v16 sums[TILE_COLUMNS][TILE_ROWS] = {0};
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+        tile_step(sums, w + i, w_stride, x + i, x_stride, columns, LANES);
+    if (i < count)
+        tile_step(sums, w + i, w_stride, x + i, x_stride, columns, count - i);
+    v4 shift = {0};
+    if (bias)
+        memcpy(&shift, bias, sizeof shift);
+#pragma clang loop unroll(full)
+    for (size_t c = 0; c < columns; c++) {
+        v4 out = fold_each(sums[c][0], sums[c][1], sums[c][2], sums[c][3]);
+        if (bias)
+            out += shift;
+        memcpy(y + c * y_stride, &out, sizeof out);
+    }
+}
+
+static void product(const float *w, const float *bias, const float *x, float *y, size_t rows,
+                    size_t columns_k, size_t columns_n)
+{
+    size_t m = 0, k = columns_k;
+    for (; m + TILE_ROWS <= rows; m += TILE_ROWS) {
+        const float *shift = bias ? bias + m : NULL;
+        size_t n = 0;
+        for (; n + TILE_COLUMNS <= columns_n; n += TILE_COLUMNS)
+            tile(w + m * k, k, x + n * k, k, shift, y + n * rows + m, rows, k, TILE_COLUMNS);
+        for (; n < columns_n; n++)
+            tile(w + m * k, k, x + n * k, k, shift, y + n * rows + m, rows, k, 1);
+    }
+    for (; m < rows; m++)
+        for (size_t n = 0; n < columns_n; n++) {
+            float sum = dot(w + m * k, x + n * k, k);
+            y[n * rows + m] = bias ? sum + bias[m] : sum;
+        }
+}
+
+static void add(const float *x, float *y, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        y[i] += x[i];
+}
+
+static float largest(const float *x, size_t count)
+{
+    v16 best = splat(-INFINITY);
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+        best = larger(best, load(x + i));
+    if (i < count)
+        best = larger(best, load_some(x + i, count - i, -INFINITY));
+    return largest_lane(best);
+}
+
+/* sum of exp(x - shift); stores the terms where `terms` is not NULL (it may be x) */
+INLINE float sum_exp(const float *x, size_t count, float shift, float *terms)
+{
+    v16 sum = {0};
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        v16 term = exp_lanes(load(x + i) - shift);
+        if (terms)
+            store(terms + i, term);
+        sum += term;
+    }
+    if (i < count) {
+        v16 term = exp_lanes(load_some(x + i, count - i, -INFINITY) - shift);
+        if (terms)
+            store_some(terms + i, term, count - i);
+        sum += term;
+    }
+    return fold(sum);
+}
+
+static void softmax(float *x, size_t count)
+{
+    float sum = sum_exp(x, count, largest(x, count), x);
+    for (size_t i = 0; i < count; i++)
+        x[i] /= sum;
+}
+
+/* Natural logarithm of a sum >= 1, in double: m 2^e with m in [sqrt(1/2), sqrt(2)), and
+ * log m = 2 atanh(s) = 2 (s + s^3/3 + s^5/5 + ...) with s = (m - 1)/(m + 1), |s| < 0.172.
+ * What is not finite stays as it is. */
+static float logarithm(float value)
+{
+    if (!(value < INFINITY))
+        return value;
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    uint32_t shifted = bits - 0x3f3504f3u; /* sqrt(1/2) */
+    int32_t exponent = (int32_t)shifted >> 23;
+    bits = (shifted & 0x7fffffu) + 0x3f3504f3u;
+    float mantissa;
+    memcpy(&mantissa, &bits, sizeof mantissa);
+    double s = ((double)mantissa - 1.0) / ((double)mantissa + 1.0), square = s * s, series = 0.0;
+    for (int odd = 17; odd >= 1; odd -= 2)
+        series = series * square + 1.0 / odd;
+    return (float)(2.0 * s * series + exponent * 0x1.62e42fefa39efp-1);
+}
+
+static void log_softmax(float *x, size_t count)
+{
+    float best = largest(x, count);
+    float log_sum = logarithm(sum_exp(x, count, best, NULL));
+    for (size_t i = 0; i < count; i++)
+        x[i] = x[i] - best - log_sum;
+}
+
+static void layer_norm(float *x, const float *gain, const float *bias, size_t count)
+{
+    v16 sum = {0}, squares = {0};
+    size_t whole = count - count % LANES, rest = count % LANES;
+    for (size_t i = 0; i < whole; i += LANES)
+        sum += load(x + i);
+    if (rest)
+        sum += load_some(x + whole, rest, 0.0f);
+    float mean = fold(sum) / (float)count;
+    for (size_t i = 0; i < whole; i += LANES) {
+        v16 centred = load(x + i) - mean;
+        squares += centred * centred;
+    }
+    if (rest) {
+        v16 centred = load_some(x + whole, rest, mean) - mean;
+        squares += centred * centred;
+    }
+    float scale = 1.0f / sqrtf(fold(squares) / (float)count + 1e-5f);
+    for (size_t i = 0; i < count; i++)
+        x[i] = (x[i] - mean) * scale * gain[i] + bias[i];
+}
+
+static void relu(float *x, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        x[i] = x[i] < 0.0f ? 0.0f : x[i];
+}
+
+INLINE v16 swish_lanes(v16 x)
+{
+    return x / (1.0f + exp_lanes(-x));
+}
+
+/* With z = |x| / sqrt 2 and t = 1 / (1 + z/2): erfc(z) = exp(-z^2) t Q(t), Q fitted to 3e-8;
+ * 1 + erf(x / sqrt 2) is erfc(z) for negative x and 2 - erfc(z) otherwise. */
+INLINE v16 gelu_lanes(v16 x)
+{
+    static const float q[] = {-0.0569758f, 0.2747146f,  -0.4675759f, 0.25659922f, -0.012564975f,
+                              0.19706543f, 0.24443784f, 0.2822041f,  0.2820955f};
+    v16 z = choose(x < 0.0f, -x, x) * 0x1.6a09e6p-1f;
+    v16 t = 1.0f / (1.0f + z * 0.5f);
+    v16 series = splat(q[0]);
+    for (size_t i = 1; i < sizeof q / sizeof *q; i++)
+        series = series * t + q[i];
+    v16 complement = exp_lanes(-z * z) * t * series;
+    return x * 0.5f * choose(x < 0.0f, complement, 2.0f - complement);
+}
+
+INLINE void map(float *x, size_t count, v16 (*function)(v16))
+{
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+        store(x + i, function(load(x + i)));
+    if (i < count)
+        store_some(x + i, function(load_some(x + i, count - i, 0.0f)), count - i);
+}
+
+static void swish(float *x, size_t count)
+{
+    map(x, count, swish_lanes);
+}
+
+static void gelu(float *x, size_t count)
+{
+    map(x, count, gelu_lanes);
+}
+
+/* weights[0..4) = dot(query, keys[i] + offset) for four rows */
+INLINE v4 dot_each(const float *query, const float *const *keys, size_t offset, size_t columns)
+{
+    v16 sums[4] = {0};
+    size_t c = 0;
+    for (; c + LANES <= columns; c += LANES)
+        for (size_t i = 0; i < 4; i++)
+            sums[i] += load(query + c) * load(keys[i] + offset + c);
+    if (c < columns)
+        for (size_t i = 0; i < 4; i++)
+            sums[i] += load_some(query + c, columns - c, 0.0f) *
+                       load_some(keys[i] + offset + c, columns - c, 0.0f);
+    return fold_each(sums[0], sums[1], sums[2], sums[3]);
+}
+
+/* weights = softmax(scale * dot(query, keys[i] + offset)), then zeros up to a whole group of lanes
+ */
+INLINE void attention_weights(const float *query, const float *const *keys, size_t offset,
+                              size_t count, size_t columns, float scale, float *weights)
+{
+    size_t i = 0, padded = lw_vector_padded(count);
+    for (; i + 4 <= count; i += 4) {
+        v4 four = dot_each(query, keys + i, offset, columns) * scale;
+        memcpy(weights + i, &four, sizeof four);
+    }
+    for (; i < count; i++)
+        weights[i] = dot(query, keys[i] + offset, columns) * scale;
+    for (; i < padded; i++)
+        weights[i] = -INFINITY;
+    softmax(weights, padded);
+}
+
+/* out[0..16 * blocks) = sum over i of weights[i] * rows[i][offset..]; blocks is a constant */
+INLINE void mix(const float *weights, const float *const *rows, size_t offset, size_t count,
+                size_t blocks, float *out)
+{
+    v16 sums[2] = {0};
+    for (size_t i = 0; i < count; i++)
+        for (size_t b = 0; b < blocks; b++)
+            sums[b] += weights[i] * load(rows[i] + offset + b * LANES);
+    for (size_t b = 0; b < blocks; b++)
+        store(out + b * LANES, sums[b]);
+}
+
+/* The same for fewer than 16 columns. */
+INLINE void mix_some(const float *weights, const float *const *rows, size_t offset, size_t count,
+                     size_t some, float *out)
+{
+    v16 sum = {0};
+    for (size_t i = 0; i < count; i++)
+        sum += weights[i] * load_some(rows[i] + offset, some, 0.0f);
+    store_some(out, sum, some);
+}
+
+static void attend(const float *query, const float *const *keys, const float *const *values,
+                   size_t count, size_t heads, size_t head_columns, float scale, float *weights,
+                   float *out)
+{
+    for (size_t h = 0; h < heads; h++) {
+        size_t at = h * head_columns, end = at + head_columns;
+        attention_weights(query + at, keys, at, count, head_columns, scale, weights);
+        for (; at + 2 * LANES <= end; at += 2 * LANES)
+            mix(weights, values, at, count, 2, out + at);
+        for (; at + LANES <= end; at += LANES)
+            mix(weights, values, at, count, 1, out + at);
+        if (at < end)
+            mix_some(weights, values, at, count, end - at, out + at);
+    }
+}
+
+INLINE bool any(v16i mask)
+{
+    return __builtin_reduce_or(mask) != 0;
+}
+
+static size_t above(const float *x, float shift, float threshold, size_t from, size_t count)
+{
+    size_t i = from;
+    while (i + LANES <= count && !any(load(x + i) + shift > threshold))
+        i += LANES;
+    while (i < count && !(x[i] + shift > threshold))
+        i++;
+    return i;
+}
+
+static size_t argmax(const float *x, size_t count)
+{
+    float best = largest(x, count);
+    size_t i = 0;
+    while (i + LANES <= count && !any(load(x + i) == best))
+        i += LANES;
+    while (i + 1 < count && x[i] != best)
+        i++;
+    return i;
+}
+
+#define JOIN_NAMES(a, b) a##b
+#define JOIN(a, b) JOIN_NAMES(a, b)
+#define TEXT_OF(name) #name
+#define TEXT(name) TEXT_OF(name)
+
+extern const struct lw_vector JOIN(lw_vector_, LW_VECTOR_ISA);
+const struct lw_vector JOIN(lw_vector_, LW_VECTOR_ISA) = {
+    .isa = TEXT(LW_VECTOR_ISA),
+    .dot = dot,
+    .product = product,
+    .attend = attend,
+    .add = add,
+    .softmax = softmax,
+    .log_softmax = log_softmax,
+    .layer_norm = layer_norm,
+    .swish = swish,
+    .relu = relu,
+    .gelu = gelu,
+    .argmax = argmax,
+    .above = above,
+};

@@ -1,0 +1,224 @@
+/* Bundles: made whole or not at all, checked when opened, and equal to the definition. */
+#include "gen/bundle.h"
+#include "gen/registry.h"
+#include "models/file.h"
+#include "models/fit.h"
+#include "models/lwm.h"
+#include "runtime/backend.h"
+#include "tests/random_model.h"
+
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A quantised model in a file of its own folder, opened; the bundle goes to FOLDER/bundle. */
+struct place {
+    char folder[64], file[96], bundle[96];
+    struct lw_model source, model;
+};
+
+static void place_make(struct place *place, enum lw_arith arith)
+{
+    struct lw_error error = {0};
+    struct lw_model coded;
+    struct lw_quantize_report report;
+    struct lw_config config = test_small_config();
+    struct lw_quantize request = {.bits = 2, .fit = LW_FIT_GREEDY, .arith = arith, .threads = 1};
+    strcpy(place->folder, "/tmp/lutwidge-bundle-XXXXXX");
+    cr_assert(mkdtemp(place->folder) != NULL);
+    snprintf(place->file, sizeof place->file, "%s/m.lwm", place->folder);
+    snprintf(place->bundle, sizeof place->bundle, "%s/bundle", place->folder);
+    test_random_model(&config, 3, &place->source);
+    cr_assert_eq(lw_quantize_model(&place->source, &request, &coded, &report, &error), LW_OK, "%s", error.text);
+    cr_assert_eq(lw_lwm_write(place->file, &coded, "test", &error), LW_OK, "%s", error.text);
+    lw_model_free(&coded);
+    cr_assert_eq(lw_lwm_open(place->file, &place->model, &error), LW_OK, "%s", error.text);
+}
+
+static size_t entries_in(const char *folder)
+{
+    size_t count = 0;
+    DIR *listing = opendir(folder);
+    cr_assert(listing != NULL);
+    for (struct dirent *entry; (entry = readdir(listing));)
+        count += entry->d_name[0] != '.';
+    closedir(listing);
+    return count;
+}
+
+static void place_free(struct place *place)
+{
+    char command[128];
+    lw_model_free(&place->model);
+    lw_model_free(&place->source);
+    snprintf(command, sizeof command, "rm -rf %s", place->folder);
+    cr_assert_eq(system(command), 0);
+}
+
+static enum lw_status make(struct place *place, enum lw_isa isa, const struct lw_watch *watch,
+                           struct lw_error *error)
+{
+    return lw_bundle_make(place->file, &place->model, isa, place->bundle, "test", watch, error);
+}
+
+/* Every matrix, 1 to 11 columns, kernels against the definition. */
+static void check_products(const struct place *place, const struct lw_bundle *bundle)
+{
+    struct lw_backend kernels, reference;
+    struct lw_error error = {0};
+    cr_assert_eq(lw_backend_kernels(&place->model, bundle, &kernels, &error), LW_OK);
+    cr_assert_eq(lw_backend_reference(&place->model, place->model.arith, &reference, &error), LW_OK);
+    uint64_t seed = 9;
+    for (size_t i = 0; i < place->model.matrix_count; i++)
+        for (size_t n = 1; n < 12; n++) {
+            const struct lw_matrix *matrix = &place->model.matrices[i];
+            if (!matrix->bias)
+                continue;
+            float *x = calloc(n * matrix->columns, sizeof *x);
+            float *y = calloc(2 * n * matrix->rows, sizeof *y), *z = y + n * matrix->rows;
+            for (size_t k = 0; k < n * matrix->columns; k++)
+                x[k] = test_normal(&seed);
+            struct lw_product a = {(unsigned)i, y}, b = {(unsigned)i, z};
+            cr_assert_eq(kernels.multiply(kernels.self, &a, 1, n, x, &error), LW_OK, "%s", error.text);
+            cr_assert_eq(reference.multiply(reference.self, &b, 1, n, x, &error), LW_OK);
+            cr_assert_eq(memcmp(y, z, n * matrix->rows * sizeof *y), 0, "%s, N = %zu", matrix->name, n);
+            x[0] = 1.0f / 0.0f;
+            cr_assert_eq(kernels.multiply(kernels.self, &a, 1, n, x, &error), LW_FAILED);
+            cr_assert(strstr(error.text, matrix->name) != NULL, "%s", error.text);
+            free(x);
+            free(y);
+        }
+    lw_backend_close(&kernels);
+    lw_backend_close(&reference);
+}
+
+Test(bundle, products_equal_the_definition)
+{
+    for (int arith = LW_ARITH_A8; arith <= LW_ARITH_T8; arith++)
+        for (int isa = 0; isa < LW_ISA_COUNT; isa++) {
+            struct place place;
+            struct lw_bundle bundle;
+            struct lw_error error = {0};
+            if (!lw_isa_runs_here((enum lw_isa)isa))
+                continue;
+            place_make(&place, (enum lw_arith)arith);
+            cr_assert_eq(make(&place, (enum lw_isa)isa, NULL, &error), LW_OK, "%s", error.text);
+            cr_assert_eq(lw_bundle_open(place.bundle, &place.model, &bundle, &error), LW_OK, "%s",
+                         error.text);
+            check_products(&place, &bundle);
+            lw_bundle_close(&bundle);
+            place_free(&place);
+        }
+}
+
+Test(bundle, replaces_a_bundle_and_nothing_else)
+{
+    struct place place;
+    struct lw_error error = {0};
+    struct lw_bundle bundle;
+    place_make(&place, LW_ARITH_T8);
+    cr_assert_eq(make(&place, LW_ISA_C, NULL, &error), LW_OK, "%s", error.text);
+    cr_assert_eq(make(&place, LW_ISA_C, NULL, &error), LW_OK, "%s", error.text);
+    cr_assert_eq(lw_bundle_open(place.bundle, &place.model, &bundle, &error), LW_OK, "%s", error.text);
+    lw_bundle_close(&bundle);
+    cr_assert_eq(entries_in(place.folder), 2);
+    cr_assert_eq(lw_bundle_make(place.file, &place.model, LW_ISA_C, place.folder, "test", NULL, &error),
+                 LW_USAGE);
+    cr_assert_eq(lw_bundle_make(place.file, &place.model, LW_ISA_C, place.file, "test", NULL, &error),
+                 LW_USAGE);
+    cr_assert_eq(entries_in(place.folder), 2);
+    place_free(&place);
+}
+
+Test(bundle, without_compiler_says_so_and_leaves_nothing)
+{
+    struct place place;
+    struct lw_error error = {0};
+    place_make(&place, LW_ARITH_T8);
+    setenv("LUTWIDGE_CLANG", "/nonexistent/clang", 1);
+    cr_assert_eq(make(&place, LW_ISA_C, NULL, &error), LW_FAILED);
+    cr_assert(strstr(error.text, "/nonexistent/clang") && strstr(error.text, "apt-get install clang-19"));
+    cr_assert_eq(entries_in(place.folder), 1);
+    setenv("LUTWIDGE_CLANG", "false", 1);
+    cr_assert_eq(make(&place, LW_ISA_C, NULL, &error), LW_FAILED);
+    cr_assert_eq(entries_in(place.folder), 1);
+    place_free(&place);
+}
+
+static bool stop_at_two(void *context, size_t done, size_t all)
+{
+    (void)context, (void)all;
+    return done < 2;
+}
+
+Test(bundle, stopped_leaves_nothing)
+{
+    struct place place;
+    struct lw_error error = {0};
+    struct lw_watch watch = {stop_at_two, NULL};
+    place_make(&place, LW_ARITH_T8);
+    cr_assert_eq(make(&place, LW_ISA_C, &watch, &error), LW_FAILED);
+    cr_assert_eq(entries_in(place.folder), 1);
+    place_free(&place);
+}
+
+/* Changes one byte in the middle of a file of the bundle. */
+static void damage(const struct place *place, const char *name)
+{
+    char path[160], byte;
+    snprintf(path, sizeof path, "%s/%s", place->bundle, name);
+    int file = open(path, O_RDWR);
+    off_t middle = lseek(file, 0, SEEK_END) / 2;
+    cr_assert_eq(pread(file, &byte, 1, middle), 1);
+    byte ^= 4;
+    cr_assert_eq(pwrite(file, &byte, 1, middle), 1);
+    close(file);
+}
+
+Test(bundle, refuses_what_is_damaged_or_foreign)
+{
+    static const char *const files[] = {"model.lwm", "weights.bin", "kernels.so", "manifest.json"};
+    struct place place, other;
+    struct lw_error error = {0};
+    struct lw_bundle bundle;
+    place_make(&place, LW_ARITH_T8);
+    place_make(&other, LW_ARITH_A8);
+    cr_assert_eq(make(&place, LW_ISA_C, NULL, &error), LW_OK, "%s", error.text);
+    cr_assert_eq(lw_bundle_open(place.bundle, &other.model, &bundle, &error), LW_CORRUPT);
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        char path[160];
+        cr_assert_eq(make(&place, LW_ISA_C, NULL, &error), LW_OK, "%s", error.text);
+        if (i < 3)
+            damage(&place, files[i]);
+        else
+            cr_assert_eq(truncate((snprintf(path, sizeof path, "%s/%s", place.bundle, files[i]), path), 40), 0);
+        cr_assert_eq(lw_bundle_open(place.bundle, &place.model, &bundle, &error), LW_CORRUPT, "%s", files[i]);
+        cr_assert(strstr(error.text, files[i]) != NULL, "%s", error.text);
+        snprintf(path, sizeof path, "%s/%s", place.bundle, files[i]);
+        unlink(path);
+        cr_assert_eq(lw_bundle_open(place.bundle, &place.model, &bundle, &error), LW_CORRUPT, "%s", files[i]);
+        cr_assert_eq(mkdir(place.bundle, 0777), -1);
+        char command[160];
+        snprintf(command, sizeof command, "rm -rf %s", place.bundle);
+        cr_assert_eq(system(command), 0);
+    }
+    place_free(&place);
+    place_free(&other);
+}
+
+Test(bundle, is_not_made_of_unquantised_models)
+{
+    struct lw_model model;
+    struct lw_spec *specs;
+    size_t count;
+    struct lw_error error = {0};
+    struct lw_config config = test_small_config();
+    test_random_model(&config, 1, &model);
+    cr_assert_eq(lw_bundle_specs(&model, LW_ISA_C, &specs, &count, &error), LW_USAGE);
+    lw_model_free(&model);
+}
