@@ -54,22 +54,15 @@ static enum lw_status record(const char *path, const struct lw_model *model, enu
 {
     char hash[33];
     enum lw_status status = lw_file_hash(path, hash, error);
-    struct lw_run row = {.verb = "generate",
-                         .command = command,
-                         .model = path,
-                         .model_hash = hash,
-                         .arith = lw_arith_name(model->arith),
-                         .kernels = lw_isa_info(isa)->name,
-                         .bits = NAN,
-                         .real_bits = NAN,
-                         .size_bytes = NAN,
-                         .beams = NAN,
-                         .lines = NAN,
-                         .seconds = seconds,
-                         .lines_per_s = NAN,
-                         .peak_memory_bytes = cli_peak_memory_bytes(),
-                         .bleu = NAN,
-                         .chrf = NAN};
+    struct lw_run row = LW_RUN_UNKNOWN;
+    row.verb = "generate";
+    row.command = command;
+    row.model = path;
+    row.model_hash = hash;
+    row.arith = lw_arith_name(model->arith);
+    row.kernels = lw_isa_info(isa)->name;
+    row.seconds = seconds;
+    row.peak_memory_bytes = cli_peak_memory_bytes();
     return status == LW_OK ? cli_record(database, &row, error) : status;
 }
 

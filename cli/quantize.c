@@ -4,9 +4,12 @@
 #include "models/fit.h"
 #include "models/lwm.h"
 #include "models/marian.h"
+#include "profiles/database.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,7 +20,7 @@ static const char *const FITS[] = {
 
 /* What the user asked for, and what came of it. */
 struct task {
-    const char *folder, *output;
+    const char *folder, *output, *database;
     int json;
     struct lw_quantize request;
     size_t fp32_bytes; /* matrices and vectors of the source */
@@ -29,7 +32,7 @@ struct task {
 static enum lw_status parse(int argc, const char **argv, struct task *task, struct lw_error *error)
 {
     int bits = 0, threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
-    char *output = NULL, *fit = NULL, *arith = NULL;
+    char *output = NULL, *fit = NULL, *arith = NULL, *database = NULL;
     struct poptOption options[] = {
         {"output", 'o', POPT_ARG_STRING, &output, 0, "the model file to write", "M.lwm"},
         {"bits", 'b', POPT_ARG_INT, &bits, 0, "bits a weight, 1 to 8; 1 to 4 have the fast kernels",
@@ -40,6 +43,8 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
         {"threads", 't', POPT_ARG_INT, &threads, 0,
          "threads to use (default: all); the file does not depend on it", "N"},
         {"json", 0, POPT_ARG_NONE, &task->json, 0, "print the summary as JSON", NULL},
+        {"db", 0, POPT_ARG_STRING, &database, 0, "add the figures of this run to a database",
+         "FILE"},
         POPT_TABLEEND};
     const char **rest;
     enum lw_status status = cli_parse(cli_verb_named("quantize"), argc, argv, options, 1, 1, &rest);
@@ -47,6 +52,7 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
         return status;
     *task = (struct task){.folder = rest[0],
                           .output = output,
+                          .database = database,
                           .json = task->json,
                           .request = {.bits = (unsigned)bits,
                                       .fit = LW_FIT_ALTERNATING,
@@ -138,6 +144,25 @@ static enum lw_status print_json(const struct task *task, size_t model_bytes, do
     return LW_OK;
 }
 
+static enum lw_status record(const struct task *task, const char *command, struct lw_error *error)
+{
+    char hash[33];
+    enum lw_status status = lw_file_hash(task->output, hash, error);
+    const struct lw_size *size = &task->size;
+    struct lw_run row = LW_RUN_UNKNOWN;
+    row.verb = "quantize";
+    row.command = command;
+    row.model = task->output;
+    row.model_hash = hash;
+    row.arith = lw_arith_name(task->request.arith);
+    row.bits = (double)task->request.bits;
+    row.real_bits = (double)(size->code_bytes + size->scale_bytes) * 8 / (double)size->weights;
+    row.size_bytes = (double)(size->file_bytes - size->tokenizer_bytes);
+    row.seconds = task->seconds;
+    row.peak_memory_bytes = cli_peak_memory_bytes();
+    return status == LW_OK ? cli_record(task->database, &row, error) : status;
+}
+
 static enum lw_status print_summary(const struct task *task, struct lw_error *error)
 {
     const struct lw_size *size = &task->size;
@@ -164,6 +189,11 @@ int cli_quantize(int argc, const char **argv)
         status = quantize(&task, &error);
     if (status == LW_OK)
         status = print_summary(&task, &error);
+    if (status == LW_OK && task.database) {
+        char *command = cli_command_line(argc, argv);
+        status = record(&task, command, &error);
+        free(command);
+    }
     /* cli_parse has printed its own errors. */
     if (status != LW_OK && error.text[0])
         cli_report(argv[0], status, &error);
