@@ -26,7 +26,7 @@ static const struct named_query queries[] = {
      "SELECT model, " BITS ", arith, kernels, beams, lines, bleu AS BLEU, chrf AS chrF, "
      "size_bytes / 1e6 AS MB, times_smaller AS \"times smaller\", lines_per_s AS \"lines/s\", "
      "times_faster AS \"times faster\", peak_memory_bytes / 1e6 AS \"peak MB\", "
-     "times_less_memory AS \"times less\" FROM translations_view ORDER BY id",
+     "times_less_memory AS \"times less MB\" FROM translations_view ORDER BY id",
      "SELECT * FROM translations_view ORDER BY id"},
 };
 enum { QUERIES = sizeof queries / sizeof *queries };

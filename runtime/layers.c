@@ -60,18 +60,31 @@ static void activate(const struct lw_translator *t, float *x, size_t count)
     }
 }
 
+/* inner layer of up to LW_FFN_COLUMNS columns */
+static enum lw_status feed_forward(const struct lw_translator *t, const struct lw_layer *layer,
+                                   size_t count, const float *x, float *y, struct lw_error *error)
+{
+    enum lw_status status = multiply(t, layer->fc1, count, x, t->inner, error);
+    if (status != LW_OK)
+        return status;
+    activate(t, t->inner, count * t->model->matrices[layer->fc1].rows);
+    return multiply(t, layer->fc2, count, t->inner, y, error);
+}
+
 enum lw_status lw_feed_forward(struct lw_translator *translator, const struct lw_layer *layer,
                                size_t count, float *hidden, struct lw_error *error)
 {
-    float *inner = translator->inner, *out = translator->query;
-    enum lw_status status = multiply(translator, layer->fc1, count, hidden, inner, error);
-    if (status != LW_OK)
-        return status;
-    activate(translator, inner, count * translator->model->matrices[layer->fc1].rows);
-    status = multiply(translator, layer->fc2, count, inner, out, error);
-    if (status == LW_OK)
-        add_and_norm(translator, &layer->norm, count, out, hidden);
-    return status;
+    size_t d = translator->model->config.d_model;
+    float *out = translator->query;
+    for (size_t done = 0; done < count; done += LW_FFN_COLUMNS) {
+        size_t now = count - done < LW_FFN_COLUMNS ? count - done : LW_FFN_COLUMNS;
+        enum lw_status status =
+            feed_forward(translator, layer, now, hidden + done * d, out + done * d, error);
+        if (status != LW_OK)
+            return status;
+    }
+    add_and_norm(translator, &layer->norm, count, out, hidden);
+    return LW_OK;
 }
 
 enum lw_status lw_check_words(const int32_t *words, size_t count, size_t limit,

@@ -9,6 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Columns that the feed-forward takes at once: its inner layer is the widest, and this bounds its
+ * memory. */
+enum { LW_FFN_COLUMNS = 32 };
+
 /* A running beam's continuation by one word. */
 struct lw_candidate {
     float score; /* sum of log probabilities */
@@ -38,7 +42,7 @@ struct lw_translator {
     float *positions; /* [positions][d] */
     /* of the sub-layer at work, for all its columns */
     float *query, *key, *value, *mixed; /* [columns][d] */
-    float *inner;                       /* [columns][ffn] */
+    float *inner;                       /* [LW_FFN_COLUMNS][ffn] */
     float *weights;                     /* of one head's attention */
     const float **key_rows, **value_rows;
 

@@ -66,7 +66,7 @@ static enum lw_status take_memory(struct lw_translator *t, struct lw_error *erro
         {&t->key, sizeof(float), {columns, d}},
         {&t->value, sizeof(float), {columns, d}},
         {&t->mixed, sizeof(float), {columns, d}},
-        {&t->inner, sizeof(float), {columns, ffn}},
+        {&t->inner, sizeof(float), {LW_FFN_COLUMNS, ffn}},
         {&t->weights, sizeof(float), {rows}},
         {&t->key_rows, sizeof(float *), {rows}},
         {&t->value_rows, sizeof(float *), {rows}},

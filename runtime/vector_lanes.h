@@ -14,6 +14,8 @@ typedef float v8 __attribute__((vector_size(32)));
 typedef float v16 __attribute__((vector_size(64)));
 typedef int32_t v16i __attribute__((vector_size(64)));
 
+#define INLINE static inline __attribute__((always_inline))
+
 enum { LANES = 16 };
 
 static inline v16 splat(float value)

@@ -124,6 +124,30 @@ Test(layers, gelu_and_different_sides)
     check(&config);
 }
 
+/* Every instruction set that this CPU has gives the same bits, layer after layer. */
+Test(layers, every_instruction_set_gives_the_same_logits)
+{
+    static const char *const isas[] = {"baseline", "avx2", "avx512"};
+    struct lw_config config = oracle_config();
+    struct fixture f;
+    open_fixture(&config, &f);
+    const int32_t words[BEAMS] = {4, 9, 2};
+    float first[BEAMS][37];
+    for (size_t i = 0; i < 3; i++) {
+        const float *out;
+        f.translator->vector = lw_vector_named(isas[i]);
+        if (!f.translator->vector)
+            continue;
+        cr_assert_eq(lw_encode(f.translator, f.source, SOURCE, &out, NULL), LW_OK);
+        for (size_t step = 0; step < 3; step++)
+            cr_assert_eq(lw_decode_step(f.translator, words, BEAMS, step, &out, NULL), LW_OK);
+        if (i == 0)
+            memcpy(first, out, sizeof first);
+        cr_assert_arr_eq(first, out, sizeof first, "%s differs", isas[i]);
+    }
+    close_fixture(&f);
+}
+
 /* A beam's logits do not depend on the beams beside it. */
 Test(layers, beams_are_independent)
 {

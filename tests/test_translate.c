@@ -1,0 +1,145 @@
+/* The whole way from outside: quantise, generate, translate; the same bytes on every instruction set; bad lines, damaged files,
+ * a missing compiler, a full disk, Ctrl-C. LUTWIDGE in the environment names the program. */
+#include "tests/shell.h"
+
+#include "gen/isa.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+TestSuite(translate, .init = shell_setup, .fini = shell_teardown, .timeout = 300);
+
+static void quantize(const char *arith)
+{
+    char line[256];
+    snprintf(line, sizeof line, "$LUTWIDGE quantize models/open-en-de --bits 3 --arith %s -o $T/m.lwm", arith);
+    shell_expect(line, 0, "3.16 with scales");
+    shell_expect("head -n 6 models/open-en-de/test.en > $T/in; export XDG_CACHE_HOME=$T", 0, "");
+}
+
+/* Portable C, AVX2, AVX-512, a bundle and the definition, greedy and beam search. */
+static void check_same_bytes(const char *arith)
+{
+    quantize(arith);
+    shell_expect("$LUTWIDGE translate $T/m.lwm $T/in -b 1 -s --engine reference -q > $T/greedy", 0, "");
+    shell_expect("head -n 2 $T/in | $LUTWIDGE translate $T/m.lwm -b 4 -s --engine reference -q > $T/beam", 0, "");
+    for (int isa = 0; isa < LW_ISA_COUNT; isa++) {
+        char line[512];
+        const char *device = lw_isa_info((enum lw_isa)isa)->device;
+        snprintf(line, sizeof line, "$LUTWIDGE generate $T/m.lwm --device %s -o $T/bundle", device);
+        shell_expect(line, 0, "kernels of class");
+        if (!lw_isa_runs_here((enum lw_isa)isa)) {
+            shell_expect("$LUTWIDGE translate $T/bundle $T/in", 1, "need a CPU with");
+            continue;
+        }
+        shell_expect("$LUTWIDGE translate $T/bundle $T/in -b 1 -s -q | cmp - $T/greedy", 0, "");
+        shell_expect("head -n 2 $T/in | $LUTWIDGE translate $T/bundle -b 4 -s -q | cmp - $T/beam", 0, "");
+    }
+}
+
+Test(translate, t8_gives_the_same_bytes_everywhere)
+{
+    check_same_bytes("t8");
+}
+
+Test(translate, a8_gives_the_same_bytes_everywhere)
+{
+    check_same_bytes("a8");
+}
+
+Test(translate, an_lwm_makes_its_kernels_once)
+{
+    quantize("t8");
+    shell_expect("XDG_CACHE_HOME=$T $LUTWIDGE translate $T/m.lwm $T/in -b 1", 0, "generating");
+    shell_expect("XDG_CACHE_HOME=$T LUTWIDGE_CLANG=/nonexistent $LUTWIDGE translate $T/m.lwm $T/in -b 1", 0,
+                 "6 lines in");
+    /* A damaged one is made again, with a message. */
+    shell_expect("for w in $T/lutwidge/*/weights.bin; do printf x | dd of=$w bs=1 seek=999 conv=notrunc; done", 0, "");
+    shell_expect("XDG_CACHE_HOME=$T $LUTWIDGE translate $T/m.lwm $T/in -b 1", 0, "it is made again");
+    shell_expect("XDG_CACHE_HOME=$T $LUTWIDGE translate $T/m.lwm $T/in -b 1 | grep -c generating", 1, "0");
+    shell_expect("ls $T/lutwidge | wc -l", 0, "1\n");
+}
+
+Test(translate, bad_lines_lose_nothing)
+{
+    shell_expect("{ echo Hello; echo; printf 'bad \\377 byte\\n'; printf '  \\t \\n'; "
+                 "head -c 10000 /dev/zero | tr '\\0' a; echo; printf 'Good morning'; } > $T/in",
+                 0, "");
+    shell_expect("$LUTWIDGE translate models/open-en-de $T/in -b 1 -q > $T/out", 5, "line 3");
+    shell_expect("$LUTWIDGE translate models/open-en-de $T/in -b 1 -q 2>&1 > $T/out", 5, "line 5");
+    shell_expect("wc -l < $T/out", 0, "6\n");
+    shell_expect("sed -n '2,5p' $T/out | tr -d '\\n' | wc -c", 0, "0\n");
+    shell_expect("sed -n 1p $T/out; sed -n 6p $T/out", 0, "Guten Morgen");
+    shell_expect("sed -i '3d;4d' $T/in; $LUTWIDGE translate models/open-en-de $T/in -b 1 -q", 1, "line 3");
+    shell_expect("printf '' | $LUTWIDGE translate models/open-en-de -q | wc -c", 0, "0\n");
+}
+
+Test(translate, a_compiler_that_is_missing_is_named)
+{
+    quantize("t8");
+    shell_expect("LUTWIDGE_CLANG=/no/clang XDG_CACHE_HOME=$T $LUTWIDGE translate $T/m.lwm $T/in", 1,
+                 "apt-get install clang-19");
+    shell_expect("LUTWIDGE_CLANG=/no/clang $LUTWIDGE generate $T/m.lwm -o $T/bundle", 1, "/no/clang");
+    shell_expect("ls $T $T/lutwidge", 0, "");
+    cr_expect_null(strstr(shell_output, "partial"), "%s", shell_output);
+    cr_expect_null(strstr(shell_output, "bundle"), "%s", shell_output);
+}
+
+Test(translate, damaged_models_are_refused)
+{
+    quantize("t8");
+    shell_expect("printf x | dd of=$T/m.lwm bs=1 seek=100000 conv=notrunc 2>/dev/null; "
+                 "$LUTWIDGE translate $T/m.lwm $T/in", 5, "m.lwm");
+    shell_expect("$LUTWIDGE inspect $T/m.lwm", 5, "m.lwm");
+    shell_expect("head -c 1000 models/open-en-de/model.safetensors > $T/short; mkdir $T/d; "
+                 "cp models/open-en-de/*.json models/open-en-de/*.spm $T/d; mv $T/short $T/d/model.safetensors; "
+                 "$LUTWIDGE translate $T/d $T/in", 5, "model.safetensors");
+    shell_expect("$LUTWIDGE translate $T/nothing $T/in", 1, "nothing");
+}
+
+Test(translate, requests_that_make_no_sense_are_refused)
+{
+    quantize("t8");
+    shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --arith a8", 2, "a class belongs to a model");
+    shell_expect("$LUTWIDGE translate models/open-en-de $T/in --arith t8", 2, "not quantised");
+    shell_expect("$LUTWIDGE translate models/open-en-de $T/in --device portable", 2, "--device");
+    shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --device x87", 2, "x86-avx512");
+    shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --engine warp", 2, "reference");
+    shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --beam 65", 2, "1 to 64");
+    shell_expect("$LUTWIDGE translate models/open-en-de $T/nothing", 1, "nothing");
+    shell_expect("$LUTWIDGE generate $T/m.lwm -o $T", 2, "no bundle");
+    shell_expect("$LUTWIDGE generate --spec t8_k0_c", 2, "no kernel spec");
+}
+
+Test(translate, figures_reach_the_database)
+{
+    quantize("t8");
+    shell_expect("head -n 6 models/open-en-de/test.de > $T/ref", 0, "");
+    shell_expect("XDG_CACHE_HOME=$T $LUTWIDGE translate $T/m.lwm $T/in -b 1 -q --ref $T/ref --db $T/x.db", 0, "");
+    shell_expect("$LUTWIDGE query --db $T/x.db --csv --sql 'SELECT verb, arith, bits, lines, bleu > 5 FROM runs_view'",
+                 0, "translate,t8,3.0,6,1");
+    shell_expect("sed -i 6d $T/ref; $LUTWIDGE translate models/open-en-de $T/in -b 1 -q --ref $T/ref --db $T/x.db", 5,
+                 "fewer lines");
+}
+
+Test(translate, interrupts_leave_nothing_half_done)
+{
+    quantize("t8");
+    /* While kernels are compiled: gone without a trace, by the signal. */
+    shell_expect("$LUTWIDGE generate $T/m.lwm -o $T/bundle 2>/dev/null & P=$!; "
+                 "until ls $T | grep -q partial; do sleep 0.02; done; sleep 0.2; kill -TERM $P; wait $P; "
+                 "test $? -gt 128 && ! ls $T | grep -e partial -e bundle", 0, "");
+    /* While translating: the lines that are out stay out. */
+    shell_expect("$LUTWIDGE translate models/open-en-de models/open-en-de/test.en -b 1 -q > $T/out & P=$!; "
+                 "until test -s $T/out; do sleep 0.05; done; kill -TERM $P; wait $P; test $? -gt 128 && "
+                 "test -s $T/out && tail -c 1 $T/out | od -c", 0, "\\n");
+}
+
+Test(translate, a_full_disk_is_noticed)
+{
+    shell_expect("echo Hello | $LUTWIDGE translate models/open-en-de -b 1 -q > /dev/full", 1, "cannot be written");
+    quantize("t8");
+    shell_expect("sh -c 'ulimit -f 1000; trap \"\" XFSZ; $LUTWIDGE generate $T/m.lwm -o $T/bundle'", 1, "cannot");
+    shell_expect("ls $T | grep -c -e partial -e bundle", 1, "0");
+}
