@@ -68,7 +68,7 @@ $(BUILD)/runtime/vector-%.o: runtime/vector.c | bootstrap
 # Files that carry data into the program are embedded as C arrays.
 $(BUILD)/include/%.sql.inc: %.sql
 	@mkdir -p $(@D)
-	(xxd -i < $< ; echo ', 0') > $@
+	(xxd -i < $< && echo ', 0') > $@
 # Names the generator that made a bundle: anything in gen/ that changes makes cached bundles stale.
 GENERATOR := $(shell cat $(sort $(wildcard gen/*)) | sha256sum | cut -c1-16)
 $(BUILD)/gen/bundle.o $(BUILD)/gen/bundle_cache.o: CFLAGS += -DLW_GENERATOR='"$(GENERATOR)"'

@@ -1,5 +1,5 @@
-/* The program's verbs: one short file each, one table of options each, printing and progress in one place.
- * Data goes to stdout, everything else to stderr. */
+/* The program's verbs: one short file each, one table of options each, printing and progress in one
+ * place. Data goes to stdout, everything else to stderr. */
 #ifndef LW_CLI_CLI_H
 #define LW_CLI_CLI_H
 
@@ -14,7 +14,7 @@
 struct cli_verb {
     const char *name;
     const char *purpose;
-    const char *examples; /* lines, each ended by '\n' */
+    const char *examples;  /* lines, each ended by '\n' */
     const char *arguments; /* "MODEL_DIR -o M.lwm": what follows the options in the usage line */
     int (*run)(int argc, const char **argv); /* argv[0] is the verb; returns the exit code */
 };
@@ -24,10 +24,10 @@ extern const size_t cli_verb_count;
 /* NULL when there is none of that name. */
 const struct cli_verb *cli_verb_named(const char *name);
 
-/* Parses with popt: prints help (examples first) and exits 0 for --help; prints a usage error and returns LW_USAGE for a
- * bad option. Arguments that are not options are left in *rest (NULL-terminated, valid until the program ends),
- * between `minimum` and `maximum` of them or a usage error. Strings that options give live as long: do not free
- * them. */
+/* Parses with popt: prints help (examples first) and exits 0 for --help; prints a usage error and
+ * returns LW_USAGE for a bad option. Arguments that are not options are left in *rest
+ * (NULL-terminated, valid until the program ends), between `minimum` and `maximum` of them or a
+ * usage error. Strings that options give live as long: do not free them. */
 enum lw_status cli_parse(const struct cli_verb *verb, int argc, const char **argv,
                          struct poptOption *options, size_t minimum, size_t maximum,
                          const char ***rest);
@@ -35,15 +35,16 @@ enum lw_status cli_parse(const struct cli_verb *verb, int argc, const char **arg
 /* Prints "lutwidge VERB: text" to stderr and returns the exit code. */
 int cli_report(const char *verb, enum lw_status status, const struct lw_error *error);
 
-/* Closes stdout, and turns what could not be written (a full disk, a closed descriptor) into a message and
- * LW_FAILED where `code` is 0. main calls it after the verb: a verb just returns its code. */
+/* Closes stdout, and turns what could not be written (a full disk, a closed descriptor) into a
+ * message and LW_FAILED where `code` is 0. main calls it after the verb: a verb just returns its
+ * code. */
 int cli_finish(const char *verb, int code);
 
 /* The verb whose name is nearest to `word`, or NULL when none is near. */
 const char *cli_nearest(const char *word, const char *const *names, size_t count);
 
-/* Progress on stderr: a redrawn line on a terminal (never with NO_COLOR's colours), a plain line every ten per cent
- * elsewhere, with elapsed and remaining time. */
+/* Progress on stderr: a redrawn line on a terminal (never with NO_COLOR's colours), a plain line
+ * every ten per cent elsewhere, with elapsed and remaining time. */
 struct cli_progress {
     const char *label;
     double start_s;
@@ -59,7 +60,8 @@ void cli_progress_end(struct cli_progress *progress);
 struct lw_run;
 enum lw_status cli_record(const char *path, const struct lw_run *run, struct lw_error *error);
 
-/* Between hold and release Ctrl-C is only noted, so that work in steps can clean up; release raises it again. */
+/* Between hold and release Ctrl-C is only noted, so that work in steps can clean up; release raises
+ * it again. */
 void cli_interrupt_hold(void);
 bool cli_interrupted(void);
 void cli_interrupt_release(void);

@@ -26,7 +26,8 @@ static enum lw_status print_stage(const char *name, const char *stage, struct lw
     if (strcmp(stage, "ir") == 0) {
         struct lw_ir ir;
         if (spec.rows == 0)
-            return lw_fail(error, LW_USAGE, "%s builds tables; the IR is that of a product spec", name);
+            return lw_fail(error, LW_USAGE, "%s builds tables; the IR is that of a product spec",
+                           name);
         lw_ir_build(&spec, &ir);
         lw_ir_print(&ir, stdout);
         return LW_OK;
@@ -36,7 +37,8 @@ static enum lw_status print_stage(const char *name, const char *stage, struct lw
         return LW_OK;
     }
     if (strcmp(stage, "program") != 0 && strcmp(stage, "c") != 0)
-        return lw_fail(error, LW_USAGE, "unknown stage '%s'; there are ir, schedule, program and c", stage);
+        return lw_fail(error, LW_USAGE, "unknown stage '%s'; there are ir, schedule, program and c",
+                       stage);
     status = lw_program_build(&schedule, &program, error);
     if (status != LW_OK)
         return status;
@@ -66,8 +68,8 @@ static enum lw_status record(const char *path, const struct lw_model *model, enu
     return status == LW_OK ? cli_record(database, &row, error) : status;
 }
 
-static enum lw_status make(const char *path, const char *device, const char *folder, const char *command,
-                           const char *database, struct lw_error *error)
+static enum lw_status make(const char *path, const char *device, const char *folder,
+                           const char *command, const char *database, struct lw_error *error)
 {
     enum lw_isa isa;
     struct lw_model model;
@@ -100,10 +102,12 @@ int cli_generate(int argc, const char **argv)
         {"output", 'o', POPT_ARG_STRING, &folder, 0, "the bundle to write", "FOLDER"},
         {"device", 'd', POPT_ARG_STRING, &device, 0,
          "host (default), portable, x86-avx2 or x86-avx512", "DEVICE"},
-        {"spec", 0, POPT_ARG_STRING, &spec, 0, "print one kernel instead of making a bundle", "SPEC"},
+        {"spec", 0, POPT_ARG_STRING, &spec, 0, "print one kernel instead of making a bundle",
+         "SPEC"},
         {"stage", 0, POPT_ARG_STRING, &stage, 0,
          "with --spec: ir, schedule, program or c (default)", "STAGE"},
-        {"db", 0, POPT_ARG_STRING, &database, 0, "add the figures of this run to a database", "FILE"},
+        {"db", 0, POPT_ARG_STRING, &database, 0, "add the figures of this run to a database",
+         "FILE"},
         POPT_TABLEEND,
     };
     struct lw_error error = {0};

@@ -1,4 +1,5 @@
-/* Work that must clean up after Ctrl-C: the signal is noted, the work asks, and it is raised again at the end. */
+/* Work that must clean up after Ctrl-C: the signal is noted, the work asks, and it is raised again
+ * at the end. */
 #include "cli/cli.h"
 
 #include <signal.h>

@@ -39,8 +39,8 @@ static bool show_step(void *context, size_t done, size_t all)
     return !cli_interrupted();
 }
 
-enum lw_status cli_make_bundle(const char *model_path, const struct lw_model *model, enum lw_isa isa,
-                               const char *folder, const char *made_by, bool quiet,
+enum lw_status cli_make_bundle(const char *model_path, const struct lw_model *model,
+                               enum lw_isa isa, const char *folder, const char *made_by, bool quiet,
                                struct lw_error *error)
 {
     char label[64];
@@ -90,7 +90,8 @@ static enum lw_status open_cached(const char *path, const struct cli_request *re
 
 /* What there is to ask for depends on what the model is. */
 static enum lw_status check_request(const char *path, const struct cli_request *request,
-                                    const struct lw_model *model, bool coded, struct lw_error *error)
+                                    const struct lw_model *model, bool coded,
+                                    struct lw_error *error)
 {
     enum lw_arith arith;
     const char *own = lw_arith_name(model->arith);
@@ -105,30 +106,34 @@ static enum lw_status check_request(const char *path, const struct cli_request *
     bool fp32 = !coded || (request->arith && (strcmp(request->arith, "f32") == 0 ||
                                               strcmp(request->arith, "blas") == 0));
     if (!fp32 && request->arith && strcmp(request->arith, own) != 0)
-        return lw_fail(error, LW_USAGE,
-                       "%s is of class %s; a class belongs to a model: quantise with --arith %s (f32 "
-                       "and blas work with any model)",
-                       path, own, request->arith);
+        return lw_fail(
+            error, LW_USAGE,
+            "%s is of class %s; a class belongs to a model: quantise with --arith %s (f32 "
+            "and blas work with any model)",
+            path, own, request->arith);
     if (!coded && request->arith && strcmp(request->arith, "f32") != 0 &&
         strcmp(request->arith, "blas") != 0)
-        return lw_fail(error, LW_USAGE, "%s is not quantised: it runs in class f32 or by blas", path);
+        return lw_fail(error, LW_USAGE, "%s is not quantised: it runs in class f32 or by blas",
+                       path);
     if (fp32 && (request->engine || request->device))
-        return lw_fail(error, LW_USAGE, "--engine and --device choose kernels of quantised products; "
-                                        "f32 and blas products have none");
+        return lw_fail(error, LW_USAGE,
+                       "--engine and --device choose kernels of quantised products; "
+                       "f32 and blas products have none");
     if (request->engine && strcmp(request->engine, "reference") == 0 && request->device)
         return lw_fail(error, LW_USAGE, "--engine reference runs on no device");
     return LW_OK;
 }
 
 static enum lw_status open_backend(const char *path, const struct cli_request *request, bool coded,
-                                   bool is_bundle, struct cli_loaded *loaded, struct lw_error *error)
+                                   bool is_bundle, struct cli_loaded *loaded,
+                                   struct lw_error *error)
 {
     const struct lw_model *model = &loaded->model;
     bool own_class = coded && model->arith != LW_ARITH_F32 &&
-                     !(request->arith && (strcmp(request->arith, "f32") == 0 ||
-                                          strcmp(request->arith, "blas") == 0));
+                     !(request->arith &&
+                       (strcmp(request->arith, "f32") == 0 || strcmp(request->arith, "blas") == 0));
     enum lw_status status;
-    const char *arith = own_class          ? lw_arith_name(model->arith)
+    const char *arith = own_class        ? lw_arith_name(model->arith)
                         : request->arith ? request->arith
                                          : "f32";
     snprintf(loaded->arith, sizeof loaded->arith, "%s", arith);
@@ -146,7 +151,8 @@ static enum lw_status open_backend(const char *path, const struct cli_request *r
     }
     if (status == LW_OK)
         snprintf(loaded->kernels, sizeof loaded->kernels, "%s",
-                 loaded->bundle.library ? lw_isa_info(loaded->bundle.isa)->name : loaded->backend.name);
+                 loaded->bundle.library ? lw_isa_info(loaded->bundle.isa)->name
+                                        : loaded->backend.name);
     return status;
 }
 
@@ -178,19 +184,20 @@ static enum lw_status measure(const char *model_file, bool coded, struct cli_loa
     return LW_OK;
 }
 
-enum lw_status cli_load(const char *path, const struct cli_request *request, struct cli_loaded *loaded,
-                        struct lw_error *error)
+enum lw_status cli_load(const char *path, const struct cli_request *request,
+                        struct cli_loaded *loaded, struct lw_error *error)
 {
     *loaded = (struct cli_loaded){0};
     bool is_bundle = lw_bundle_is(path), coded = is_bundle || !is_folder(path);
-    char *file = is_bundle          ? lw_path_join(path, "model.lwm")
+    char *file = is_bundle         ? lw_path_join(path, "model.lwm")
                  : is_folder(path) ? lw_path_join(path, "model.safetensors")
-                                    : strdup(path);
+                                   : strdup(path);
     enum lw_status status = LW_OK;
     if (!file)
         return lw_fail(error, LW_FAILED, "out of memory");
     if (is_bundle && request->device)
-        status = lw_fail(error, LW_USAGE, "a bundle is made for one device; --device goes with a model");
+        status =
+            lw_fail(error, LW_USAGE, "a bundle is made for one device; --device goes with a model");
     else if (coded)
         status = lw_lwm_open(file, &loaded->model, error);
     else

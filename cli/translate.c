@@ -24,9 +24,9 @@ struct text_run {
     struct lw_translator *translator;
     struct lw_score_statistics statistics;
     size_t lines, refused;
-    size_t most_lines;      /* stop after these; SIZE_MAX: all */
-    enum lw_status worst;   /* of the refused lines */
-    double seconds;         /* in translating, reading and writing aside */
+    size_t most_lines;    /* stop after these; SIZE_MAX: all */
+    enum lw_status worst; /* of the refused lines */
+    double seconds;       /* in translating, reading and writing aside */
     struct cli_progress progress;
     bool quiet;
 };
@@ -34,7 +34,8 @@ struct text_run {
 /* A line that cannot be translated gives an empty line and a message; the others go on. */
 static void refuse(struct text_run *run, enum lw_status status, const struct lw_error *error)
 {
-    fprintf(stderr, "lutwidge translate: %s, line %zu: %s\n", run->input_name, run->lines, error->text);
+    fprintf(stderr, "lutwidge translate: %s, line %zu: %s\n", run->input_name, run->lines,
+            error->text);
     run->refused++;
     if (status == LW_USAGE) /* of the library: the line is too long for the model */
         status = LW_FAILED;
@@ -48,8 +49,8 @@ static bool is_blank(const char *text, size_t bytes)
 }
 
 /* Translates one line; *german is malloc'ed. */
-static enum lw_status translate_line(struct text_run *run, const char *text, size_t bytes, char **german,
-                                     float *score, struct lw_error *error)
+static enum lw_status translate_line(struct text_run *run, const char *text, size_t bytes,
+                                     char **german, float *score, struct lw_error *error)
 {
     int32_t *ids = NULL;
     size_t count = 0;
@@ -69,8 +70,8 @@ static enum lw_status translate_line(struct text_run *run, const char *text, siz
     return status;
 }
 
-static enum lw_status add_reference(struct text_run *run, const char *german, char **line, size_t *room,
-                                    struct lw_error *error)
+static enum lw_status add_reference(struct text_run *run, const char *german, char **line,
+                                    size_t *room, struct lw_error *error)
 {
     ssize_t length = getline(line, room, run->references);
     if (length < 0)
@@ -127,7 +128,8 @@ struct translate_options {
 
 static enum lw_status record(const char *command, const char *path, const struct cli_loaded *loaded,
                              const struct text_run *run, const struct lw_search *search,
-                             const struct lw_score *score, const char *database, struct lw_error *error)
+                             const struct lw_score *score, const char *database,
+                             struct lw_error *error)
 {
     char input_hash[33] = "";
     bool named = run->input != stdin && lw_file_hash(run->input_name, input_hash, error) == LW_OK;
@@ -154,7 +156,8 @@ static enum lw_status record(const char *command, const char *path, const struct
 static void print_summary(const struct text_run *run, const struct cli_loaded *loaded,
                           const struct lw_search *search, const struct lw_score *score)
 {
-    fprintf(stderr, "%zu lines in %.2f s (%.1f lines/s), beam %zu, class %s by %s, peak memory %.1f MB",
+    fprintf(stderr,
+            "%zu lines in %.2f s (%.1f lines/s), beam %zu, class %s by %s, peak memory %.1f MB",
             run->lines, run->seconds, run->seconds > 0 ? (double)run->lines / run->seconds : 0.0,
             search->beams, loaded->arith, loaded->kernels, cli_peak_memory_bytes() / 1e6);
     if (run->references)
@@ -192,7 +195,8 @@ static enum lw_status choose_search(const struct translate_options *options,
     if (options->beams < 0 || options->beams > 64)
         return lw_fail(error, LW_USAGE, "--beam takes 1 to 64, not %d", options->beams);
     if (options->max_length < 0 || options->max_length == 1)
-        return lw_fail(error, LW_USAGE, "--max-length takes 2 or more, not %d", options->max_length);
+        return lw_fail(error, LW_USAGE, "--max-length takes 2 or more, not %d",
+                       options->max_length);
     if (options->beams)
         search->beams = (size_t)options->beams;
     if (options->max_length)
@@ -217,9 +221,11 @@ static enum lw_status translate(const char *command, const char *path, const cha
     if (status == LW_OK)
         status = choose_search(options, &loaded.model.config, &search, error);
     if (status == LW_OK)
-        status = lw_tokenizer_open(&loaded.model.tokenizer, &loaded.model.config, &run.tokenizer, error);
+        status =
+            lw_tokenizer_open(&loaded.model.tokenizer, &loaded.model.config, &run.tokenizer, error);
     if (status == LW_OK)
-        status = lw_translator_open(&loaded.model, &loaded.backend, &search, &run.translator, error);
+        status =
+            lw_translator_open(&loaded.model, &loaded.backend, &search, &run.translator, error);
     if (status == LW_OK) {
         cli_progress_start(&run.progress, "translating");
         status = translate_lines(&run, error);
@@ -259,14 +265,18 @@ int cli_translate(int argc, const char **argv)
          "class of the products: the model's own, f32 (fixed order), or blas (OpenBLAS)", "CLASS"},
         {"engine", 0, POPT_ARG_STRING, &o.request.engine, 0,
          "kernels (default), or reference: the definition of the class, slow", "ENGINE"},
-        {"scores", 's', POPT_ARG_NONE, &o.scores, 0, "print each line's score and a tab before it", NULL},
+        {"scores", 's', POPT_ARG_NONE, &o.scores, 0, "print each line's score and a tab before it",
+         NULL},
         {"lines", 'n', POPT_ARG_INT, &o.lines, 0, "stop after N lines", "N"},
-        {"ref", 'r', POPT_ARG_STRING, &o.reference, 0, "score against these references, too", "FILE"},
-        {"db", 0, POPT_ARG_STRING, &o.database, 0, "add the figures of this run to a database", "FILE"},
+        {"ref", 'r', POPT_ARG_STRING, &o.reference, 0, "score against these references, too",
+         "FILE"},
+        {"db", 0, POPT_ARG_STRING, &o.database, 0, "add the figures of this run to a database",
+         "FILE"},
         {"quiet", 'q', POPT_ARG_NONE, &o.quiet, 0, "no progress and no summary", NULL},
         POPT_TABLEEND,
     };
-    enum lw_status status = cli_parse(cli_verb_named("translate"), argc, argv, options, 1, 2, &rest);
+    enum lw_status status =
+        cli_parse(cli_verb_named("translate"), argc, argv, options, 1, 2, &rest);
     if (status != LW_OK)
         return (int)status;
     struct lw_error error = {0};

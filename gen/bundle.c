@@ -41,7 +41,8 @@ static void remove_folder(const char *folder)
 }
 
 /* Commits what was printed into a writer. */
-static enum lw_status write_kernel(const struct lw_spec *spec, const char *path, struct lw_error *error)
+static enum lw_status write_kernel(const struct lw_spec *spec, const char *path,
+                                   struct lw_error *error)
 {
     struct lw_schedule schedule;
     struct lw_program program;
@@ -60,7 +61,8 @@ static enum lw_status write_kernel(const struct lw_spec *spec, const char *path,
 }
 
 /* kernels/registry.c: the table that gen/registry.h describes. */
-static enum lw_status write_registry(const struct making *m, const char *path, struct lw_error *error)
+static enum lw_status write_registry(const struct making *m, const char *path,
+                                     struct lw_error *error)
 {
     struct lw_writer writer;
     enum lw_status status = lw_writer_open(path, &writer, error);
@@ -105,19 +107,21 @@ static enum lw_status write_sources(struct making *m, struct lw_error *error)
         if (asprintf(&path, "%s/kernels/%s.c", m->folder, name) < 0)
             return out_of_memory(error);
         m->sources[i] = path;
-        status = i < m->count ? write_kernel(&m->specs[i], path, error)
-                              : write_registry(m, path, error);
+        status =
+            i < m->count ? write_kernel(&m->specs[i], path, error) : write_registry(m, path, error);
     }
     return status;
 }
 
-static enum lw_status write_weights(const struct making *m, const char *path, struct lw_error *error)
+static enum lw_status write_weights(const struct making *m, const char *path,
+                                    struct lw_error *error)
 {
     struct lw_writer writer;
     enum lw_status status = lw_writer_open(path, &writer, error);
     for (size_t i = 0; i < m->model->matrix_count && status == LW_OK; i++) {
         const struct lw_matrix *matrix = &m->model->matrices[i];
-        struct lw_spec spec = {.arith = m->model->arith, .rows = matrix->rows, .batch = 1, .isa = m->isa};
+        struct lw_spec spec = {
+            .arith = m->model->arith, .rows = matrix->rows, .batch = 1, .isa = m->isa};
         struct lw_schedule schedule;
         struct lw_pack_layout layout;
         if (!matrix->bias)
@@ -155,7 +159,8 @@ static enum lw_status copy_file(const char *from, const char *to, struct lw_erro
     return status;
 }
 
-static enum lw_status write_manifest(const struct making *m, const char *made_by, struct lw_error *error)
+static enum lw_status write_manifest(const struct making *m, const char *made_by,
+                                     struct lw_error *error)
 {
     static const char *const names[] = {"model.lwm", "weights.bin", "kernels.so"};
     char version[256], flags[256], hash[33];
@@ -174,11 +179,11 @@ static enum lw_status write_manifest(const struct making *m, const char *made_by
         lw_spec_name(&m->specs[i], name);
         json_array_append_new(kernels, json_string(name));
     }
-    json_t *manifest = json_pack(
-        "{s:i s:s s:s s:s s:s s:s s:s s:s s:o s:o}", "lutwidge_bundle", LW_BUNDLE_FORMAT, "version",
-        LW_VERSION, "generator", LW_GENERATOR, "made_by", made_by, "compiler", version, "flags",
-        flags, "isa", lw_isa_info(m->isa)->name, "arith", lw_arith_name(m->model->arith), "xxh3_128",
-        files, "kernels", kernels);
+    json_t *manifest =
+        json_pack("{s:i s:s s:s s:s s:s s:s s:s s:s s:o s:o}", "lutwidge_bundle", LW_BUNDLE_FORMAT,
+                  "version", LW_VERSION, "generator", LW_GENERATOR, "made_by", made_by, "compiler",
+                  version, "flags", flags, "isa", lw_isa_info(m->isa)->name, "arith",
+                  lw_arith_name(m->model->arith), "xxh3_128", files, "kernels", kernels);
     char *path = lw_path_join(m->folder, "manifest.json");
     struct lw_writer writer;
     if (status == LW_OK && (!manifest || !path))
@@ -199,8 +204,10 @@ static enum lw_status write_manifest(const struct making *m, const char *made_by
 static enum lw_status fill(struct making *m, const char *made_by, const struct lw_watch *watch,
                            struct lw_error *error)
 {
-    char *kernels = lw_path_join(m->folder, "kernels"), *library = lw_path_join(m->folder, "kernels.so");
-    char *weights = lw_path_join(m->folder, "weights.bin"), *model = lw_path_join(m->folder, "model.lwm");
+    char *kernels = lw_path_join(m->folder, "kernels"),
+         *library = lw_path_join(m->folder, "kernels.so");
+    char *weights = lw_path_join(m->folder, "weights.bin"),
+         *model = lw_path_join(m->folder, "model.lwm");
     enum lw_status status = LW_OK;
     if (!kernels || !library || !weights || !model)
         status = out_of_memory(error);
@@ -223,13 +230,15 @@ static enum lw_status fill(struct making *m, const char *made_by, const struct l
     return status;
 }
 
-/* Puts the finished folder in its place; what another process put there meanwhile is as good as ours. */
+/* Puts the finished folder in its place; what another process put there meanwhile is as good as
+ * ours. */
 static enum lw_status put_in_place(const char *partial, const char *folder, struct lw_error *error)
 {
     char *old = NULL;
     if (rename(partial, folder) == 0)
         return LW_OK;
-    if ((errno != ENOTEMPTY && errno != EEXIST) || asprintf(&old, "%s.old-%d", folder, getpid()) < 0)
+    if ((errno != ENOTEMPTY && errno != EEXIST) ||
+        asprintf(&old, "%s.old-%d", folder, getpid()) < 0)
         return lw_fail(error, LW_FAILED, "cannot rename %s to %s: %s", partial, folder,
                        strerror(errno));
     rename(folder, old);

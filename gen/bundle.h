@@ -1,4 +1,5 @@
-/* Making a bundle: kernels for the shapes of a model, its weights packed for them, one folder (gen/registry.h draws it).
+/* Making a bundle: kernels for the shapes of a model, its weights packed for them, one folder
+ * (gen/registry.h draws it).
  */
 #ifndef LW_GEN_BUNDLE_H
 #define LW_GEN_BUNDLE_H
@@ -12,21 +13,21 @@
 
 enum { LW_BUNDLE_FORMAT = 1 };
 
-/* The kernels that a model needs on an instruction set: tables for every K, products for every (M, K, B) and each N of
- * 1, 2, 4 and 8; without repetition, tables first, products of falling N. *specs is malloc'ed. LW_USAGE for a model of
- * class f32 or not quantised. */
-enum lw_status lw_bundle_specs(const struct lw_model *model, enum lw_isa isa, struct lw_spec **specs,
-                               size_t *count, struct lw_error *error);
+/* The kernels that a model needs on an instruction set: tables for every K, products for every (M,
+ * K, B) and each N of 1, 2, 4 and 8; without repetition, tables first, products of falling N.
+ * *specs is malloc'ed. LW_USAGE for a model of class f32 or not quantised. */
+enum lw_status lw_bundle_specs(const struct lw_model *model, enum lw_isa isa,
+                               struct lw_spec **specs, size_t *count, struct lw_error *error);
 
-/* Writes the bundle of `model` (opened from model_path) to `folder`: built beside it, then renamed, so that it appears
- * whole or not at all. An existing bundle there is replaced; anything else is refused (LW_USAGE). `made_by` is the
- * command, for the manifest. */
+/* Writes the bundle of `model` (opened from model_path) to `folder`: built beside it, then renamed,
+ * so that it appears whole or not at all. An existing bundle there is replaced; anything else is
+ * refused (LW_USAGE). `made_by` is the command, for the manifest. */
 enum lw_status lw_bundle_make(const char *model_path, const struct lw_model *model, enum lw_isa isa,
                               const char *folder, const char *made_by, const struct lw_watch *watch,
                               struct lw_error *error);
 
-/* Where `translate` keeps the bundle of a model file: $XDG_CACHE_HOME/lutwidge (or ~/.cache/lutwidge), by the hashes of
- * model and generator. malloc'ed; parents are created. */
+/* Where `translate` keeps the bundle of a model file: $XDG_CACHE_HOME/lutwidge (or
+ * ~/.cache/lutwidge), by the hashes of model and generator. malloc'ed; parents are created. */
 enum lw_status lw_bundle_cache_path(const char *model_path, enum lw_isa isa, char **folder,
                                     struct lw_error *error);
 

@@ -32,7 +32,8 @@ enum lw_status lw_bundle_cache_path(const char *model_path, enum lw_isa isa, cha
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     bool own = cache && cache[0] == '/';
     if (!own && !(home && home[0] == '/'))
-        return lw_fail(error, LW_FAILED, "neither XDG_CACHE_HOME nor HOME names a folder for the cache");
+        return lw_fail(error, LW_FAILED,
+                       "neither XDG_CACHE_HOME nor HOME names a folder for the cache");
     lw_compiler_flags(isa, flags, sizeof flags);
     int length = asprintf(&key, "%s %s %s %s %d", model_hash, LW_GENERATOR, lw_isa_info(isa)->name,
                           flags, LW_BUNDLE_FORMAT);

@@ -30,17 +30,18 @@ static size_t add(struct lw_spec *specs, size_t count, const struct lw_spec *spe
 static enum lw_status check_model(const struct lw_model *model, struct lw_error *error)
 {
     if (model->arith == LW_ARITH_F32)
-        return lw_fail(error, LW_USAGE,
-                       "the model is of class f32, which has no generated kernels; quantise it with "
-                       "--arith t8 or a8");
+        return lw_fail(
+            error, LW_USAGE,
+            "the model is of class f32, which has no generated kernels; quantise it with "
+            "--arith t8 or a8");
     for (size_t i = 0; i < model->matrix_count; i++)
         if (model->matrices[i].bias && !model->matrices[i].code.bits)
             return lw_fail(error, LW_USAGE, "matrix %s is not quantised", model->matrices[i].name);
     return LW_OK;
 }
 
-enum lw_status lw_bundle_specs(const struct lw_model *model, enum lw_isa isa, struct lw_spec **specs,
-                               size_t *count, struct lw_error *error)
+enum lw_status lw_bundle_specs(const struct lw_model *model, enum lw_isa isa,
+                               struct lw_spec **specs, size_t *count, struct lw_error *error)
 {
     enum lw_status status = check_model(model, error);
     if (status != LW_OK)

@@ -67,8 +67,8 @@ static enum lw_status start(char *const *arguments, const char *log, pid_t *chil
 {
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log,
-                                     O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log, O_WRONLY | O_CREAT | O_TRUNC,
+                                     0600);
     int failed = posix_spawnp(child, arguments[0], &actions, NULL, arguments, environ);
     posix_spawn_file_actions_destroy(&actions);
     return failed ? missing(error, failed) : LW_OK;
@@ -163,7 +163,8 @@ static enum lw_status compile_sources(const char *const *sources, size_t count, 
         free(job->log);
         if (ended != LW_OK && status == LW_OK)
             status = lw_fail(error, ended, "%s", own.text);
-        if (status == LW_OK && watch && watch->step && !watch->step(watch->context, finished, count + 1))
+        if (status == LW_OK && watch && watch->step &&
+            !watch->step(watch->context, finished, count + 1))
             status = lw_fail(error, LW_FAILED, "stopped");
     }
     return status;
@@ -208,7 +209,8 @@ enum lw_status lw_compile(const char *const *sources, size_t count, enum lw_isa 
     enum lw_status status = compile_sources(sources, count, isa, watch, error);
     if (status == LW_OK)
         status = link_library(sources, count, library, error);
-    if (status == LW_OK && watch && watch->step && !watch->step(watch->context, count + 1, count + 1))
+    if (status == LW_OK && watch && watch->step &&
+        !watch->step(watch->context, count + 1, count + 1))
         status = lw_fail(error, LW_FAILED, "stopped");
     return status;
 }

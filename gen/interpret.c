@@ -1,4 +1,5 @@
-/* Runs a program instruction by instruction: the meanings of gen/ops.def over registers of 64 bytes. */
+/* Runs a program instruction by instruction: the meanings of gen/ops.def over registers of 64
+ * bytes. */
 #include "gen/program.h"
 
 #include <math.h>
@@ -66,10 +67,10 @@ static int execute(struct machine *m, const struct lw_instruction *instruction)
     (void)N16, (void)C, (void)AT;
     switch (instruction->op) {
 #define EACH(n) for (size_t l = 0; l < (n); l++)
-#define LW_OP(name, type, c, avx2, avx512, ...) \
-    case LW_OP_##name: { \
-        __VA_ARGS__; \
-        break; \
+#define LW_OP(name, type, c, avx2, avx512, ...)                                                    \
+    case LW_OP_##name: {                                                                           \
+        __VA_ARGS__;                                                                               \
+        break;                                                                                     \
     }
 #include "gen/ops.def"
 #undef LW_OP
@@ -82,7 +83,8 @@ static int execute(struct machine *m, const struct lw_instruction *instruction)
     return 0;
 }
 
-/* Runs instructions [first, end of its loop); returns the index after the END, or SIZE_MAX to stop. */
+/* Runs instructions [first, end of its loop); returns the index after the END, or SIZE_MAX to stop.
+ */
 static size_t run_body(struct machine *m, size_t first)
 {
     const struct lw_program *p = m->program;

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-static const char *const op_names[] = {"input", "signed_sum", "largest", "round",
-                                       "lookup_sum", "weigh", "rescale"};
+static const char *const op_names[] = {"input",      "signed_sum", "largest", "round",
+                                       "lookup_sum", "weigh",      "rescale"};
 static const char *const op_meanings[] = {
     "given",
     "(+-a[4j] +- a[4j+1]) + (+-a[4j+2] +- a[4j+3]), + where the bit of v is set, zeros beyond K",
@@ -56,8 +56,8 @@ void lw_ir_build(const struct lw_spec *spec, struct lw_ir *ir)
 
 void lw_ir_print(const struct lw_ir *ir, FILE *stream)
 {
-    fprintf(stream, "ir %s: M=%zu K=%zu B=%u N=%zu\n", lw_arith_name(ir->spec.arith),
-            ir->spec.rows, ir->spec.columns, ir->spec.bits, ir->spec.batch);
+    fprintf(stream, "ir %s: M=%zu K=%zu B=%u N=%zu\n", lw_arith_name(ir->spec.arith), ir->spec.rows,
+            ir->spec.columns, ir->spec.bits, ir->spec.batch);
     for (size_t i = 0; i < ir->count; i++) {
         const struct lw_ir_node *node = &ir->nodes[i];
         if (i == ir->table_nodes)

@@ -1,5 +1,5 @@
-/* The intermediate representation: what a kernel computes, as a chain of tensors, before anything is decided about
- * order, registers or instructions. The class fixes the chain (docs/NUMBERS.md):
+/* The intermediate representation: what a kernel computes, as a chain of tensors, before anything
+ * is decided about order, registers or instructions. The class fixes the chain (docs/NUMBERS.md):
  *
  *   t8   x -> signed_sum e -> largest t -> round q -> lookup_sum p -> weigh R -> rescale y
  *   a8   x -> largest t -> round q -> signed_sum e -> lookup_sum p -> weigh R -> rescale y
@@ -14,8 +14,8 @@
 
 enum lw_ir_op {
     LW_IR_INPUT,      /* x[n][k] */
-    LW_IR_SIGNED_SUM, /* e[n][j][v] = (+-a[4j] +- a[4j+1]) + (+-a[4j+2] +- a[4j+3]); + where the bit of v is set; a is
-                         padded with zeros */
+    LW_IR_SIGNED_SUM, /* e[n][j][v] = (+-a[4j] +- a[4j+1]) + (+-a[4j+2] +- a[4j+3]); + where the bit
+                         of v is set; a is padded with zeros */
     LW_IR_LARGEST,    /* t[n] = largest |a[n][...]| */
     LW_IR_ROUND,      /* q = clamp(rint(a * (127 / t[n])), -127, 127) */
     LW_IR_LOOKUP_SUM, /* p[n][r][i] = sum over j of a[n][j][key(r, i, j)], exact */
@@ -39,15 +39,16 @@ struct lw_ir {
     struct lw_spec spec;
     size_t count;
     struct lw_ir_node nodes[LW_IR_MAX_NODES];
-    size_t table_nodes; /* the nodes that the table kernel computes; the product kernel computes the others */
+    size_t table_nodes; /* the nodes that the table kernel computes; the product kernel computes the
+                           others */
 };
 
 /* Needs a valid spec of a product. */
 void lw_ir_build(const struct lw_spec *spec, struct lw_ir *ir);
 void lw_ir_print(const struct lw_ir *ir, FILE *stream);
-/* Runs the chain node by node on canonical codes: x[N][K], bias[M], y[N][M]. LW_FAILED for activations that are not
- * finite. Slow and obvious. */
-enum lw_status lw_ir_interpret(const struct lw_ir *ir, const struct lw_code *code, const float *bias,
-                               const float *x, float *y, struct lw_error *error);
+/* Runs the chain node by node on canonical codes: x[N][K], bias[M], y[N][M]. LW_FAILED for
+ * activations that are not finite. Slow and obvious. */
+enum lw_status lw_ir_interpret(const struct lw_ir *ir, const struct lw_code *code,
+                               const float *bias, const float *x, float *y, struct lw_error *error);
 
 #endif

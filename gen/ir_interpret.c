@@ -1,5 +1,6 @@
-/* The meaning of the intermediate representation, one small function a node. Tensors of fp32 and of integers are
- * both kept in doubles: every value of the chain is exact there (integers below 2^53; f32 sums are formed in float). */
+/* The meaning of the intermediate representation, one small function a node. Tensors of fp32 and of
+ * integers are both kept in doubles: every value of the chain is exact there (integers below 2^53;
+ * f32 sums are formed in float). */
 #include "gen/ir.h"
 
 #include <math.h>
@@ -154,8 +155,8 @@ static enum lw_status run_node(struct tensors *t, size_t index, const struct lw_
     return LW_OK;
 }
 
-enum lw_status lw_ir_interpret(const struct lw_ir *ir, const struct lw_code *code, const float *bias,
-                               const float *x, float *y, struct lw_error *error)
+enum lw_status lw_ir_interpret(const struct lw_ir *ir, const struct lw_code *code,
+                               const float *bias, const float *x, float *y, struct lw_error *error)
 {
     struct tensors t = {.ir = ir};
     enum lw_status status = LW_OK;

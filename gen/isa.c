@@ -5,8 +5,11 @@
 static const struct lw_isa_info infos[LW_ISA_COUNT] = {
     [LW_ISA_C] = {"c", "portable", "any CPU", "", {1, 1, 1, 1}},
     [LW_ISA_AVX2] = {"avx2", "x86-avx2", "AVX2", "-mavx2", {32, 16, 8, 4}},
-    [LW_ISA_AVX512] = {"avx512", "x86-avx512", "AVX-512 F, BW, VBMI and VNNI",
-                       "-mavx512f -mavx512bw -mavx512vbmi -mavx512vnni", {64, 32, 16, 8}},
+    [LW_ISA_AVX512] = {"avx512",
+                       "x86-avx512",
+                       "AVX-512 F, BW, VBMI and VNNI",
+                       "-mavx512f -mavx512bw -mavx512vbmi -mavx512vnni",
+                       {64, 32, 16, 8}},
 };
 
 const struct lw_isa_info *lw_isa_info(enum lw_isa isa)

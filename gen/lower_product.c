@@ -1,10 +1,12 @@
-/* Lowers the nodes from the lookups to the outputs: tiles of rows, steps over tables, planes, columns. */
+/* Lowers the nodes from the lookups to the outputs: tiles of rows, steps over tables, planes,
+ * columns. */
 #include "gen/program.h"
 
 #include <stdlib.h>
 
-/* One accumulator: what a plane of a row block sums up to in one column, for one byte of the entries.
- * SHUFFLE16 keeps sums of all bytes as pairs and of the odd bytes alone, and widens both into `wide`. */
+/* One accumulator: what a plane of a row block sums up to in one column, for one byte of the
+ * entries. SHUFFLE16 keeps sums of all bytes as pairs and of the odd bytes alone, and widens both
+ * into `wide`. */
 struct sums {
     int pairs, odd; /* SHUFFLE16 only */
     int wide[4];    /* 32-bit sums, row_block / words of them */
@@ -81,7 +83,8 @@ static void emit_lookup(struct tile *t, struct sums *sums, int index, size_t par
         lw_emit_update(t->p, LW_OP_ADD_ODD, sums->odd, entries, -1);
         break;
     case LW_UNIT_LOAD:
-        entries = lw_emit_load(t->p, is_signed ? LW_OP_LOOKUP_S8 : LW_OP_LOOKUP_U8, "e", index, table);
+        entries =
+            lw_emit_load(t->p, is_signed ? LW_OP_LOOKUP_S8 : LW_OP_LOOKUP_U8, "e", index, table);
         lw_emit_update(t->p, LW_OP_ADD_W, sums->wide[0], entries, -1);
         break;
     }
@@ -117,7 +120,8 @@ static void emit_step(struct tile *t, size_t block, size_t plane, int step_loop,
     }
 }
 
-/* Widens the 16-bit sums of `steps` steps into the 32-bit ones and takes the bias of the signed bytes out. */
+/* Widens the 16-bit sums of `steps` steps into the 32-bit ones and takes the bias of the signed
+ * bytes out. */
 static void emit_flush(struct tile *t, size_t steps)
 {
     const struct lw_schedule *s = t->s;
@@ -254,7 +258,8 @@ static void emit_tile(struct tile *t, const int *scales)
 void lw_lower_product(struct lw_program *p)
 {
     const struct lw_schedule *s = &p->schedule;
-    struct tile t = {.p = p, .s = s, .plane_loop = -1, .planes = s->planes_inside ? s->spec.bits : 1};
+    struct tile t = {
+        .p = p, .s = s, .plane_loop = -1, .planes = s->planes_inside ? s->spec.bits : 1};
     t.lanes = lw_isa_info(s->spec.isa)->lanes;
     t.sums = calloc(s->blocks_a_tile * t.planes * s->spec.batch * s->parts, sizeof *t.sums);
     t.totals = calloc(s->blocks_a_tile * s->spec.batch * s->row_block, sizeof *t.totals);

@@ -1,4 +1,5 @@
-/* Lowers the nodes up to the table entries: one column of K activations to its lookup tables and its step t / 127. */
+/* Lowers the nodes up to the table entries: one column of K activations to its lookup tables and
+ * its step t / 127. */
 #include "gen/program.h"
 
 static struct lw_address at(enum lw_buffer buffer, size_t offset)
@@ -6,7 +7,8 @@ static struct lw_address at(enum lw_buffer buffer, size_t offset)
     return (struct lw_address){.buffer = buffer, .offset = offset};
 }
 
-/* The largest magnitude that is rounded: over (|x0| + |x1|) + (|x2| + |x3|) in t8, over |x| in a8. */
+/* The largest magnitude that is rounded: over (|x0| + |x1|) + (|x2| + |x3|) in t8, over |x| in a8.
+ */
 static int larger(struct lw_program *p, int largest, const int *x, size_t lanes)
 {
     bool sums = p->schedule.spec.arith == LW_ARITH_T8;
@@ -62,8 +64,9 @@ static int emit_largest(struct lw_program *p)
     } else if (rest) {
         int x[4];
         for (size_t b = 0; b < 4; b++)
-            x[b] = b < rest ? lw_emit_load(p, LW_OP_LOAD_F, "x", -1, at(LW_BUFFER_X, 4 * (start + b)))
-                            : lw_emit(p, LW_OP_ZERO_F, "zero", -1, -1, -1);
+            x[b] = b < rest
+                       ? lw_emit_load(p, LW_OP_LOAD_F, "x", -1, at(LW_BUFFER_X, 4 * (start + b)))
+                       : lw_emit(p, LW_OP_ZERO_F, "zero", -1, -1, -1);
         larger(p, largest, x, lanes);
     }
     return lw_emit(p, LW_OP_LARGEST, "t", largest, -1, -1);
@@ -131,8 +134,7 @@ static void emit_padding(struct lw_program *p)
     int loop = lw_emit_loop(p, "pad", s->padded_tables - s->tables);
     for (size_t part = 0; part < 16 / lanes; part++)
         store_entries(
-            p, zero,
-            lw_address_add(at(LW_BUFFER_TABLES, s->tables * 16 + part * lanes), loop, 16));
+            p, zero, lw_address_add(at(LW_BUFFER_TABLES, s->tables * 16 + part * lanes), loop, 16));
     lw_emit_end(p);
 }
 

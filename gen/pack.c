@@ -42,7 +42,8 @@ static void pack_keys(const struct lw_schedule *s, const struct lw_code *code, u
                 }
 }
 
-void lw_pack(const struct lw_schedule *s, const struct lw_code *code, const float *bias, uint8_t *out)
+void lw_pack(const struct lw_schedule *s, const struct lw_code *code, const float *bias,
+             uint8_t *out)
 {
     struct lw_pack_layout layout;
     lw_pack_layout(s, &layout);

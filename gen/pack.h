@@ -1,4 +1,5 @@
-/* Weights in the order in which the kernels of one instruction set read them (gen/schedule.h draws the layout). */
+/* Weights in the order in which the kernels of one instruction set read them (gen/schedule.h draws
+ * the layout). */
 #ifndef LW_GEN_PACK_H
 #define LW_GEN_PACK_H
 
@@ -7,7 +8,8 @@
 
 #include <stdint.h>
 
-/* Offsets in bytes from the start of a packed matrix, each a multiple of 64; the keys start at 0. */
+/* Offsets in bytes from the start of a packed matrix, each a multiple of 64; the keys start at 0.
+ */
 struct lw_pack_layout {
     size_t key_bytes;
     size_t scales;

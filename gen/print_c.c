@@ -20,7 +20,8 @@ static const char *type_name(enum lw_type type, enum lw_isa isa)
     return names[type][isa];
 }
 
-/* What the spellings of an instruction set use beyond intrinsics: in every kernel, and in those that build tables. */
+/* What the spellings of an instruction set use beyond intrinsics: in every kernel, and in those
+ * that build tables. */
 static const char *const prologues[LW_ISA_COUNT] = {
     [LW_ISA_C] = "#include <math.h>\n"
                  "#include <stdint.h>\n"
@@ -35,17 +36,16 @@ static const char *const prologues[LW_ISA_COUNT] = {
                       "#define FIRST(n) ((__mmask16)((1u << (n)) - 1u))\n",
 };
 static const char *const table_prologues[LW_ISA_COUNT] = {
-    [LW_ISA_C] =
-        "/* x where the bit of the entry is set, -x elsewhere; i: entry << 2 | bit */\n"
-        "#define SIGN(x, i) (((i) >> 2) >> ((i) & 3) & 1 ? (x) : -(x))\n\n"
-        "/* The larger magnitude; NaN is larger than everything. */\n"
-        "static inline float lw_larger(float a, float b)\n"
-        "{\n"
-        "    int32_t i, j;\n"
-        "    memcpy(&i, &a, sizeof i);\n"
-        "    memcpy(&j, &b, sizeof j);\n"
-        "    return i > j ? a : b;\n"
-        "}\n",
+    [LW_ISA_C] = "/* x where the bit of the entry is set, -x elsewhere; i: entry << 2 | bit */\n"
+                 "#define SIGN(x, i) (((i) >> 2) >> ((i) & 3) & 1 ? (x) : -(x))\n\n"
+                 "/* The larger magnitude; NaN is larger than everything. */\n"
+                 "static inline float lw_larger(float a, float b)\n"
+                 "{\n"
+                 "    int32_t i, j;\n"
+                 "    memcpy(&i, &a, sizeof i);\n"
+                 "    memcpy(&j, &b, sizeof j);\n"
+                 "    return i > j ? a : b;\n"
+                 "}\n",
     [LW_ISA_AVX2] =
         "/* Sign bits of the entries 8 (i >> 2) + lane whose bit i & 3 is clear. */\n"
         "#define NEGATIVE(i, l) ((((((i) >> 2) * 8 + (l)) >> ((i) & 3)) & 1) ? 0.0f : -0.0f)\n"
@@ -55,7 +55,8 @@ static const char *const table_prologues[LW_ISA_COUNT] = {
         "static inline float lw_largest(__m256 v)\n"
         "{\n"
         "    __m256i m = _mm256_castps_si256(v);\n"
-        "    __m128i h = _mm_max_epi32(_mm256_castsi256_si128(m), _mm256_extracti128_si256(m, 1));\n"
+        "    __m128i h = _mm_max_epi32(_mm256_castsi256_si128(m), _mm256_extracti128_si256(m, "
+        "1));\n"
         "    h = _mm_max_epi32(h, _mm_shuffle_epi32(h, 0x4e));\n"
         "    h = _mm_max_epi32(h, _mm_shuffle_epi32(h, 0xb1));\n"
         "    return _mm_cvtss_f32(_mm_castsi128_ps(h));\n"
@@ -84,9 +85,8 @@ static void print_header(const struct lw_program *program, const char *name, FIL
     const struct lw_schedule *s = &program->schedule;
     fprintf(stream, "/* Made by lutwidge " LW_VERSION ": lutwidge generate --spec %s\n *\n", name);
     if (s->spec.rows)
-        fprintf(stream,
-                " * y[%zu][%zu] = x[%zu][%zu] W^T + bias, W in %u bit plane%s, class %s.\n", s->spec.batch,
-                s->spec.rows, s->spec.batch, s->spec.columns, s->spec.bits,
+        fprintf(stream, " * y[%zu][%zu] = x[%zu][%zu] W^T + bias, W in %u bit plane%s, class %s.\n",
+                s->spec.batch, s->spec.rows, s->spec.batch, s->spec.columns, s->spec.bits,
                 s->spec.bits > 1 ? "s" : "", lw_arith_name(s->spec.arith));
     else
         fprintf(stream, " * Lookup tables of one column x[%zu], class %s.\n", s->spec.columns,
@@ -94,7 +94,8 @@ static void print_header(const struct lw_program *program, const char *name, FIL
     if (s->spec.rows)
         fprintf(stream,
                 " *\n"
-                " *   keys    [row block %zu][plane %u][step %zu][%zu bytes]   low nibble: first half of the\n"
+                " *   keys    [row block %zu][plane %u][step %zu][%zu bytes]   low nibble: first "
+                "half of the\n"
                 " *           step's %zu tables, high nibble: second half\n"
                 " *   scales  int16 [row block][plane][%zu rows]     bias  f32 [%zu]\n",
                 s->row_blocks, s->spec.bits, s->steps, s->key_bytes, s->step_tables, s->row_block,
@@ -108,8 +109,8 @@ static void print_header(const struct lw_program *program, const char *name, FIL
         if (!counts[op])
             continue;
         char item[48];
-        size_t length = (size_t)snprintf(item, sizeof item, " %s %zu", lw_op_info((enum lw_op)op)->name,
-                                         counts[op]);
+        size_t length = (size_t)snprintf(item, sizeof item, " %s %zu",
+                                         lw_op_info((enum lw_op)op)->name, counts[op]);
         if (column + length > 96) {
             fprintf(stream, "\n *  ");
             column = 4;
@@ -136,8 +137,8 @@ static void print_pointer(const struct lw_program *program, const struct lw_addr
                 program->loop_names[address->term[t].loop]);
 }
 
-static void print_spelling(const struct lw_program *program, const struct lw_instruction *instruction,
-                           FILE *stream)
+static void print_spelling(const struct lw_program *program,
+                           const struct lw_instruction *instruction, FILE *stream)
 {
     const char *text = lw_op_info(instruction->op)->spelling[program->schedule.spec.isa];
     for (; *text; text++) {
@@ -164,7 +165,8 @@ static bool is_assigned_later(const struct lw_program *program, size_t index)
     return false;
 }
 
-static void print_instruction(const struct lw_program *program, size_t index, int depth, FILE *stream)
+static void print_instruction(const struct lw_program *program, size_t index, int depth,
+                              FILE *stream)
 {
     const struct lw_instruction *instruction = &program->instructions[index];
     fprintf(stream, "%*s", 4 * depth, "");
@@ -195,12 +197,13 @@ void lw_program_print_c(const struct lw_program *program, FILE *stream)
     if (!s->spec.rows)
         fprintf(stream, "%s\n", table_prologues[s->spec.isa]);
     if (s->spec.rows)
-        fprintf(stream,
-                "void lw_%s(const uint8_t *keys, const uint8_t *scales, const uint8_t *bias,\n"
-                "    const uint8_t *tables, const uint8_t *step, const uint8_t *unit, uint8_t *y);\n"
-                "void lw_%s(const uint8_t *keys, const uint8_t *scales, const uint8_t *bias,\n"
-                "    const uint8_t *tables, const uint8_t *step, const uint8_t *unit, uint8_t *y)\n{\n",
-                name, name);
+        fprintf(
+            stream,
+            "void lw_%s(const uint8_t *keys, const uint8_t *scales, const uint8_t *bias,\n"
+            "    const uint8_t *tables, const uint8_t *step, const uint8_t *unit, uint8_t *y);\n"
+            "void lw_%s(const uint8_t *keys, const uint8_t *scales, const uint8_t *bias,\n"
+            "    const uint8_t *tables, const uint8_t *step, const uint8_t *unit, uint8_t *y)\n{\n",
+            name, name);
     else
         fprintf(stream,
                 "int lw_%s(const uint8_t *x, uint8_t *tables, uint8_t *step);\n"

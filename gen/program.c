@@ -4,7 +4,7 @@
 #include <string.h>
 
 static const struct lw_op_info infos[LW_OP_COUNT] = {
-#define LW_OP(name, type, c, avx2, avx512, ...) \
+#define LW_OP(name, type, c, avx2, avx512, ...)                                                    \
     [LW_OP_##name] = {#name, LW_TYPE_##type, {c, avx2, avx512}},
 #include "gen/ops.def"
 #undef LW_OP

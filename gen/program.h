@@ -1,5 +1,6 @@
-/* A scheduled kernel: instructions over vector registers, loops with compile-time trip counts, and addresses that are
- * affine in the loop counters. The text (gen/print_c.c) and the interpreter (gen/interpret.c) both follow it. */
+/* A scheduled kernel: instructions over vector registers, loops with compile-time trip counts, and
+ * addresses that are affine in the loop counters. The text (gen/print_c.c) and the interpreter
+ * (gen/interpret.c) both follow it. */
 #ifndef LW_GEN_PROGRAM_H
 #define LW_GEN_PROGRAM_H
 
@@ -19,7 +20,15 @@ enum lw_op {
 };
 
 /* Register types: bytes, 16-bit and 32-bit integers, doubles, floats; SCALAR is one float. */
-enum lw_type { LW_TYPE_NONE, LW_TYPE_B, LW_TYPE_H, LW_TYPE_W, LW_TYPE_D, LW_TYPE_F, LW_TYPE_SCALAR };
+enum lw_type {
+    LW_TYPE_NONE,
+    LW_TYPE_B,
+    LW_TYPE_H,
+    LW_TYPE_W,
+    LW_TYPE_D,
+    LW_TYPE_F,
+    LW_TYPE_SCALAR
+};
 
 enum lw_buffer {
     LW_BUFFER_NONE,
@@ -49,8 +58,8 @@ struct lw_address {
 
 struct lw_instruction {
     enum lw_op op;
-    int result;     /* value number, or -1 */
-    int source[3];  /* value numbers, or -1 */
+    int result;    /* value number, or -1 */
+    int source[3]; /* value numbers, or -1 */
     int immediate;
     bool assigns; /* the result exists already and is changed */
     struct lw_address address;
@@ -77,7 +86,8 @@ struct lw_op_info {
 };
 const struct lw_op_info *lw_op_info(enum lw_op op);
 
-/* Lowers a schedule: rows == 0 gives the kernel that builds the tables. LW_FAILED when out of memory. */
+/* Lowers a schedule: rows == 0 gives the kernel that builds the tables. LW_FAILED when out of
+ * memory. */
 enum lw_status lw_program_build(const struct lw_schedule *schedule, struct lw_program *program,
                                 struct lw_error *error);
 void lw_program_free(struct lw_program *program);
@@ -85,8 +95,8 @@ void lw_program_print(const struct lw_program *program, FILE *stream);
 /* Times that each operation is executed in one call. */
 void lw_program_counts(const struct lw_program *program, size_t counts[LW_OP_COUNT]);
 
-/* Runs a program on buffers (index: enum lw_buffer; LW_BUFFER_UNIT points to one float). Returns what the kernel
- * would: 0, or 1 for activations that are not finite. */
+/* Runs a program on buffers (index: enum lw_buffer; LW_BUFFER_UNIT points to one float). Returns
+ * what the kernel would: 0, or 1 for activations that are not finite. */
 int lw_program_interpret(const struct lw_program *program, void *const buffers[LW_BUFFER_COUNT]);
 
 /* Prints the C function of a kernel. Deterministic. */

@@ -47,11 +47,12 @@ static enum lw_status read_manifest(const char *folder, const struct lw_model *m
         status = lw_fail(error, format > LW_BUNDLE_FORMAT ? LW_FAILED : LW_CORRUPT,
                          "%s: bundle format %d; this version reads format %d", path, format,
                          LW_BUNDLE_FORMAT);
-    else if (!isa || !lw_isa_parse(isa, &bundle->isa) || !arith || !lw_arith_parse(arith, &bundle->arith))
+    else if (!isa || !lw_isa_parse(isa, &bundle->isa) || !arith ||
+             !lw_arith_parse(arith, &bundle->arith))
         status = lw_fail(error, LW_CORRUPT, "%s: unknown instruction set or class", path);
     else if (bundle->arith != model->arith)
-        status = lw_fail(error, LW_CORRUPT, "%s: class %s, but its model is of class %s", path, arith,
-                         lw_arith_name(model->arith));
+        status = lw_fail(error, LW_CORRUPT, "%s: class %s, but its model is of class %s", path,
+                         arith, lw_arith_name(model->arith));
     else if (!lw_isa_runs_here(bundle->isa))
         status = lw_fail(error, LW_FAILED, "%s: these kernels need a CPU with %s", path,
                          lw_isa_info(bundle->isa)->needs);
@@ -93,9 +94,8 @@ static enum lw_status map_weights(const char *folder, const struct lw_model *mod
         offset += layout.bytes;
         if (offset > bundle->weights.size)
             break;
-        bundle->matrices[i] = (struct lw_packed_matrix){start, start + layout.scales,
-                                                        start + layout.bias,
-                                                        ldexpf(1.0f, matrix->code.exponent)};
+        bundle->matrices[i] = (struct lw_packed_matrix){
+            start, start + layout.scales, start + layout.bias, ldexpf(1.0f, matrix->code.exponent)};
     }
     if (status == LW_OK && offset != bundle->weights.size)
         status = lw_fail(error, LW_CORRUPT, "%s: %zu bytes do not fit the model", path,
@@ -104,7 +104,8 @@ static enum lw_status map_weights(const char *folder, const struct lw_model *mod
     return status;
 }
 
-static enum lw_status load_kernels(const char *folder, struct lw_bundle *bundle, struct lw_error *error)
+static enum lw_status load_kernels(const char *folder, struct lw_bundle *bundle,
+                                   struct lw_error *error)
 {
     char *path = lw_path_join(folder, "kernels.so");
     char *absolute = path ? realpath(path, NULL) : NULL;
@@ -125,7 +126,8 @@ static enum lw_status load_kernels(const char *folder, struct lw_bundle *bundle,
         struct lw_schedule schedule;
         enum lw_status status = lw_spec_parse(entries[i].spec, &kernel->spec, error);
         if (status != LW_OK)
-            return lw_fail(error, LW_CORRUPT, "%s/kernels.so: %s", folder, error ? error->text : "");
+            return lw_fail(error, LW_CORRUPT, "%s/kernels.so: %s", folder,
+                           error ? error->text : "");
         lw_schedule_build(&kernel->spec, &schedule);
         kernel->table_bytes = lw_schedule_table_bytes(&schedule);
         kernel->tables = entries[i].tables;
@@ -140,8 +142,8 @@ static enum lw_status check_kernels(const char *folder, const struct lw_model *m
 {
     for (size_t i = 0; i < model->matrix_count; i++) {
         const struct lw_matrix *matrix = &model->matrices[i];
-        if (matrix->bias && (!lw_bundle_tables(bundle, matrix->columns) ||
-                             !lw_bundle_product(bundle, matrix, 1)))
+        if (matrix->bias &&
+            (!lw_bundle_tables(bundle, matrix->columns) || !lw_bundle_product(bundle, matrix, 1)))
             return lw_fail(error, LW_CORRUPT, "%s/kernels.so has no kernel for matrix %s", folder,
                            matrix->name);
     }

@@ -1,5 +1,5 @@
-/* What a bundle offers to a runtime: kernels by spec and the weights packed for them. The only header of gen/ that the
- * runtime knows.
+/* What a bundle offers to a runtime: kernels by spec and the weights packed for them. The only
+ * header of gen/ that the runtime knows.
  *
  *   bundle/manifest.json   what it was made from and by; hashes of the other files
  *          model.lwm       the model with its tokeniser
@@ -18,10 +18,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Builds the tables of one column x[K] and its step (one float). Returns 1 where x is not finite. All pointers are to
- * bytes; x and step are aligned for float. */
+/* Builds the tables of one column x[K] and its step (one float). Returns 1 where x is not finite.
+ * All pointers are to bytes; x and step are aligned for float. */
 typedef int lw_tables_function(const uint8_t *x, uint8_t *tables, uint8_t *step);
-/* y[N][M] from packed keys, scales and bias, N columns of tables and steps, and unit = 2^exponent (one float). */
+/* y[N][M] from packed keys, scales and bias, N columns of tables and steps, and unit = 2^exponent
+ * (one float). */
 typedef void lw_product_function(const uint8_t *keys, const uint8_t *scales, const uint8_t *bias,
                                  const uint8_t *tables, const uint8_t *step, const uint8_t *unit,
                                  uint8_t *y);
@@ -55,9 +56,9 @@ struct lw_bundle {
     void *library;
 };
 
-/* Opens the kernels and weights of a bundle for the model that it carries (opened by the caller from
- * FOLDER/model.lwm, must outlive the bundle). LW_CORRUPT: a file is missing, damaged or of another model; LW_FAILED:
- * this CPU cannot run it. */
+/* Opens the kernels and weights of a bundle for the model that it carries (opened by the caller
+ * from FOLDER/model.lwm, must outlive the bundle). LW_CORRUPT: a file is missing, damaged or of
+ * another model; LW_FAILED: this CPU cannot run it. */
 enum lw_status lw_bundle_open(const char *folder, const struct lw_model *model,
                               struct lw_bundle *bundle, struct lw_error *error);
 void lw_bundle_close(struct lw_bundle *bundle);

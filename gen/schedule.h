@@ -1,14 +1,14 @@
-/* The decisions between what is computed (gen/ir.h) and instructions (gen/program.h): which unit looks up, how rows
- * and tables are tiled, what is unrolled. Printable; lowering follows it and decides nothing.
+/* The decisions between what is computed (gen/ir.h) and instructions (gen/program.h): which unit
+ * looks up, how rows and tables are tiled, what is unrolled. Printable; lowering follows it and
+ * decides nothing.
  *
- * Packed keys follow from it, so every kernel of one matrix and instruction set must agree on them: the tiling of rows
- * and tables depends on the instruction set alone, never on N.
+ * Packed keys follow from it, so every kernel of one matrix and instruction set must agree on them:
+ * the tiling of rows and tables depends on the instruction set alone, never on N.
  *
- *   keys    [row block][plane][step][key bytes], one byte: two keys (low nibble: first half of the step's tables,
- *           high nibble: second half) of one row
- *   scales  int16 [row block][plane][row of block]
- *   bias    f32 [padded rows]
- *   tables  [column][part][table][16 bytes]; part 0: s8 entry (t8), or low byte, part 1: high byte of an s16 entry (a8)
+ *   keys    [row block][plane][step][key bytes], one byte: two keys (low nibble: first half of the
+ * step's tables, high nibble: second half) of one row scales  int16 [row block][plane][row of
+ * block] bias    f32 [padded rows] tables  [column][part][table][16 bytes]; part 0: s8 entry (t8),
+ * or low byte, part 1: high byte of an s16 entry (a8)
  */
 #ifndef LW_GEN_SCHEDULE_H
 #define LW_GEN_SCHEDULE_H
@@ -21,8 +21,10 @@
 
 enum lw_unit {
     LW_UNIT_LOAD,      /* one load a lookup */
-    LW_UNIT_SHUFFLE16, /* byte shuffle in a 16-entry table, 16-bit sums, widened before they overflow */
-    LW_UNIT_PERMUTE64, /* byte permutation over four tables, summed by fours into 32 bits by a dot product with ones */
+    LW_UNIT_SHUFFLE16, /* byte shuffle in a 16-entry table, 16-bit sums, widened before they
+                          overflow */
+    LW_UNIT_PERMUTE64, /* byte permutation over four tables, summed by fours into 32 bits by a dot
+                          product with ones */
 };
 
 struct lw_schedule {
@@ -36,8 +38,8 @@ struct lw_schedule {
     size_t steps;         /* padded_tables / step_tables */
     size_t flush_steps;   /* steps between widenings; steps where none is needed */
     size_t parts;         /* bytes a table entry: 1 (t8) or 2 (a8) */
-    bool biased;          /* signed entry bytes are stored + 128, for units that sum unsigned bytes */
-    size_t row_blocks;    /* of the matrix, the last one padded */
+    bool biased;       /* signed entry bytes are stored + 128, for units that sum unsigned bytes */
+    size_t row_blocks; /* of the matrix, the last one padded */
     size_t blocks_a_tile; /* row blocks computed together */
     bool planes_inside;   /* planes unrolled inside the loop over steps; else a loop around it */
 };

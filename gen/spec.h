@@ -1,8 +1,9 @@
-/* What one kernel is. Its spec string is its name everywhere: symbol, file, registry, test label, database key.
+/* What one kernel is. Its spec string is its name everywhere: symbol, file, registry, test label,
+ * database key.
  *
- *   t8_m1024_k256_b2_n4_avx512   the product: M, K, B planes, N columns, for one class and instruction set
- *   t8_k256_avx512               its lookup tables: built from one column of K activations, shared by all
- *                                products that read it
+ *   t8_m1024_k256_b2_n4_avx512   the product: M, K, B planes, N columns, for one class and
+ * instruction set t8_k256_avx512               its lookup tables: built from one column of K
+ * activations, shared by all products that read it
  */
 #ifndef LW_GEN_SPEC_H
 #define LW_GEN_SPEC_H
@@ -26,7 +27,8 @@ struct lw_spec {
 
 /* Writes the spec string. The spec must be valid. */
 void lw_spec_name(const struct lw_spec *spec, char name[LW_SPEC_NAME_BYTES]);
-/* The inverse. LW_USAGE (the text says what is wrong) for anything that lw_spec_name does not print. */
+/* The inverse. LW_USAGE (the text says what is wrong) for anything that lw_spec_name does not
+ * print. */
 enum lw_status lw_spec_parse(const char *name, struct lw_spec *spec, struct lw_error *error);
 /* LW_USAGE where a field is out of its range. */
 enum lw_status lw_spec_check(const struct lw_spec *spec, struct lw_error *error);

@@ -1,4 +1,5 @@
-/* Size arithmetic on outside data. Each function returns false on overflow and leaves *out untouched. */
+/* Size arithmetic on outside data. Each function returns false on overflow and leaves *out
+ * untouched. */
 #ifndef LW_MODELS_CHECKED_H
 #define LW_MODELS_CHECKED_H
 

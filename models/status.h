@@ -20,8 +20,8 @@ struct lw_error {
     char text[8192];
 };
 
-/* Replaces the text (printf format) and returns `status`, so that callers write `return lw_fail(...)`.
- * `error` may be NULL. */
+/* Replaces the text (printf format) and returns `status`, so that callers write `return
+ * lw_fail(...)`. `error` may be NULL. */
 enum lw_status lw_fail(struct lw_error *error, enum lw_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

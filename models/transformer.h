@@ -4,7 +4,8 @@
  * sinusoidal positions, an output product that usually shares the target embedding.
  *
  * Dimension letters, here and everywhere: M outputs (rows), K inputs (columns), N columns of
- * activations, B bits (planes). Matrices are row-major [M][K]; activations are [N][K] and [N][M]. */
+ * activations, B bits (planes). Matrices are row-major [M][K]; activations are [N][K] and [N][M].
+ */
 #ifndef LW_MODELS_TRANSFORMER_H
 #define LW_MODELS_TRANSFORMER_H
 
@@ -33,7 +34,7 @@ struct lw_config {
     int32_t *bad_words;              /* words never generated; owned */
     size_t bad_word_count;
     bool renormalize_logits; /* probabilities are of the words left without the bad ones */
-    size_t max_length; /* longest target, its start word included */
+    size_t max_length;       /* longest target, its start word included */
     size_t beams;
     float length_penalty;
     bool early_stopping;
@@ -88,7 +89,8 @@ struct lw_layer {
 
 /* The tokeniser as the model's maker shipped it. Unowned views; see lw_model.release. */
 struct lw_tokenizer_data {
-    const uint8_t *source_spm, *target_spm; /* SentencePiece models; the same pointer where identical */
+    const uint8_t *source_spm,
+        *target_spm; /* SentencePiece models; the same pointer where identical */
     size_t source_spm_bytes, target_spm_bytes;
     const uint8_t *source_words, *target_words; /* pieces by word id, each ended by a NUL byte; the
                                                    same pointer where one vocabulary serves both */
@@ -113,9 +115,9 @@ struct lw_model {
     void (*release)(void *storage);
 };
 
-/* Gives every matrix its name and shape and every layer its indices, from model->config. Vectors are
- * laid out but left NULL until lw_model_set_vectors. Fails with LW_FAILED (memory) or LW_CORRUPT
- * (sizes that overflow). */
+/* Gives every matrix its name and shape and every layer its indices, from model->config. Vectors
+ * are laid out but left NULL until lw_model_set_vectors. Fails with LW_FAILED (memory) or
+ * LW_CORRUPT (sizes that overflow). */
 enum lw_status lw_model_layout(struct lw_model *model, struct lw_error *error);
 /* Points all biases and norms into `vectors` (model->vector_count floats, not copied). */
 void lw_model_set_vectors(struct lw_model *model, const float *vectors);

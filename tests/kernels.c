@@ -96,7 +96,8 @@ static void room_make(const struct product_case *c, struct room *room)
 static void room_free(struct room *room, size_t batch)
 {
     for (size_t i = 0; i < GUARD; i++)
-        cr_assert_eq(room->tables[batch * room->table_bytes + i], 0xa5, "written behind the tables");
+        cr_assert_eq(room->tables[batch * room->table_bytes + i], 0xa5,
+                     "written behind the tables");
     free(room->packed);
     free(room->tables);
 }
@@ -145,7 +146,8 @@ int run_compiled(const struct product_case *c, lw_tables_function *tables,
                         room.tables + n * room.table_bytes, (uint8_t *)&room.steps[n]);
     if (!result)
         product(room.packed, room.packed + room.layout.scales, room.packed + room.layout.bias,
-                room.tables, (const uint8_t *)room.steps, (const uint8_t *)&room.unit, (uint8_t *)y);
+                room.tables, (const uint8_t *)room.steps, (const uint8_t *)&room.unit,
+                (uint8_t *)y);
     room_free(&room, c->spec.batch);
     return result;
 }
@@ -161,7 +163,8 @@ int run_reference(const struct product_case *c, float *y)
     struct lw_backend backend;
     struct lw_error error = {0};
     struct lw_product product = {0, y};
-    cr_assert_eq(lw_backend_reference(&model, c->spec.arith, &backend, &error), LW_OK, "%s", error.text);
+    cr_assert_eq(lw_backend_reference(&model, c->spec.arith, &backend, &error), LW_OK, "%s",
+                 error.text);
     enum lw_status status =
         backend.multiply(backend.self, &product, 1, c->spec.batch, c->x, &error);
     lw_backend_close(&backend);
@@ -184,7 +187,8 @@ static void write_source(const struct lw_spec *spec, const char *path)
 
 void compile_kernels(const struct lw_spec *specs, size_t count, struct compiled_kernels *out)
 {
-    char folder[] = "/tmp/lutwidge-kernels-XXXXXX", name[LW_SPEC_NAME_BYTES], path[256], library[256];
+    char folder[] = "/tmp/lutwidge-kernels-XXXXXX", name[LW_SPEC_NAME_BYTES], path[256],
+         library[256];
     cr_assert(mkdtemp(folder) != NULL);
     const char **sources = calloc(count, sizeof *sources);
     for (size_t i = 0; i < count; i++) {

@@ -1,4 +1,5 @@
-/* Random products for tests of the generator: codes, biases, activations, and every way to compute them. */
+/* Random products for tests of the generator: codes, biases, activations, and every way to compute
+ * them. */
 #ifndef LW_TESTS_KERNELS_H
 #define LW_TESTS_KERNELS_H
 
@@ -24,7 +25,8 @@ uint64_t random_bits(uint64_t *state);
 /* Uniform in [-1, 1). */
 float random_float(uint64_t *state);
 
-/* Each gives y[N][M]; returns what the kernel returns (0, or 1 for activations that are not finite). */
+/* Each gives y[N][M]; returns what the kernel returns (0, or 1 for activations that are not
+ * finite). */
 int run_ir(const struct product_case *c, float *y);
 int run_program(const struct product_case *c, float *y);
 int run_compiled(const struct product_case *c, lw_tables_function *tables,
@@ -32,7 +34,8 @@ int run_compiled(const struct product_case *c, lw_tables_function *tables,
 /* Straight from the definition in docs/NUMBERS.md. */
 int run_reference(const struct product_case *c, float *y);
 
-/* Compiles kernels (tables and products) into one library; entry i belongs to spec i. Fails the test on any error. */
+/* Compiles kernels (tables and products) into one library; entry i belongs to spec i. Fails the
+ * test on any error. */
 struct compiled_kernels {
     void *library;
     lw_tables_function **tables;

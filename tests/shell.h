@@ -1,4 +1,5 @@
-/* Runs lines of shell, for tests of the program from outside. LUTWIDGE in the environment names it, as `make test` does. */
+/* Runs lines of shell, for tests of the program from outside. LUTWIDGE in the environment names it,
+ * as `make test` does. */
 #ifndef LW_TESTS_SHELL_H
 #define LW_TESTS_SHELL_H
 
@@ -6,7 +7,8 @@
 void shell_setup(void);
 void shell_teardown(void);
 
-/* What the last line printed: its standard output and, unless the line redirects it, standard error. */
+/* What the last line printed: its standard output and, unless the line redirects it, standard
+ * error. */
 extern char shell_output[65536];
 /* Returns the exit code. */
 int shell_run(const char *line);

@@ -34,7 +34,8 @@ static void place_make(struct place *place, enum lw_arith arith)
     snprintf(place->file, sizeof place->file, "%s/m.lwm", place->folder);
     snprintf(place->bundle, sizeof place->bundle, "%s/bundle", place->folder);
     test_random_model(&config, 3, &place->source);
-    cr_assert_eq(lw_quantize_model(&place->source, &request, &coded, &report, &error), LW_OK, "%s", error.text);
+    cr_assert_eq(lw_quantize_model(&place->source, &request, &coded, &report, &error), LW_OK, "%s",
+                 error.text);
     cr_assert_eq(lw_lwm_write(place->file, &coded, "test", &error), LW_OK, "%s", error.text);
     lw_model_free(&coded);
     cr_assert_eq(lw_lwm_open(place->file, &place->model, &error), LW_OK, "%s", error.text);
@@ -72,7 +73,8 @@ static void check_products(const struct place *place, const struct lw_bundle *bu
     struct lw_backend kernels, reference;
     struct lw_error error = {0};
     cr_assert_eq(lw_backend_kernels(&place->model, bundle, &kernels, &error), LW_OK);
-    cr_assert_eq(lw_backend_reference(&place->model, place->model.arith, &reference, &error), LW_OK);
+    cr_assert_eq(lw_backend_reference(&place->model, place->model.arith, &reference, &error),
+                 LW_OK);
     uint64_t seed = 9;
     for (size_t i = 0; i < place->model.matrix_count; i++)
         for (size_t n = 1; n < 12; n++) {
@@ -84,9 +86,11 @@ static void check_products(const struct place *place, const struct lw_bundle *bu
             for (size_t k = 0; k < n * matrix->columns; k++)
                 x[k] = test_normal(&seed);
             struct lw_product a = {(unsigned)i, y}, b = {(unsigned)i, z};
-            cr_assert_eq(kernels.multiply(kernels.self, &a, 1, n, x, &error), LW_OK, "%s", error.text);
+            cr_assert_eq(kernels.multiply(kernels.self, &a, 1, n, x, &error), LW_OK, "%s",
+                         error.text);
             cr_assert_eq(reference.multiply(reference.self, &b, 1, n, x, &error), LW_OK);
-            cr_assert_eq(memcmp(y, z, n * matrix->rows * sizeof *y), 0, "%s, N = %zu", matrix->name, n);
+            cr_assert_eq(memcmp(y, z, n * matrix->rows * sizeof *y), 0, "%s, N = %zu", matrix->name,
+                         n);
             x[0] = 1.0f / 0.0f;
             cr_assert_eq(kernels.multiply(kernels.self, &a, 1, n, x, &error), LW_FAILED);
             cr_assert(strstr(error.text, matrix->name) != NULL, "%s", error.text);
@@ -124,13 +128,16 @@ Test(bundle, replaces_a_bundle_and_nothing_else)
     place_make(&place, LW_ARITH_T8);
     cr_assert_eq(make(&place, LW_ISA_C, NULL, &error), LW_OK, "%s", error.text);
     cr_assert_eq(make(&place, LW_ISA_C, NULL, &error), LW_OK, "%s", error.text);
-    cr_assert_eq(lw_bundle_open(place.bundle, &place.model, &bundle, &error), LW_OK, "%s", error.text);
+    cr_assert_eq(lw_bundle_open(place.bundle, &place.model, &bundle, &error), LW_OK, "%s",
+                 error.text);
     lw_bundle_close(&bundle);
     cr_assert_eq(entries_in(place.folder), 2);
-    cr_assert_eq(lw_bundle_make(place.file, &place.model, LW_ISA_C, place.folder, "test", NULL, &error),
-                 LW_USAGE);
-    cr_assert_eq(lw_bundle_make(place.file, &place.model, LW_ISA_C, place.file, "test", NULL, &error),
-                 LW_USAGE);
+    cr_assert_eq(
+        lw_bundle_make(place.file, &place.model, LW_ISA_C, place.folder, "test", NULL, &error),
+        LW_USAGE);
+    cr_assert_eq(
+        lw_bundle_make(place.file, &place.model, LW_ISA_C, place.file, "test", NULL, &error),
+        LW_USAGE);
     cr_assert_eq(entries_in(place.folder), 2);
     place_free(&place);
 }
@@ -142,7 +149,8 @@ Test(bundle, without_compiler_says_so_and_leaves_nothing)
     place_make(&place, LW_ARITH_T8);
     setenv("LUTWIDGE_CLANG", "/nonexistent/clang", 1);
     cr_assert_eq(make(&place, LW_ISA_C, NULL, &error), LW_FAILED);
-    cr_assert(strstr(error.text, "/nonexistent/clang") && strstr(error.text, "apt-get install clang-19"));
+    cr_assert(strstr(error.text, "/nonexistent/clang") &&
+              strstr(error.text, "apt-get install clang-19"));
     cr_assert_eq(entries_in(place.folder), 1);
     setenv("LUTWIDGE_CLANG", "false", 1);
     cr_assert_eq(make(&place, LW_ISA_C, NULL, &error), LW_FAILED);
@@ -196,12 +204,16 @@ Test(bundle, refuses_what_is_damaged_or_foreign)
         if (i < 3)
             damage(&place, files[i]);
         else
-            cr_assert_eq(truncate((snprintf(path, sizeof path, "%s/%s", place.bundle, files[i]), path), 40), 0);
-        cr_assert_eq(lw_bundle_open(place.bundle, &place.model, &bundle, &error), LW_CORRUPT, "%s", files[i]);
+            cr_assert_eq(
+                truncate((snprintf(path, sizeof path, "%s/%s", place.bundle, files[i]), path), 40),
+                0);
+        cr_assert_eq(lw_bundle_open(place.bundle, &place.model, &bundle, &error), LW_CORRUPT, "%s",
+                     files[i]);
         cr_assert(strstr(error.text, files[i]) != NULL, "%s", error.text);
         snprintf(path, sizeof path, "%s/%s", place.bundle, files[i]);
         unlink(path);
-        cr_assert_eq(lw_bundle_open(place.bundle, &place.model, &bundle, &error), LW_CORRUPT, "%s", files[i]);
+        cr_assert_eq(lw_bundle_open(place.bundle, &place.model, &bundle, &error), LW_CORRUPT, "%s",
+                     files[i]);
         cr_assert_eq(mkdir(place.bundle, 0777), -1);
         char command[160];
         snprintf(command, sizeof command, "rm -rf %s", place.bundle);

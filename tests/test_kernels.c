@@ -1,5 +1,5 @@
-/* The stages of the generator against each other and against the definition: every instruction set, odd shapes,
- * saturating input, bad input. All results of one class must be the same bits. */
+/* The stages of the generator against each other and against the definition: every instruction set,
+ * odd shapes, saturating input, bad input. All results of one class must be the same bits. */
 #include "tests/kernels.h"
 
 #include "gen/ir.h"
@@ -27,14 +27,15 @@ static struct lw_spec spec_of(size_t shape, enum lw_arith arith, enum lw_isa isa
     return (struct lw_spec){arith, s[0], s[1], (unsigned)s[2], s[3], isa};
 }
 
-static void assert_same(const float *y, const float *expected, size_t count, const struct lw_spec *spec,
-                        const char *what)
+static void assert_same(const float *y, const float *expected, size_t count,
+                        const struct lw_spec *spec, const char *what)
 {
     char name[LW_SPEC_NAME_BYTES];
     lw_spec_name(spec, name);
     for (size_t i = 0; i < count; i++)
-        cr_assert(memcmp(&y[i], &expected[i], sizeof *y) == 0, "%s: %s gives %a for output %zu, not %a",
-                  name, what, (double)y[i], i, (double)expected[i]);
+        cr_assert(memcmp(&y[i], &expected[i], sizeof *y) == 0,
+                  "%s: %s gives %a for output %zu, not %a", name, what, (double)y[i], i,
+                  (double)expected[i]);
 }
 
 /* Runs the definition, the IR and the program; all must agree. The caller frees nothing. */
@@ -69,7 +70,8 @@ Test(spec, names_parse_back)
             char name[LW_SPEC_NAME_BYTES], again[LW_SPEC_NAME_BYTES];
             for (int tables = 0; tables < 2; tables++) {
                 if (tables)
-                    spec = (struct lw_spec){.arith = LW_ARITH_A8, .columns = spec.columns, .isa = spec.isa};
+                    spec = (struct lw_spec){
+                        .arith = LW_ARITH_A8, .columns = spec.columns, .isa = spec.isa};
                 lw_spec_name(&spec, name);
                 cr_assert_eq(lw_spec_parse(name, &parsed, &error), LW_OK, "%s", error.text);
                 lw_spec_name(&parsed, again);
@@ -166,8 +168,8 @@ Test(stages, hold_saturating_input)
 
 Test(stages, hold_odd_activations)
 {
-    static const float values[] = {0.0f,       1e-38f,   0x1p-149f, 0x1p-126f, 3.0e37f,
-                                   INFINITY, -INFINITY, NAN,      -0.0f,     3.4e38f};
+    static const float values[] = {0.0f,     1e-38f,    0x1p-149f, 0x1p-126f, 3.0e37f,
+                                   INFINITY, -INFINITY, NAN,       -0.0f,     3.4e38f};
     for (size_t v = 0; v < sizeof values / sizeof values[0]; v++)
         for (int arith = LW_ARITH_A8; arith <= LW_ARITH_T8; arith++) {
             struct lw_spec spec = {(enum lw_arith)arith, 19, 37, 2, 2, LW_ISA_C};
@@ -190,8 +192,8 @@ static void check_compiled(enum lw_isa isa)
     struct compiled_kernels kernels;
     for (size_t i = 0; i < 2 * SHAPES; i++) {
         specs[2 * i] = spec_of(i / 2, i % 2 ? LW_ARITH_A8 : LW_ARITH_T8, isa);
-        specs[2 * i + 1] =
-            (struct lw_spec){.arith = specs[2 * i].arith, .columns = specs[2 * i].columns, .isa = isa};
+        specs[2 * i + 1] = (struct lw_spec){
+            .arith = specs[2 * i].arith, .columns = specs[2 * i].columns, .isa = isa};
     }
     /* K = 64 stands twice in the list of shapes. */
     size_t count = 0, index[4 * SHAPES];
@@ -215,15 +217,18 @@ static void check_compiled(enum lw_isa isa)
             if (seed == 3)
                 saturate(&c);
             size_t outputs = specs[i].rows * specs[i].batch;
-            float *expected = calloc(outputs, sizeof *expected), *y = calloc(outputs + 16, sizeof *y);
+            float *expected = calloc(outputs, sizeof *expected),
+                  *y = calloc(outputs + 16, sizeof *y);
             memset(y, 0xff, (outputs + 16) * sizeof *y);
             cr_assert_eq(run_reference(&c, expected), 0);
-            cr_assert_eq(run_compiled(&c, kernels.tables[index[i + 1]], kernels.products[index[i]], y), 0);
+            cr_assert_eq(
+                run_compiled(&c, kernels.tables[index[i + 1]], kernels.products[index[i]], y), 0);
             assert_same(y, expected, outputs, &specs[i], "the compiled kernel");
             for (size_t o = outputs; o < outputs + 16; o++)
                 cr_assert(isnan(y[o]), "written behind y");
             c.x[specs[i].columns - 1] = NAN;
-            cr_assert_eq(run_compiled(&c, kernels.tables[index[i + 1]], kernels.products[index[i]], y), 1);
+            cr_assert_eq(
+                run_compiled(&c, kernels.tables[index[i + 1]], kernels.products[index[i]], y), 1);
             free(expected);
             free(y);
             product_case_free(&c);

@@ -124,6 +124,26 @@ Test(layers, gelu_and_different_sides)
     check(&config);
 }
 
+/* More columns than the feed-forward takes at once. */
+Test(layers, long_source)
+{
+    enum { LONG = LW_FFN_COLUMNS + 5 };
+    struct lw_config config = oracle_config();
+    config.positions = LONG;
+    struct fixture f;
+    open_fixture(&config, &f);
+    int32_t words[LONG];
+    double *want = calloc(LONG * config.d_model, sizeof *want);
+    const float *got;
+    for (size_t i = 0; i < LONG; i++)
+        words[i] = (int32_t)((11 * i + 2) % config.source_words);
+    oracle_encode(&f.model, words, LONG, want);
+    cr_assert_eq(lw_encode(f.translator, words, LONG, &got, NULL), LW_OK);
+    near(got, want, LONG * config.d_model, "encoded");
+    free(want);
+    close_fixture(&f);
+}
+
 /* Every instruction set that this CPU has gives the same bits, layer after layer. */
 Test(layers, every_instruction_set_gives_the_same_logits)
 {

@@ -1,5 +1,6 @@
-/* The whole way from outside: quantise, generate, translate; the same bytes on every instruction set; bad lines, damaged files,
- * a missing compiler, a full disk, Ctrl-C. LUTWIDGE in the environment names the program. */
+/* The whole way from outside: quantise, generate, translate; the same bytes on every instruction
+ * set; bad lines, damaged files, a missing compiler, a full disk, Ctrl-C. LUTWIDGE in the
+ * environment names the program. */
 #include "tests/shell.h"
 
 #include "gen/isa.h"
@@ -13,7 +14,8 @@ TestSuite(translate, .init = shell_setup, .fini = shell_teardown, .timeout = 300
 static void quantize(const char *arith)
 {
     char line[256];
-    snprintf(line, sizeof line, "$LUTWIDGE quantize models/open-en-de --bits 3 --arith %s -o $T/m.lwm", arith);
+    snprintf(line, sizeof line,
+             "$LUTWIDGE quantize models/open-en-de --bits 3 --arith %s -o $T/m.lwm", arith);
     shell_expect(line, 0, "3.16 with scales");
     shell_expect("head -n 6 models/open-en-de/test.en > $T/in; export XDG_CACHE_HOME=$T", 0, "");
 }
@@ -22,8 +24,11 @@ static void quantize(const char *arith)
 static void check_same_bytes(const char *arith)
 {
     quantize(arith);
-    shell_expect("$LUTWIDGE translate $T/m.lwm $T/in -b 1 -s --engine reference -q > $T/greedy", 0, "");
-    shell_expect("head -n 2 $T/in | $LUTWIDGE translate $T/m.lwm -b 4 -s --engine reference -q > $T/beam", 0, "");
+    shell_expect("$LUTWIDGE translate $T/m.lwm $T/in -b 1 -s --engine reference -q > $T/greedy", 0,
+                 "");
+    shell_expect(
+        "head -n 2 $T/in | $LUTWIDGE translate $T/m.lwm -b 4 -s --engine reference -q > $T/beam", 0,
+        "");
     for (int isa = 0; isa < LW_ISA_COUNT; isa++) {
         char line[512];
         const char *device = lw_isa_info((enum lw_isa)isa)->device;
@@ -34,7 +39,8 @@ static void check_same_bytes(const char *arith)
             continue;
         }
         shell_expect("$LUTWIDGE translate $T/bundle $T/in -b 1 -s -q | cmp - $T/greedy", 0, "");
-        shell_expect("head -n 2 $T/in | $LUTWIDGE translate $T/bundle -b 4 -s -q | cmp - $T/beam", 0, "");
+        shell_expect("head -n 2 $T/in | $LUTWIDGE translate $T/bundle -b 4 -s -q | cmp - $T/beam",
+                     0, "");
     }
 }
 
@@ -52,12 +58,17 @@ Test(translate, an_lwm_makes_its_kernels_once)
 {
     quantize("t8");
     shell_expect("XDG_CACHE_HOME=$T $LUTWIDGE translate $T/m.lwm $T/in -b 1", 0, "generating");
-    shell_expect("XDG_CACHE_HOME=$T LUTWIDGE_CLANG=/nonexistent $LUTWIDGE translate $T/m.lwm $T/in -b 1", 0,
-                 "6 lines in");
+    shell_expect(
+        "XDG_CACHE_HOME=$T LUTWIDGE_CLANG=/nonexistent $LUTWIDGE translate $T/m.lwm $T/in -b 1", 0,
+        "6 lines in");
     /* A damaged one is made again, with a message. */
-    shell_expect("for w in $T/lutwidge/*/weights.bin; do printf x | dd of=$w bs=1 seek=999 conv=notrunc; done", 0, "");
-    shell_expect("XDG_CACHE_HOME=$T $LUTWIDGE translate $T/m.lwm $T/in -b 1", 0, "it is made again");
-    shell_expect("XDG_CACHE_HOME=$T $LUTWIDGE translate $T/m.lwm $T/in -b 1 | grep -c generating", 1, "0");
+    shell_expect("for w in $T/lutwidge/*/weights.bin; do printf x | dd of=$w bs=1 seek=999 "
+                 "conv=notrunc; done",
+                 0, "");
+    shell_expect("XDG_CACHE_HOME=$T $LUTWIDGE translate $T/m.lwm $T/in -b 1", 0,
+                 "it is made again");
+    shell_expect("XDG_CACHE_HOME=$T $LUTWIDGE translate $T/m.lwm $T/in -b 1 | grep -c generating",
+                 1, "0");
     shell_expect("ls $T/lutwidge | wc -l", 0, "1\n");
 }
 
@@ -71,7 +82,8 @@ Test(translate, bad_lines_lose_nothing)
     shell_expect("wc -l < $T/out", 0, "6\n");
     shell_expect("sed -n '2,5p' $T/out | tr -d '\\n' | wc -c", 0, "0\n");
     shell_expect("sed -n 1p $T/out; sed -n 6p $T/out", 0, "Guten Morgen");
-    shell_expect("sed -i '3d;4d' $T/in; $LUTWIDGE translate models/open-en-de $T/in -b 1 -q", 1, "line 3");
+    shell_expect("sed -i '3d;4d' $T/in; $LUTWIDGE translate models/open-en-de $T/in -b 1 -q", 1,
+                 "line 3");
     shell_expect("printf '' | $LUTWIDGE translate models/open-en-de -q | wc -c", 0, "0\n");
 }
 
@@ -80,7 +92,8 @@ Test(translate, a_compiler_that_is_missing_is_named)
     quantize("t8");
     shell_expect("LUTWIDGE_CLANG=/no/clang XDG_CACHE_HOME=$T $LUTWIDGE translate $T/m.lwm $T/in", 1,
                  "apt-get install clang-19");
-    shell_expect("LUTWIDGE_CLANG=/no/clang $LUTWIDGE generate $T/m.lwm -o $T/bundle", 1, "/no/clang");
+    shell_expect("LUTWIDGE_CLANG=/no/clang $LUTWIDGE generate $T/m.lwm -o $T/bundle", 1,
+                 "/no/clang");
     shell_expect("ls $T $T/lutwidge", 0, "");
     cr_expect_null(strstr(shell_output, "partial"), "%s", shell_output);
     cr_expect_null(strstr(shell_output, "bundle"), "%s", shell_output);
@@ -90,11 +103,14 @@ Test(translate, damaged_models_are_refused)
 {
     quantize("t8");
     shell_expect("printf x | dd of=$T/m.lwm bs=1 seek=100000 conv=notrunc 2>/dev/null; "
-                 "$LUTWIDGE translate $T/m.lwm $T/in", 5, "m.lwm");
+                 "$LUTWIDGE translate $T/m.lwm $T/in",
+                 5, "m.lwm");
     shell_expect("$LUTWIDGE inspect $T/m.lwm", 5, "m.lwm");
     shell_expect("head -c 1000 models/open-en-de/model.safetensors > $T/short; mkdir $T/d; "
-                 "cp models/open-en-de/*.json models/open-en-de/*.spm $T/d; mv $T/short $T/d/model.safetensors; "
-                 "$LUTWIDGE translate $T/d $T/in", 5, "model.safetensors");
+                 "cp models/open-en-de/*.json models/open-en-de/*.spm $T/d; mv $T/short "
+                 "$T/d/model.safetensors; "
+                 "$LUTWIDGE translate $T/d $T/in",
+                 5, "model.safetensors");
     shell_expect("$LUTWIDGE translate $T/nothing $T/in", 1, "nothing");
 }
 
@@ -116,30 +132,40 @@ Test(translate, figures_reach_the_database)
 {
     quantize("t8");
     shell_expect("head -n 6 models/open-en-de/test.de > $T/ref", 0, "");
-    shell_expect("XDG_CACHE_HOME=$T $LUTWIDGE translate $T/m.lwm $T/in -b 1 -q --ref $T/ref --db $T/x.db", 0, "");
-    shell_expect("$LUTWIDGE query --db $T/x.db --csv --sql 'SELECT verb, arith, bits, lines, bleu > 5 FROM runs_view'",
+    shell_expect(
+        "XDG_CACHE_HOME=$T $LUTWIDGE translate $T/m.lwm $T/in -b 1 -q --ref $T/ref --db $T/x.db", 0,
+        "");
+    shell_expect("$LUTWIDGE query --db $T/x.db --csv --sql 'SELECT verb, arith, bits, lines, bleu "
+                 "> 5 FROM runs_view'",
                  0, "translate,t8,3.0,6,1");
-    shell_expect("sed -i 6d $T/ref; $LUTWIDGE translate models/open-en-de $T/in -b 1 -q --ref $T/ref --db $T/x.db", 5,
-                 "fewer lines");
+    shell_expect("sed -i 6d $T/ref; $LUTWIDGE translate models/open-en-de $T/in -b 1 -q --ref "
+                 "$T/ref --db $T/x.db",
+                 5, "fewer lines");
 }
 
 Test(translate, interrupts_leave_nothing_half_done)
 {
     quantize("t8");
     /* While kernels are compiled: gone without a trace, by the signal. */
-    shell_expect("$LUTWIDGE generate $T/m.lwm -o $T/bundle 2>/dev/null & P=$!; "
-                 "until ls $T | grep -q partial; do sleep 0.02; done; sleep 0.2; kill -TERM $P; wait $P; "
-                 "test $? -gt 128 && ! ls $T | grep -e partial -e bundle", 0, "");
+    shell_expect(
+        "$LUTWIDGE generate $T/m.lwm -o $T/bundle 2>/dev/null & P=$!; "
+        "until ls $T | grep -q partial; do sleep 0.02; done; sleep 0.2; kill -TERM $P; wait $P; "
+        "test $? -gt 128 && ! ls $T | grep -e partial -e bundle",
+        0, "");
     /* While translating: the lines that are out stay out. */
-    shell_expect("$LUTWIDGE translate models/open-en-de models/open-en-de/test.en -b 1 -q > $T/out & P=$!; "
-                 "until test -s $T/out; do sleep 0.05; done; kill -TERM $P; wait $P; test $? -gt 128 && "
-                 "test -s $T/out && tail -c 1 $T/out | od -c", 0, "\\n");
+    shell_expect(
+        "$LUTWIDGE translate models/open-en-de models/open-en-de/test.en -b 1 -q > $T/out & P=$!; "
+        "until test -s $T/out; do sleep 0.05; done; kill -TERM $P; wait $P; test $? -gt 128 && "
+        "test -s $T/out && tail -c 1 $T/out | od -c",
+        0, "\\n");
 }
 
 Test(translate, a_full_disk_is_noticed)
 {
-    shell_expect("echo Hello | $LUTWIDGE translate models/open-en-de -b 1 -q > /dev/full", 1, "cannot be written");
+    shell_expect("echo Hello | $LUTWIDGE translate models/open-en-de -b 1 -q > /dev/full", 1,
+                 "cannot be written");
     quantize("t8");
-    shell_expect("sh -c 'ulimit -f 1000; trap \"\" XFSZ; $LUTWIDGE generate $T/m.lwm -o $T/bundle'", 1, "cannot");
+    shell_expect("sh -c 'ulimit -f 1000; trap \"\" XFSZ; $LUTWIDGE generate $T/m.lwm -o $T/bundle'",
+                 1, "cannot");
     shell_expect("ls $T | grep -c -e partial -e bundle", 1, "0");
 }
