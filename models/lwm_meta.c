@@ -38,6 +38,7 @@ static const struct field {
     FIELD(SIZE, beams),
     FIELD(REAL, length_penalty),
     FIELD(FLAG, early_stopping),
+    FIELD(FLAG, renormalize_logits),
 #undef FIELD
 };
 

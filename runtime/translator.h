@@ -35,7 +35,7 @@ enum lw_status lw_translator_open(const struct lw_model *model, const struct lw_
 void lw_translator_close(struct lw_translator *translator);
 
 /* Translates `count` source ids (</s> included). LW_USAGE where count is 0 or exceeds the model's
- * positions or an id is outside the vocabulary. */
+ * positions or an id is outside the vocabulary; LW_FAILED where logits are not finite. */
 enum lw_status lw_translate(struct lw_translator *translator, const int32_t *source, size_t count,
                             struct lw_hypothesis *best, struct lw_error *error);
 

@@ -1,0 +1,101 @@
+#include "tests/lwm_bench.h"
+
+#include "models/fit.h"
+#include "models/lwm.h"
+#include "tests/random_model.h"
+
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+uint8_t *lwm_slurp(const char *path, size_t *size)
+{
+    FILE *stream = fopen(path, "rb");
+    cr_assert_not_null(stream, "%s", path);
+    fseek(stream, 0, SEEK_END);
+    *size = (size_t)ftell(stream);
+    rewind(stream);
+    uint8_t *bytes = malloc(*size + 1);
+    cr_assert_eq(fread(bytes, 1, *size, stream), *size);
+    fclose(stream);
+    return bytes;
+}
+
+void lwm_spill(const char *path, const void *bytes, size_t size)
+{
+    FILE *stream = fopen(path, "wb");
+    cr_assert_not_null(stream, "%s", path);
+    cr_assert_eq(fwrite(bytes, 1, size, stream), size);
+    cr_assert_eq(fclose(stream), 0);
+}
+
+void lwm_write_model(const char *path, const struct lw_model *model)
+{
+    struct lw_error error = {0};
+    cr_assert_eq(lw_lwm_write(path, model, "lutwidge quantize --bits 3", &error), LW_OK, "%s",
+                 error.text);
+}
+
+void lwm_bench_open(struct lwm_bench *bench, const struct lw_config *config)
+{
+    *bench = (struct lwm_bench){.folder = "/tmp/lw_test_lwm_XXXXXX"};
+    cr_assert_not_null(mkdtemp(bench->folder));
+    snprintf(bench->path, sizeof bench->path, "%s/m.lwm", bench->folder);
+    test_random_model(config, 1, &bench->dense);
+    struct lw_quantize request = {.bits = 3, .arith = LW_ARITH_A8, .threads = 1};
+    struct lw_quantize_report report;
+    cr_assert_eq(lw_quantize_model(&bench->dense, &request, &bench->coded, &report, NULL), LW_OK);
+    lwm_write_model(bench->path, &bench->coded);
+    bench->bytes = lwm_slurp(bench->path, &bench->size);
+}
+
+size_t lwm_entries(const char *folder)
+{
+    size_t count = 0;
+    DIR *stream = opendir(folder);
+    cr_assert_not_null(stream);
+    for (struct dirent *entry; (entry = readdir(stream));)
+        count += entry->d_name[0] != '.';
+    closedir(stream);
+    return count;
+}
+
+void lwm_bench_close(struct lwm_bench *bench)
+{
+    cr_assert_eq(lwm_entries(bench->folder), 1, "a temporary file was left behind");
+    unlink(bench->path);
+    rmdir(bench->folder);
+    free(bench->bytes);
+    lw_model_free(&bench->coded);
+    lw_model_free(&bench->dense);
+}
+
+/* The file must be refused with this status, and with these words in one line that names it. */
+void lwm_expect(const struct lwm_bench *bench, enum lw_status status, const char *words)
+{
+    struct lw_model model;
+    struct lw_error error = {0};
+    cr_assert_eq(lw_lwm_open(bench->path, &model, &error), status, "%s", error.text);
+    cr_assert_not_null(strstr(error.text, words), "'%s' is not in: %s", words, error.text);
+    cr_assert_not_null(strstr(error.text, bench->path), "%s", error.text);
+    cr_assert_null(strchr(error.text, '\n'));
+    cr_assert_eq(model.matrix_count, 0);
+}
+
+struct lw_config lwm_separate_config(void)
+{
+    static int32_t bad_words[] = {10, 0};
+    struct lw_config config = test_small_config();
+    config.shared_embedding = config.tied_output = config.scale_embedding = false;
+    config.early_stopping = config.renormalize_logits = true;
+    config.decoder_layers = 2;
+    config.target_words = 11;
+    config.forced_eos = 0;
+    config.activation = LW_GELU;
+    config.bad_words = bad_words;
+    config.bad_word_count = 2;
+    return config;
+}

@@ -1,0 +1,173 @@
+/* .lwm files whose checksums are right and whose contents lie. */
+#include "models/lwm.h"
+#include "models/lwm_layout.h"
+#include "tests/lwm_bench.h"
+#include "tests/random_model.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+/* Writes the file with another head, whose checksum is right. */
+static void with_head(const struct lwm_bench *bench, struct lwm_head *head)
+{
+    uint8_t *copy = malloc(bench->size);
+    memcpy(copy, bench->bytes, bench->size);
+    head->checksum = lwm_checksum(head);
+    memcpy(copy, head, lwm_head_bytes(head->section_count));
+    lwm_spill(bench->path, copy, bench->size);
+    free(copy);
+}
+
+Test(lwm, heads_that_lie)
+{
+    struct lwm_bench bench;
+    struct lwm_head head, good = {0};
+    struct lw_config config = test_small_config();
+    lwm_bench_open(&bench, &config);
+    memcpy(&good, bench.bytes, lwm_head_bytes(0));
+    memcpy(&good, bench.bytes, lwm_head_bytes(good.section_count));
+    cr_assert_eq(good.section_count, 6);
+
+    head = good;
+    head.version = LW_LWM_VERSION + 1;
+    with_head(&bench, &head);
+    lwm_expect(&bench, LW_FAILED, "version 2 is newer than this program reads (1)");
+
+    head = good;
+    head.sections[5].kind = 9;
+    with_head(&bench, &head);
+    lwm_expect(&bench, LW_CORRUPT, "section 5 is of kind 9: unknown");
+
+    head = good;
+    head.sections[2].offset = head.sections[1].offset;
+    with_head(&bench, &head);
+    lwm_expect(&bench, LW_CORRUPT, "section scales is out of place");
+
+    head = good;
+    head.sections[1].bytes = UINT64_MAX - 63;
+    with_head(&bench, &head);
+    lwm_expect(&bench, LW_CORRUPT, "section codes is out of place");
+
+    head = good;
+    head.sections[0].hash ^= 1;
+    with_head(&bench, &head);
+    lwm_expect(&bench, LW_CORRUPT, "section meta is damaged");
+
+    head = good;
+    head.sections[5].kind = LWM_TARGET_WORDS;
+    with_head(&bench, &head);
+    lwm_expect(&bench, LW_CORRUPT, "section source.words is missing");
+
+    head = good;
+    head.sections[5].bytes--;
+    with_head(&bench, &head);
+    lwm_expect(&bench, LW_CORRUPT, "1 bytes after its last section");
+
+    head = good;
+    head.section_count = 5; /* a shorter head: the first section would begin earlier */
+    with_head(&bench, &head);
+    lwm_expect(&bench, LW_CORRUPT, "section meta is out of place");
+
+    head = good;
+    head.section_count = 0;
+    with_head(&bench, &head);
+    lwm_expect(&bench, LW_CORRUPT, "after its last section");
+    lwm_bench_close(&bench);
+}
+
+Test(lwm, damage_names_its_section)
+{
+    struct lwm_bench bench;
+    struct lwm_head head = {0};
+    struct lw_config config = lwm_separate_config();
+    lwm_bench_open(&bench, &config);
+    memcpy(&head, bench.bytes, sizeof head);
+    cr_assert_eq(head.section_count, LWM_KINDS);
+    for (size_t i = 0; i < head.section_count; i++) {
+        char words[64];
+        size_t at = (size_t)(head.sections[i].offset + head.sections[i].bytes / 2);
+        bench.bytes[at] ^= 0x10;
+        lwm_spill(bench.path, bench.bytes, bench.size);
+        bench.bytes[at] ^= 0x10;
+        snprintf(words, sizeof words, "section %s is damaged", lwm_kind_name((uint32_t)i + 1));
+        lwm_expect(&bench, LW_CORRUPT, words);
+    }
+    lwm_bench_close(&bench);
+}
+
+/* Replaces text in the meta section by text of the same length, with the checksums put right. */
+static void with_meta(const struct lwm_bench *bench, const char *from, const char *to)
+{
+    struct lwm_head head = {0};
+    uint8_t *copy = malloc(bench->size);
+    memcpy(copy, bench->bytes, bench->size);
+    memcpy(&head, copy, lwm_head_bytes(6));
+    struct lwm_section *meta = &head.sections[0];
+    cr_assert_eq(strlen(from), strlen(to));
+    uint8_t *at = memmem(copy + meta->offset, (size_t)meta->bytes, from, strlen(from));
+    cr_assert_not_null(at, "%s", from);
+    memcpy(at, to, strlen(to));
+    meta->hash = XXH3_64bits(copy + meta->offset, (size_t)meta->bytes);
+    head.checksum = lwm_checksum(&head);
+    memcpy(copy, &head, lwm_head_bytes(6));
+    lwm_spill(bench->path, copy, bench->size);
+    free(copy);
+}
+
+Test(lwm, contents_that_contradict)
+{
+    static const char *const cases[][3] = {
+        {"\"made_by\"", "\"made_up\"", "made_by"},
+        {"\"arith\":\"a8\"", "\"arith\":\"b8\"", "unknown arithmetic class 'b8'"},
+        {"\"d_model\":12", "\"d_model\":18", "matrix embedding of 9 x 12"},
+        {"\"d_model\":12", "\"d_model\":13", "do not make sense"},
+        {"\"d_model\":12", "\"d_modem\":12", "config.d_model is missing"},
+        {"\"d_model\":12", "\"d_model\":-2", "config.d_model is missing or out of range"},
+        {"\"eos\":0", "\"eos\":9", "outside the vocabulary"},
+        {"\"activation\":\"relu\"", "\"activation\":\"sine\"", "activation"},
+        {"\"beams\":4", "\"beams\":0", "beams is 0"},
+        {"\"bits\":3", "\"bits\":9", "matrix embedding has 9 bits"},
+        {"\"bits\":3", "\"bits\":2", "bytes longer than its matrices"},
+        {"\"bits\":3", "\"bits\":4", "section codes: too short: ends inside matrix decoder.0.ffn"},
+        {"\"encoder.0.self.q\"", "\"encoder.0.self.k\"", "matrix encoder.0.self.k of 12 x 12"},
+        {"\"matrices\":[", "\"matrices\":{", "section meta"},
+        {"\"pad\":8", "\"eos\":8", "section meta: duplicate"},
+    };
+    struct lwm_bench bench;
+    struct lw_config config = test_small_config();
+    lwm_bench_open(&bench, &config);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        with_meta(&bench, cases[i][0], cases[i][1]);
+        lwm_expect(&bench, LW_CORRUPT, cases[i][2]);
+    }
+    lwm_bench_close(&bench);
+}
+
+Test(lwm, padding_bits_must_be_zero)
+{
+    struct lwm_bench bench;
+    struct lw_config config = test_small_config();
+    lwm_bench_open(&bench, &config);
+    size_t bytes = 9 * 3 * 2; /* of the embedding: 9 rows, 3 planes of 12 bits */
+    uint8_t *planes = malloc(bytes);
+    memcpy(planes, bench.coded.matrices[0].code.planes, bytes);
+    planes[5] |= 0x80;
+    bench.coded.matrices[0].code.planes = planes;
+    lwm_write_model(bench.path, &bench.coded);
+    lwm_expect(&bench, LW_CORRUPT, "section codes: matrix embedding has padding bits that are not");
+    free(planes);
+    lwm_bench_close(&bench);
+}
+
+Test(lwm, words_must_fit_the_vocabulary)
+{
+    struct lwm_bench bench;
+    struct lw_config config = test_small_config();
+    lwm_bench_open(&bench, &config);
+    bench.coded.tokenizer.source_words_bytes -= 3; /* "s8" and its NUL */
+    lwm_write_model(bench.path, &bench.coded);
+    lwm_expect(&bench, LW_CORRUPT, "section source.words: 8 words where the configuration has 9");
+    lwm_bench_close(&bench);
+}
