@@ -33,7 +33,7 @@ TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/test_*.c)
 TEST_SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c)))
 LONG_TESTS := $(patsubst tests/long/%.c,$(BUILD)/tests/long/%,$(sort $(wildcard tests/long/test_*.c)))
 
-.PHONY: all help bootstrap demo test test-quick test-long format format-check clean
+.PHONY: all help bootstrap demo test test-long goldens format format-check clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -95,6 +95,9 @@ test-long: ## the long tests
 	@+$(MAKE) --no-print-directory bootstrap
 	@+$(MAKE) --no-print-directory -j$$(nproc) $(BUILD)/lutwidge $(LONG_TESTS)
 	@LUTWIDGE=$(abspath $(BUILD)/lutwidge) tests/run $(LONG_TESTS)
+
+goldens: $(BUILD)/lutwidge ## renew the committed kernels of tests/golden; read the diff
+	for f in tests/golden/*.txt; do $< generate --spec $$(basename $$f .txt) > $$f || exit 1; done
 
 format: ## format all sources with clang-format
 	clang-format-19 -i $(foreach room,$(ROOMS) cli tests,$(wildcard $(room)/*.[ch] $(room)/*.cc))
