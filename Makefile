@@ -10,7 +10,8 @@ ROOMS := models gen runtime profiles
 PACKAGES := jansson libxxhash sqlite3 popt
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror
 comma := ,
-SANITIZE := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+SANITIZE := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize=vptr -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer)
 OPTIMIZE := $(if $(SAN),-O1,-O2)
 COMMON := -g $(OPTIMIZE) $(SANITIZE) $(WARNINGS) -ffp-contract=off -fno-math-errno -D_GNU_SOURCE -I. \
 	-I$(BUILD)/include -DLW_VERSION='"$(VERSION)"' -MMD -MP
@@ -35,6 +36,7 @@ LONG_TESTS := $(patsubst tests/long/%.c,$(BUILD)/tests/long/%,$(sort $(wildcard 
 
 .PHONY: all help bootstrap demo test test-long goldens format format-check clean
 .DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
 .SECONDARY:
 
 all: $(BUILD)/lutwidge ## build the program
