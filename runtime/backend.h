@@ -39,7 +39,8 @@ enum lw_status lw_backend_f32(const struct lw_model *model, struct lw_backend *b
 enum lw_status lw_backend_reference(const struct lw_model *model, enum lw_arith arith,
                                     struct lw_backend *backend, struct lw_error *error);
 
-/* The generated kernels of a bundle, in the class of the model. The bundle must outlive the backend. */
+/* The generated kernels of a bundle, in the class of the model. The bundle must outlive the
+ * backend. */
 enum lw_status lw_backend_kernels(const struct lw_model *model, const struct lw_bundle *bundle,
                                   struct lw_backend *backend, struct lw_error *error);
 

@@ -1,4 +1,5 @@
-/* Products through the generated kernels of a bundle. Tables are built once for all products of one input. */
+/* Products through the generated kernels of a bundle. Tables are built once for all products of one
+ * input. */
 #include "runtime/backend.h"
 
 #include "gen/registry.h"
@@ -16,7 +17,8 @@ struct kernels {
 };
 
 /* One product for `columns` columns whose tables stand ready; y is that of the first of them. */
-static void product(const struct kernels *k, unsigned index, size_t columns, size_t table_bytes, float *y)
+static void product(const struct kernels *k, unsigned index, size_t columns, size_t table_bytes,
+                    float *y)
 {
     const struct lw_matrix *matrix = &k->model->matrices[index];
     const struct lw_packed_matrix *packed = &k->bundle->matrices[index];

@@ -15,17 +15,20 @@ static enum lw_status attend_to_target(struct lw_translator *t, size_t number, s
                                        size_t step, struct lw_error *error)
 {
     const struct lw_attention *self = &t->model->decoder[number].self;
-    size_t d = t->model->config.d_model, row = t->search.beams * d;
-    float *keys = t->self_keys + number * t->steps * row;
-    float *values = t->self_values + number * t->steps * row;
-    const struct lw_product group[] = {
-        {self->q, t->query}, {self->k, keys + step * row}, {self->v, values + step * row}};
+    size_t d = t->model->config.d_model, layer = number * t->steps * t->search.beams * d;
+    float *keys = t->self_keys + layer, *values = t->self_values + layer;
+    const struct lw_product group[] = {{self->q, t->query}, {self->k, t->key}, {self->v, t->value}};
     enum lw_status status = t->backend->multiply(t->backend->self, group, 3, n, t->hidden, error);
     if (status != LW_OK)
         return status;
     for (size_t b = 0; b < n; b++) {
+        size_t at = t->cells[b * t->steps + step] * d;
+        memcpy(keys + at, t->key + b * d, d * sizeof *keys);
+        memcpy(values + at, t->value + b * d, d * sizeof *values);
+    }
+    for (size_t b = 0; b < n; b++) {
         for (size_t i = 0; i <= step; i++) {
-            size_t at = i * row + t->slots[b * t->steps + i] * d;
+            size_t at = t->cells[b * t->steps + i] * d;
             t->key_rows[i] = keys + at;
             t->value_rows[i] = values + at;
         }
@@ -52,6 +55,22 @@ static enum lw_status attend_to_source(struct lw_translator *t, size_t number, s
     return lw_attention_end(t, cross, n, t->hidden, error);
 }
 
+/* A cell for each of n beams at a step; the first step of a sentence finds all of them free. */
+static void take_cells(struct lw_translator *t, size_t n, size_t step)
+{
+    if (step == 0) {
+        t->free_count = t->used_count = 0;
+        t->reorderings = 0;
+    }
+    for (size_t b = 0; b < n; b++) {
+        if (!t->free_count)
+            t->needed[t->used_count] = 0;
+        t->cells[b * t->steps + step] =
+            t->free_count ? t->free_cells[--t->free_count] : (uint32_t)t->used_count++;
+    }
+    t->running = n;
+}
+
 enum lw_status lw_decode_step(struct lw_translator *translator, const int32_t *words, size_t n,
                               size_t position, const float **logits, struct lw_error *error)
 {
@@ -64,8 +83,7 @@ enum lw_status lw_decode_step(struct lw_translator *translator, const int32_t *w
     enum lw_status status = lw_check_words(words, n, model->config.target_words, error);
     if (status != LW_OK)
         return status;
-    for (size_t b = 0; b < n; b++)
-        t->slots[b * t->steps + position] = (uint8_t)b;
+    take_cells(t, n, position);
     lw_embed(t, model->target_embedding, words, n, position, true, t->hidden);
     for (size_t i = 0; i < model->config.decoder_layers && status == LW_OK; i++) {
         status = attend_to_target(t, i, n, position, error);
@@ -84,9 +102,21 @@ enum lw_status lw_decode_step(struct lw_translator *translator, const int32_t *w
 void lw_reorder(struct lw_translator *translator, const uint8_t *parents, size_t beams, size_t step)
 {
     struct lw_translator *t = translator;
+    uint32_t *old = t->cells, now = ++t->reorderings;
     for (size_t b = 0; b < beams; b++)
-        memcpy(t->new_slots + b * t->steps, t->slots + parents[b] * t->steps, step + 1);
-    uint8_t *old = t->slots;
-    t->slots = t->new_slots;
-    t->new_slots = old;
+        for (size_t i = 0; i <= step; i++) {
+            uint32_t cell = old[parents[b] * t->steps + i];
+            t->new_cells[b * t->steps + i] = cell;
+            t->needed[cell] = now;
+        }
+    for (size_t b = 0; b < t->running; b++)
+        for (size_t i = 0; i <= step; i++) {
+            uint32_t cell = old[b * t->steps + i];
+            if (t->needed[cell] == now)
+                continue;
+            t->free_cells[t->free_count++] = cell;
+            t->needed[cell] = now; /* beams may have shared it */
+        }
+    t->cells = t->new_cells;
+    t->new_cells = old;
 }

@@ -48,15 +48,22 @@ struct lw_translator {
 
     float *encoded;      /* [S][d] */
     size_t source_count; /* S of the current sentence */
-    /* Cache. A beam's keys stay in the slot where they were computed; `slots` says which slot holds
-     * the keys of the beam's word at each step, so that reordering beams moves no keys. */
+    /* Cache. The keys and values of one word at one step lie in a cell and never move; `cells` says
+     * which cell holds them for a beam at each step. Beams that continue one beam share its cells,
+     * and a cell that no running beam needs is taken again: a search touches little more memory
+     * than its longest beam. */
     float *cross_keys, *cross_values; /* [decoder layer][positions][d] */
-    float *self_keys, *self_values;   /* [decoder layer][T][beam slot][d] */
-    uint8_t *slots;                   /* [beam][T] */
-    uint8_t *new_slots;               /* while beams are reordered */
-    float *hidden;                    /* [beams][d] */
-    float *logits;                    /* [beams][target_words] */
-    struct lw_product *products;      /* a group */
+    float *self_keys, *self_values;   /* [decoder layer][cell < T x beams][d] */
+    uint32_t *cells;                  /* [beam][T] */
+    uint32_t *new_cells;              /* while beams are reordered */
+    uint32_t *free_cells;             /* the cells given back, last first */
+    uint32_t *needed;                 /* [cell], the reordering that last needed it */
+    size_t free_count, used_count;    /* cells given back; cells ever taken */
+    uint32_t reorderings;
+    size_t running;              /* beams of the last step */
+    float *hidden;               /* [beams][d] */
+    float *logits;               /* [beams][target_words] */
+    struct lw_product *products; /* a group */
 
     /* Search: what each running beam was made of after each step. */
     int32_t *words;                  /* [T][beam] */
@@ -86,7 +93,8 @@ enum lw_status lw_check_words(const int32_t *words, size_t count, size_t limit,
 
 /* runtime/decoder.c */
 
-/* After a step: running beam b continues what was beam parents[b] at that step. */
+/* After a step: running beam b continues what was beam parents[b] at that step. Gives back the
+ * cells that no beam needs any more. */
 void lw_reorder(struct lw_translator *translator, const uint8_t *parents, size_t beams,
                 size_t step);
 

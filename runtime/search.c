@@ -159,6 +159,8 @@ static enum lw_status run_step(struct lw_translator *t, const int32_t *words, si
         t->vector->log_softmax(x, target_words);
         status = check_finite(x, step, error);
         constrain(t, step, x);
+        if (t->model->config.renormalize_logits)
+            t->vector->log_softmax(x, target_words);
     }
     return status;
 }

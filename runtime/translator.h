@@ -26,9 +26,9 @@ struct lw_hypothesis {
 
 struct lw_translator;
 
-/* Borrows the model and the backend. All memory for the given limits is taken here. LW_USAGE where they do not
- * fit the model: 1 to 255 beams (more than one needs a vocabulary of twice as many words), max_length from 2 to
- * positions + 1. */
+/* Borrows the model and the backend. All memory for the given limits is taken here. LW_USAGE where
+ * they do not fit the model: 1 to 255 beams (more than one needs a vocabulary of twice as many
+ * words), max_length from 2 to positions + 1. */
 enum lw_status lw_translator_open(const struct lw_model *model, const struct lw_backend *backend,
                                   const struct lw_search *search, struct lw_translator **translator,
                                   struct lw_error *error);
