@@ -142,6 +142,8 @@ static enum lw_status write_weights(const struct making *m, const char *path,
     return status == LW_OK ? lw_writer_commit(&writer, error) : status;
 }
 
+/* In small pieces: one large write makes large pages in the cache of some kernels, which a mapping
+ * then holds whole when one byte of them is read. */
 static enum lw_status copy_file(const char *from, const char *to, struct lw_error *error)
 {
     struct lw_mapping mapping;
@@ -151,8 +153,10 @@ static enum lw_status copy_file(const char *from, const char *to, struct lw_erro
         return status;
     status = lw_writer_open(to, &writer, error);
     if (status == LW_OK) {
-        if (mapping.size)
-            fwrite(mapping.data, 1, mapping.size, writer.stream);
+        const size_t piece = 65536;
+        for (size_t at = 0; at < mapping.size; at += piece)
+            fwrite(mapping.data + at, 1, mapping.size - at < piece ? mapping.size - at : piece,
+                   writer.stream);
         status = lw_writer_commit(&writer, error);
     }
     lw_unmap_file(&mapping);
