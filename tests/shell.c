@@ -7,19 +7,19 @@
 #include <sys/wait.h>
 
 char shell_output[65536];
-static char folder[] = "/tmp/lutwidge-cli-XXXXXX";
+char shell_folder[] = "/tmp/lutwidge-cli-XXXXXX";
 
 void shell_setup(void)
 {
     cr_assert_not_null(getenv("LUTWIDGE"), "LUTWIDGE in the environment must name the program");
-    cr_assert_not_null(mkdtemp(folder));
-    cr_assert_eq(setenv("T", folder, 1), 0);
+    cr_assert_not_null(mkdtemp(shell_folder));
+    cr_assert_eq(setenv("T", shell_folder, 1), 0);
 }
 
 void shell_teardown(void)
 {
     char command[64];
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    snprintf(command, sizeof command, "rm -rf '%s'", shell_folder);
     cr_expect_eq(system(command), 0);
 }
 

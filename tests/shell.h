@@ -4,6 +4,7 @@
 #define LW_TESTS_SHELL_H
 
 /* Makes an empty folder, which the environment variable T names, and removes it. */
+extern char shell_folder[];
 void shell_setup(void);
 void shell_teardown(void);
 

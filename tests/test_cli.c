@@ -1,6 +1,7 @@
 /* The program from outside: help, suggestions, exit codes, streams and signals. LUTWIDGE in the
  * environment names it, as `make test` does. */
 #include "models/status.h"
+#include "tests/shell.h"
 
 #include <criterion/criterion.h>
 #include <dirent.h>
@@ -13,46 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static char folder[] = "/tmp/lutwidge-cli-XXXXXX";
-
-static void setup(void)
-{
-    cr_assert_not_null(getenv("LUTWIDGE"), "LUTWIDGE in the environment must name the program");
-    cr_assert_not_null(mkdtemp(folder));
-    cr_assert_eq(setenv("T", folder, 1), 0);
-}
-
-static void teardown(void)
-{
-    char command[64];
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    cr_expect_eq(system(command), 0);
-}
-
-TestSuite(cli, .init = setup, .fini = teardown);
-
-static char output[65536];
-
-/* Runs a line of shell, where $LUTWIDGE is the program and $T an empty folder; its standard output
- * and, unless the line redirects it, standard error are left in `output`. */
-static int run(const char *line)
-{
-    char command[1024];
-    snprintf(command, sizeof command, "exec 2>&1; %s", line);
-    FILE *stream = popen(command, "r");
-    cr_assert_not_null(stream);
-    output[fread(output, 1, sizeof output - 1, stream)] = 0;
-    int status = pclose(stream);
-    cr_assert(WIFEXITED(status), "%s: %s", line, output);
-    return WEXITSTATUS(status);
-}
-
-static void expect(const char *line, int code, const char *part)
-{
-    int got = run(line);
-    cr_expect_eq(got, code, "%s: code %d, not %d: %s", line, got, code, output);
-    cr_expect_not_null(strstr(output, part), "%s does not print '%s' but\n%s", line, part, output);
-}
+TestSuite(cli, .init = shell_setup, .fini = shell_teardown);
 
 static const char *const verbs[] = {"quantize",  "inspect", "generate",
                                     "translate", "score",   "query"};
@@ -60,101 +22,108 @@ enum { VERBS = sizeof verbs / sizeof *verbs };
 
 Test(cli, help_lists_the_verbs_and_each_verb_helps)
 {
-    char line[128], alone[sizeof output];
-    cr_expect_eq(run("\"$LUTWIDGE\""), 0);
-    memcpy(alone, output, sizeof alone);
-    expect("\"$LUTWIDGE\" --help", 0, "Exit codes: 0 done");
-    cr_expect_str_eq(alone, output);
+    char line[128], alone[sizeof shell_output];
+    cr_expect_eq(shell_run("\"$LUTWIDGE\""), 0);
+    memcpy(alone, shell_output, sizeof alone);
+    shell_expect("\"$LUTWIDGE\" --help", 0, "Exit codes: 0 done");
+    cr_expect_str_eq(alone, shell_output);
     for (size_t i = 0; i < VERBS; i++) {
         snprintf(line, sizeof line, "\n  %s ", verbs[i]);
         cr_expect_not_null(strstr(alone, line), "%s is not listed", verbs[i]);
         snprintf(line, sizeof line, "\"$LUTWIDGE\" %s --help 2>/dev/null", verbs[i]);
-        expect(line, 0, "Options:");
-        const char *examples = strstr(output, "\nExamples:\n  lutwidge ");
-        const char *usage = strstr(output, "\nUsage: lutwidge ");
-        cr_expect(examples && usage && examples < usage, "%s", output);
+        shell_expect(line, 0, "Options:");
+        const char *examples = strstr(shell_output, "\nExamples:\n  lutwidge ");
+        const char *usage = strstr(shell_output, "\nUsage: lutwidge ");
+        cr_expect(examples && usage && examples < usage, "%s", shell_output);
     }
-    expect("\"$LUTWIDGE\" help score", 0, "Usage: lutwidge score [OPTION...] --ref REF [HYP]");
-    expect("\"$LUTWIDGE\" --version", 0, "lutwidge " LW_VERSION "\n");
+    shell_expect("\"$LUTWIDGE\" help score", 0,
+                 "Usage: lutwidge score [OPTION...] --ref REF [HYP]");
+    shell_expect("\"$LUTWIDGE\" --version", 0, "lutwidge " LW_VERSION "\n");
 }
 
 Test(cli, wrong_usage_is_code_2_with_the_nearest_name)
 {
-    expect("\"$LUTWIDGE\" quantise", LW_USAGE, "did you mean 'quantize'?");
-    expect("\"$LUTWIDGE\" tanslrate", LW_USAGE, "did you mean 'translate'?");
-    expect("\"$LUTWIDGE\" frobnicate", LW_USAGE, "'lutwidge --help' lists them");
-    cr_expect_null(strstr(output, "did you mean"), "%s", output);
-    expect("\"$LUTWIDGE\" ''", LW_USAGE, "there is no verb ''");
-    expect("\"$LUTWIDGE\" score --jsn", LW_USAGE,
-           "lutwidge score: --jsn: unknown option; did you mean --json?");
-    expect("\"$LUTWIDGE\" score --ref", LW_USAGE, "lutwidge score: --ref: missing argument");
-    expect("\"$LUTWIDGE\" score", LW_USAGE, "lutwidge score: --ref is missing");
-    expect("\"$LUTWIDGE\" score --ref a b c", LW_USAGE, "lutwidge score: too many arguments");
-    expect("\"$LUTWIDGE\" quantize", LW_USAGE, "lutwidge quantize: ");
-    expect("\"$LUTWIDGE\" query", LW_USAGE, "lutwidge query: ");
+    shell_expect("\"$LUTWIDGE\" quantise", LW_USAGE, "did you mean 'quantize'?");
+    shell_expect("\"$LUTWIDGE\" tanslrate", LW_USAGE, "did you mean 'translate'?");
+    shell_expect("\"$LUTWIDGE\" frobnicate", LW_USAGE, "'lutwidge --help' lists them");
+    cr_expect_null(strstr(shell_output, "did you mean"), "%s", shell_output);
+    shell_expect("\"$LUTWIDGE\" ''", LW_USAGE, "there is no verb ''");
+    shell_expect("\"$LUTWIDGE\" score --jsn", LW_USAGE,
+                 "lutwidge score: --jsn: unknown option; did you mean --json?");
+    shell_expect("\"$LUTWIDGE\" score --ref", LW_USAGE, "lutwidge score: --ref: missing argument");
+    shell_expect("\"$LUTWIDGE\" score", LW_USAGE, "lutwidge score: --ref is missing");
+    shell_expect("\"$LUTWIDGE\" score --ref a b c", LW_USAGE, "lutwidge score: too many arguments");
+    shell_expect("\"$LUTWIDGE\" quantize", LW_USAGE, "lutwidge quantize: ");
+    shell_expect("\"$LUTWIDGE\" query", LW_USAGE, "lutwidge query: ");
     /* What is wrong goes to standard error alone. */
-    cr_expect_eq(run("\"$LUTWIDGE\" quantise 2>/dev/null"), LW_USAGE);
-    cr_expect_str_empty(output);
+    cr_expect_eq(shell_run("\"$LUTWIDGE\" quantise 2>/dev/null"), LW_USAGE);
+    cr_expect_str_empty(shell_output);
 }
 
 Test(cli, what_cannot_be_written_is_an_error)
 {
-    expect("\"$LUTWIDGE\" --help >/dev/full", LW_FAILED,
-           "standard output cannot be written: No space left");
-    expect("\"$LUTWIDGE\" query --help >/dev/full", LW_FAILED,
-           "lutwidge query: standard output cannot be");
-    run("printf 'ein Hund\\n' > \"$T/a\"");
-    expect("\"$LUTWIDGE\" score --ref \"$T/a\" \"$T/a\" >/dev/full", LW_FAILED, "No space left");
-    expect("\"$LUTWIDGE\" score --ref \"$T/a\" \"$T/a\" >&-", LW_FAILED,
-           "standard output cannot be written");
+    shell_expect("\"$LUTWIDGE\" --help >/dev/full", LW_FAILED,
+                 "standard output cannot be written: No space left");
+    shell_expect("\"$LUTWIDGE\" query --help >/dev/full", LW_FAILED,
+                 "lutwidge query: standard output cannot be");
+    shell_run("printf 'ein Hund\\n' > \"$T/a\"");
+    shell_expect("\"$LUTWIDGE\" score --ref \"$T/a\" \"$T/a\" >/dev/full", LW_FAILED,
+                 "No space left");
+    shell_expect("\"$LUTWIDGE\" score --ref \"$T/a\" \"$T/a\" >&-", LW_FAILED,
+                 "standard output cannot be written");
 }
 
 Test(cli, a_file_never_takes_the_place_of_a_closed_stream)
 {
-    run("printf 'ein Hund\\n' > \"$T/a\"");
-    expect("\"$LUTWIDGE\" score --ref \"$T/a\" --db \"$T/runs.db\" <&- >/dev/null", LW_FAILED,
-           "Bad file descriptor");
-    expect("\"$LUTWIDGE\" score --ref \"$T/a\" \"$T/a\" --db \"$T/runs.db\" >&-", LW_FAILED,
-           "cannot be written");
-    expect("\"$LUTWIDGE\" query --db \"$T/runs.db\" --csv --sql 'SELECT count(*) AS n FROM runs'",
-           0, "n\n1\n");
+    shell_run("printf 'ein Hund\\n' > \"$T/a\"");
+    shell_expect("\"$LUTWIDGE\" score --ref \"$T/a\" --db \"$T/runs.db\" <&- >/dev/null", LW_FAILED,
+                 "Bad file descriptor");
+    shell_expect("\"$LUTWIDGE\" score --ref \"$T/a\" \"$T/a\" --db \"$T/runs.db\" >&-", LW_FAILED,
+                 "cannot be written");
+    shell_expect(
+        "\"$LUTWIDGE\" query --db \"$T/runs.db\" --csv --sql 'SELECT count(*) AS n FROM runs'", 0,
+        "n\n1\n");
 }
 
 Test(cli, score_and_query)
 {
-    run("printf 'ein Hund schläft tief\\n' > \"$T/ref\"; printf 'ein Hund schläft\\n' > "
-        "\"$T/hyp\"; "
-        "printf 'ein \\377\\n' > \"$T/bad\"");
-    expect("\"$LUTWIDGE\" score --ref \"$T/ref\" \"$T/ref\"", 0,
-           "BLEU|nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp = 100.00 100.0/100.0/100.0/100.0 "
-           "(BP = 1.000 ratio = 1.000 hyp_len = 4 ref_len = 4)\n"
-           "chrF2|nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no = 100.00\n");
-    expect("\"$LUTWIDGE\" score --ref \"$T/ref\" \"$T/bad\"", LW_CORRUPT,
-           "line 1: the hypothesis is not UTF-8");
-    expect("\"$LUTWIDGE\" score --ref \"$T/absent\" \"$T/hyp\"", LW_FAILED,
-           "/absent: No such file");
-    expect("\"$LUTWIDGE\" score --ref \"$T/ref\" --json --db \"$T/runs.db\" < \"$T/hyp\"", 0, "{");
-    json_t *score = json_loads(output, 0, NULL);
-    cr_assert_not_null(score, "%s", output);
+    shell_run("printf 'ein Hund schläft tief\\n' > \"$T/ref\"; printf 'ein Hund schläft\\n' > "
+              "\"$T/hyp\"; "
+              "printf 'ein \\377\\n' > \"$T/bad\"");
+    shell_expect(
+        "\"$LUTWIDGE\" score --ref \"$T/ref\" \"$T/ref\"", 0,
+        "BLEU|nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp = 100.00 100.0/100.0/100.0/100.0 "
+        "(BP = 1.000 ratio = 1.000 hyp_len = 4 ref_len = 4)\n"
+        "chrF2|nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no = 100.00\n");
+    shell_expect("\"$LUTWIDGE\" score --ref \"$T/ref\" \"$T/bad\"", LW_CORRUPT,
+                 "line 1: the hypothesis is not UTF-8");
+    shell_expect("\"$LUTWIDGE\" score --ref \"$T/absent\" \"$T/hyp\"", LW_FAILED,
+                 "/absent: No such file");
+    shell_expect("\"$LUTWIDGE\" score --ref \"$T/ref\" --json --db \"$T/runs.db\" < \"$T/hyp\"", 0,
+                 "{");
+    json_t *score = json_loads(shell_output, 0, NULL);
+    cr_assert_not_null(score, "%s", shell_output);
     cr_expect_eq(json_integer_value(json_object_get(score, "hypothesis_words")), 3);
     cr_expect_eq(json_integer_value(json_object_get(score, "reference_words")), 4);
     cr_expect_gt(json_real_value(json_object_get(score, "chrf")), 0);
     json_decref(score);
-    expect("\"$LUTWIDGE\" query runs --db \"$T/runs.db\"", 0, "score");
-    expect("\"$LUTWIDGE\" query runs --db \"$T/runs.db\" --csv", 0, "/runs.db");
-    expect("\"$LUTWIDGE\" query rums --db \"$T/runs.db\"", LW_USAGE, "runs");
-    expect("\"$LUTWIDGE\" query runs --db \"$T/ref\"", LW_CORRUPT, "not a Lutwidge database");
-    expect("\"$LUTWIDGE\" query runs --db \"$T/absent.db\"", LW_FAILED, "No such file");
-    expect("\"$LUTWIDGE\" query --db \"$T/runs.db\" --sql 'DELETE FROM runs'", LW_USAGE,
-           "only SELECT");
+    shell_expect("\"$LUTWIDGE\" query runs --db \"$T/runs.db\"", 0, "score");
+    shell_expect("\"$LUTWIDGE\" query runs --db \"$T/runs.db\" --csv", 0, "/runs.db");
+    shell_expect("\"$LUTWIDGE\" query rums --db \"$T/runs.db\"", LW_USAGE, "runs");
+    shell_expect("\"$LUTWIDGE\" query runs --db \"$T/ref\"", LW_CORRUPT, "not a Lutwidge database");
+    shell_expect("\"$LUTWIDGE\" query runs --db \"$T/absent.db\"", LW_FAILED, "No such file");
+    shell_expect("\"$LUTWIDGE\" query --db \"$T/runs.db\" --sql 'DELETE FROM runs'", LW_USAGE,
+                 "only SELECT");
 }
 
 Test(cli, the_recorded_command_line_can_be_run_again)
 {
-    run("printf 'ein Hund\\n' > \"$T/it's a\"");
-    expect("cd \"$T\"; \"$LUTWIDGE\" score --ref \"it's a\" \"it's a\" --db runs.db", 0, "BLEU");
-    expect("cd \"$T\"; \"$LUTWIDGE\" query --db runs.db --csv --sql 'SELECT command FROM runs'", 0,
-           "lutwidge score --ref 'it'\\''s a' 'it'\\''s a' --db runs.db\n");
+    shell_run("printf 'ein Hund\\n' > \"$T/it's a\"");
+    shell_expect("cd \"$T\"; \"$LUTWIDGE\" score --ref \"it's a\" \"it's a\" --db runs.db", 0,
+                 "BLEU");
+    shell_expect(
+        "cd \"$T\"; \"$LUTWIDGE\" query --db runs.db --csv --sql 'SELECT command FROM runs'", 0,
+        "lutwidge score --ref 'it'\\''s a' 'it'\\''s a' --db runs.db\n");
 }
 
 struct child {
@@ -207,14 +176,14 @@ Test(cli, signals_end_the_program_at_once_and_visibly)
 Test(cli, an_interrupted_quantisation_leaves_no_file)
 {
     char path[64], first;
-    snprintf(path, sizeof path, "%s/out.lwm", folder);
+    snprintf(path, sizeof path, "%s/out.lwm", shell_folder);
     signal(SIGINT, SIG_DFL);
     struct child child = start((const char *const[]){"lutwidge", "quantize", "models/open-en-de",
                                                      "--bits", "4", "-o", path, NULL});
     /* The first words of progress: most of the work is still to come. */
     cr_assert_eq(read(child.errors, &first, 1), 1);
     expect_killed(&child, SIGINT);
-    DIR *entries = opendir(folder);
+    DIR *entries = opendir(shell_folder);
     cr_assert_not_null(entries);
     for (struct dirent *entry; (entry = readdir(entries));)
         cr_expect(strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0,
