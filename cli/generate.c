@@ -84,7 +84,7 @@ static enum lw_status make(const char *path, const char *device, const char *fol
     status = lw_bundle_specs(&model, isa, &specs, &count, error);
     free(specs);
     if (status == LW_OK)
-        status = cli_make_bundle(path, &model, isa, folder, command, false, error);
+        status = cli_make_bundle(path, &model, isa, folder, false, error);
     if (status == LW_OK)
         printf("%s: %zu kernels of class %s for %s, %.1f s\n", folder, count,
                lw_arith_name(model.arith), lw_isa_info(isa)->device, cli_now_s() - start);
@@ -96,7 +96,7 @@ static enum lw_status make(const char *path, const char *device, const char *fol
 
 int cli_generate(int argc, const char **argv)
 {
-    const char *device = NULL, *folder = NULL, *spec = NULL, *stage = "c", *database = NULL;
+    const char *device = NULL, *folder = NULL, *spec = NULL, *stage = NULL, *database = NULL;
     const char **rest = NULL;
     struct poptOption options[] = {
         {"output", 'o', POPT_ARG_STRING, &folder, 0, "the bundle to write", "FOLDER"},
@@ -115,11 +115,15 @@ int cli_generate(int argc, const char **argv)
     if (status != LW_OK)
         return (int)status;
     char *command = cli_command_line(argc, argv);
-    if (spec && !folder && !device && (!rest || !rest[0]))
-        status = print_stage(spec, stage, &error);
+    if (spec && !folder && !device && !database && !rest[0])
+        status = print_stage(spec, stage ? stage : "c", &error);
     else if (spec)
-        status = lw_fail(&error, LW_USAGE, "--spec prints one kernel and takes no model");
-    else if (!rest || !rest[0] || !folder)
+        status = lw_fail(&error, LW_USAGE,
+                         "--spec prints one kernel: no model goes with it, nor any option but "
+                         "--stage");
+    else if (stage)
+        status = lw_fail(&error, LW_USAGE, "--stage goes with --spec");
+    else if (!rest[0] || !folder)
         status = lw_fail(&error, LW_USAGE, "name a model and, with -o, the bundle to write");
     else
         status = make(rest[0], device, folder, command, database, &error);

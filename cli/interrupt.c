@@ -4,7 +4,7 @@
 
 #include <signal.h>
 
-static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
 enum { SIGNALS = sizeof numbers / sizeof numbers[0] };
 
 static volatile sig_atomic_t caught;

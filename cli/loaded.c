@@ -40,10 +40,11 @@ static bool show_step(void *context, size_t done, size_t all)
 }
 
 enum lw_status cli_make_bundle(const char *model_path, const struct lw_model *model,
-                               enum lw_isa isa, const char *folder, const char *made_by, bool quiet,
+                               enum lw_isa isa, const char *folder, bool quiet,
                                struct lw_error *error)
 {
-    char label[64];
+    char label[64], made_by[64]; /* without paths, which need not be UTF-8 */
+    snprintf(made_by, sizeof made_by, "lutwidge generate --device %s", lw_isa_info(isa)->device);
     struct making making = {.quiet = quiet};
     struct lw_watch watch = {show_step, &making};
     snprintf(label, sizeof label, "generating %s kernels", lw_isa_info(isa)->name);
@@ -71,21 +72,28 @@ static enum lw_status open_cached(const char *path, const struct cli_request *re
         status = lw_bundle_cache_path(path, isa, &folder, error);
     if (status != LW_OK)
         return status;
-    if (lw_bundle_is(folder)) {
+    if (is_folder(folder)) {
         status = lw_bundle_open(folder, &loaded->model, &loaded->bundle, error);
         if (status == LW_OK) {
             free(folder);
             return LW_OK;
         }
         fprintf(stderr, "lutwidge: %s; it is made again\n", error->text);
+        lw_bundle_remove(folder);
     }
-    char made_by[256];
-    snprintf(made_by, sizeof made_by, "lutwidge generate --device %s", lw_isa_info(isa)->device);
-    status = cli_make_bundle(path, &loaded->model, isa, folder, made_by, request->quiet, error);
+    status = cli_make_bundle(path, &loaded->model, isa, folder, request->quiet, error);
     if (status == LW_OK)
         status = lw_bundle_open(folder, &loaded->model, &loaded->bundle, error);
     free(folder);
     return status;
+}
+
+/* Whether the products are those of a quantised class, which is then the model's own. */
+static bool is_quantised(const struct cli_request *request, const struct lw_model *model)
+{
+    bool asks_fp32 = request->arith &&
+                     (strcmp(request->arith, "f32") == 0 || strcmp(request->arith, "blas") == 0);
+    return model->arith != LW_ARITH_F32 && !asks_fp32;
 }
 
 /* What there is to ask for depends on what the model is. */
@@ -93,7 +101,7 @@ static enum lw_status check_request(const char *path, const struct cli_request *
                                     const struct lw_model *model, bool coded,
                                     struct lw_error *error)
 {
-    enum lw_arith arith;
+    enum lw_arith arith = LW_ARITH_F32;
     const char *own = lw_arith_name(model->arith);
     if (request->engine && strcmp(request->engine, "kernels") != 0 &&
         strcmp(request->engine, "reference") != 0)
@@ -103,19 +111,16 @@ static enum lw_status check_request(const char *path, const struct cli_request *
         !lw_arith_parse(request->arith, &arith))
         return lw_fail(error, LW_USAGE, "unknown class '%s'; there are f32, a8, t8 and blas",
                        request->arith);
-    bool fp32 = !coded || (request->arith && (strcmp(request->arith, "f32") == 0 ||
-                                              strcmp(request->arith, "blas") == 0));
-    if (!fp32 && request->arith && strcmp(request->arith, own) != 0)
+    if (arith != LW_ARITH_F32 && !coded)
+        return lw_fail(error, LW_USAGE, "%s is not quantised: it runs in class f32 or by blas",
+                       path);
+    if (arith != LW_ARITH_F32 && arith != model->arith)
         return lw_fail(
             error, LW_USAGE,
             "%s is of class %s; a class belongs to a model: quantise with --arith %s (f32 "
             "and blas work with any model)",
             path, own, request->arith);
-    if (!coded && request->arith && strcmp(request->arith, "f32") != 0 &&
-        strcmp(request->arith, "blas") != 0)
-        return lw_fail(error, LW_USAGE, "%s is not quantised: it runs in class f32 or by blas",
-                       path);
-    if (fp32 && (request->engine || request->device))
+    if (!is_quantised(request, model) && (request->engine || request->device))
         return lw_fail(error, LW_USAGE,
                        "--engine and --device choose kernels of quantised products; "
                        "f32 and blas products have none");
@@ -124,22 +129,18 @@ static enum lw_status check_request(const char *path, const struct cli_request *
     return LW_OK;
 }
 
-static enum lw_status open_backend(const char *path, const struct cli_request *request, bool coded,
+static enum lw_status open_backend(const char *path, const struct cli_request *request,
                                    bool is_bundle, struct cli_loaded *loaded,
                                    struct lw_error *error)
 {
     const struct lw_model *model = &loaded->model;
-    bool own_class = coded && model->arith != LW_ARITH_F32 &&
-                     !(request->arith &&
-                       (strcmp(request->arith, "f32") == 0 || strcmp(request->arith, "blas") == 0));
+    bool quantised = is_quantised(request, model);
     enum lw_status status;
-    const char *arith = own_class        ? lw_arith_name(model->arith)
-                        : request->arith ? request->arith
-                                         : "f32";
+    const char *arith = request->arith ? request->arith : lw_arith_name(model->arith);
     snprintf(loaded->arith, sizeof loaded->arith, "%s", arith);
-    if (own_class && request->engine && strcmp(request->engine, "reference") == 0) {
+    if (quantised && request->engine && strcmp(request->engine, "reference") == 0) {
         status = lw_backend_reference(model, model->arith, &loaded->backend, error);
-    } else if (own_class) {
+    } else if (quantised) {
         status = is_bundle ? lw_bundle_open(path, model, &loaded->bundle, error)
                            : open_cached(path, request, loaded, error);
         if (status == LW_OK)
@@ -205,7 +206,7 @@ enum lw_status cli_load(const char *path, const struct cli_request *request,
     if (status == LW_OK)
         status = check_request(path, request, &loaded->model, coded, error);
     if (status == LW_OK)
-        status = open_backend(path, request, coded, is_bundle, loaded, error);
+        status = open_backend(path, request, is_bundle, loaded, error);
     if (status == LW_OK)
         status = measure(file, coded, loaded, error);
     free(file);

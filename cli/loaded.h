@@ -37,7 +37,7 @@ void cli_unload(struct cli_loaded *loaded);
 
 /* Makes a bundle with progress on stderr; Ctrl-C leaves nothing behind. */
 enum lw_status cli_make_bundle(const char *model_path, const struct lw_model *model,
-                               enum lw_isa isa, const char *folder, const char *made_by, bool quiet,
+                               enum lw_isa isa, const char *folder, bool quiet,
                                struct lw_error *error);
 /* NULL or "host": the widest of this CPU. LW_USAGE for unknown names. */
 enum lw_status cli_parse_device(const char *name, enum lw_isa *isa, struct lw_error *error);

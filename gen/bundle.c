@@ -1,24 +1,23 @@
 #include "gen/bundle.h"
 
+#include "gen/bundle_place.h"
 #include "gen/pack.h"
 #include "gen/program.h"
 #include "models/file.h"
 #include "models/lwm.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 /* What is being made. */
 struct making {
     const struct lw_model *model;
     const char *model_path;
     enum lw_isa isa;
-    char *folder; /* the partial one */
+    const char *folder; /* the partial one */
     struct lw_spec *specs;
     size_t count;
     const char **sources; /* kernels/SPEC.c of each spec, then kernels/registry.c */
@@ -27,17 +26,6 @@ struct making {
 static enum lw_status out_of_memory(struct lw_error *error)
 {
     return lw_fail(error, LW_FAILED, "out of memory while making a bundle");
-}
-
-static int remove_entry(const char *path, const struct stat *about, int type, struct FTW *walk)
-{
-    (void)about, (void)type, (void)walk;
-    return remove(path);
-}
-
-static void remove_folder(const char *folder)
-{
-    nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 /* Commits what was printed into a writer. */
@@ -167,7 +155,7 @@ static enum lw_status write_manifest(const struct making *m, const char *made_by
                                      struct lw_error *error)
 {
     static const char *const names[] = {"model.lwm", "weights.bin", "kernels.so"};
-    char version[256], flags[256], hash[33];
+    char version[256] = "", flags[256], hash[33];
     enum lw_status status = lw_compiler_version(version, sizeof version, error);
     lw_compiler_flags(m->isa, flags, sizeof flags);
     json_t *files = json_object(), *kernels = json_array();
@@ -234,75 +222,26 @@ static enum lw_status fill(struct making *m, const char *made_by, const struct l
     return status;
 }
 
-/* Puts the finished folder in its place; what another process put there meanwhile is as good as
- * ours. */
-static enum lw_status put_in_place(const char *partial, const char *folder, struct lw_error *error)
-{
-    char *old = NULL;
-    if (rename(partial, folder) == 0)
-        return LW_OK;
-    if ((errno != ENOTEMPTY && errno != EEXIST) ||
-        asprintf(&old, "%s.old-%d", folder, getpid()) < 0)
-        return lw_fail(error, LW_FAILED, "cannot rename %s to %s: %s", partial, folder,
-                       strerror(errno));
-    rename(folder, old);
-    int failed = rename(partial, folder) ? errno : 0;
-    remove_folder(old);
-    free(old);
-    if (failed && !lw_bundle_is(folder))
-        return lw_fail(error, LW_FAILED, "cannot rename %s to %s: %s", partial, folder,
-                       strerror(failed));
-    return LW_OK;
-}
-
-bool lw_bundle_is(const char *folder)
-{
-    char *path = lw_path_join(folder, "manifest.json");
-    bool found = path && access(path, R_OK) == 0;
-    free(path);
-    return found;
-}
-
-/* Free to be written to: absent, an empty folder, or a bundle. */
-static enum lw_status check_place(const char *folder, struct lw_error *error)
-{
-    struct stat about;
-    if (lstat(folder, &about) || rmdir(folder) == 0 || lw_bundle_is(folder))
-        return LW_OK;
-    return lw_fail(error, LW_USAGE, "%s exists and is no bundle; it is left as it is", folder);
-}
-
 enum lw_status lw_bundle_make(const char *model_path, const struct lw_model *model, enum lw_isa isa,
                               const char *folder, const char *made_by, const struct lw_watch *watch,
                               struct lw_error *error)
 {
     struct making m = {.model = model, .model_path = model_path, .isa = isa};
-    char place[4096];
-    snprintf(place, sizeof place, "%s", folder);
-    for (size_t end = strlen(place); end > 1 && place[end - 1] == '/';)
-        place[--end] = 0;
-    enum lw_status status = check_place(place, error);
+    struct lw_place place;
+    enum lw_status status = lw_bundle_specs(model, isa, &m.specs, &m.count, error);
     if (status == LW_OK)
-        status = lw_bundle_specs(model, isa, &m.specs, &m.count, error);
-    if (status != LW_OK)
-        return status;
-    if (asprintf(&m.folder, "%s.partial-XXXXXX", place) < 0) {
-        m.folder = NULL;
-        status = out_of_memory(error);
-    } else if (!mkdtemp(m.folder)) {
-        status = lw_fail(error, LW_FAILED, "cannot make %s: %s", m.folder, strerror(errno));
-    } else {
-        chmod(m.folder, 0755);
+        status = lw_place_open(folder, &place, error);
+    if (status == LW_OK) {
+        m.folder = place.partial;
         status = fill(&m, made_by, watch, error);
         if (status == LW_OK)
-            status = put_in_place(m.folder, place, error);
-        if (status != LW_OK)
-            remove_folder(m.folder);
+            status = lw_place_commit(&place, error);
+        else
+            lw_place_abort(&place);
     }
     for (size_t i = 0; m.sources && i <= m.count; i++)
         free((void *)(uintptr_t)m.sources[i]);
     free(m.sources);
     free(m.specs);
-    free(m.folder);
     return status;
 }

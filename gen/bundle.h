@@ -33,5 +33,7 @@ enum lw_status lw_bundle_cache_path(const char *model_path, enum lw_isa isa, cha
 
 /* Whether a folder holds a bundle's manifest. */
 bool lw_bundle_is(const char *folder);
+/* Removes a folder with all that is in it, as far as that can be done. */
+void lw_bundle_remove(const char *folder);
 
 #endif

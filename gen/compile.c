@@ -43,14 +43,16 @@ enum lw_status lw_compiler_version(char *version, size_t size, struct lw_error *
     close(ends[1]);
     FILE *stream = fdopen(ends[0], "r");
     bool got = !failed && stream && fgets(version, (int)size, stream);
+    while (stream && fgetc(stream) != EOF) /* a closed pipe would kill who still writes to it */
+        continue;
     if (stream)
         fclose(stream);
     int state = 0;
     if (failed)
         return missing(error, failed);
     waitpid(child, &state, 0);
-    if (!got || !WIFEXITED(state) || WEXITSTATUS(state) == 127)
-        return missing(error, ENOENT);
+    if (!got || !WIFEXITED(state) || WEXITSTATUS(state) != 0)
+        return lw_fail(error, LW_FAILED, "'%s --version' fails; is it a compiler?", lw_compiler());
     version[strcspn(version, "\n")] = 0;
     return LW_OK;
 }
@@ -93,7 +95,7 @@ static enum lw_status finish(pid_t child, const char *what, const char *log, str
     if (WIFSIGNALED(state))
         return lw_fail(error, LW_FAILED, "%s: the compiler was stopped by signal %d", what,
                        WTERMSIG(state));
-    return lw_fail(error, LW_FAILED, "%s does not compile:\n%s", what, messages);
+    return lw_fail(error, LW_FAILED, "'%s' fails at %s:\n%s", lw_compiler(), what, messages);
 }
 
 /* "dir/x.c" with another ending; malloc'ed. */

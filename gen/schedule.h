@@ -5,10 +5,12 @@
  * Packed keys follow from it, so every kernel of one matrix and instruction set must agree on them:
  * the tiling of rows and tables depends on the instruction set alone, never on N.
  *
- *   keys    [row block][plane][step][key bytes], one byte: two keys (low nibble: first half of the
- * step's tables, high nibble: second half) of one row scales  int16 [row block][plane][row of
- * block] bias    f32 [padded rows] tables  [column][part][table][16 bytes]; part 0: s8 entry (t8),
- * or low byte, part 1: high byte of an s16 entry (a8)
+ *   keys    [row block][plane][step][key bytes]: two keys of one row a byte, for the first half of
+ *           the step's tables in the low nibble, for the second half in the high one
+ *   scales  int16 [row block][plane][row of block]
+ *   bias    f32 [padded rows]
+ *   tables  [column][part][table][16 bytes]; part 0: an s8 entry (t8), or the low byte, part 1: the
+ *           high byte of an s16 entry (a8)
  */
 #ifndef LW_GEN_SCHEDULE_H
 #define LW_GEN_SCHEDULE_H

@@ -1,9 +1,10 @@
 /* What one kernel is. Its spec string is its name everywhere: symbol, file, registry, test label,
  * database key.
  *
- *   t8_m1024_k256_b2_n4_avx512   the product: M, K, B planes, N columns, for one class and
- * instruction set t8_k256_avx512               its lookup tables: built from one column of K
- * activations, shared by all products that read it
+ *   t8_m1024_k256_b2_n4_avx512   the product: M, K, B planes, N columns, for one class and one
+ *                                instruction set
+ *   t8_k256_avx512               its lookup tables: built from one column of K activations, shared
+ *                                by all products that read it
  */
 #ifndef LW_GEN_SPEC_H
 #define LW_GEN_SPEC_H

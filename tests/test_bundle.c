@@ -138,7 +138,51 @@ Test(bundle, replaces_a_bundle_and_nothing_else)
     cr_assert_eq(
         lw_bundle_make(place.file, &place.model, LW_ISA_C, place.file, "test", NULL, &error),
         LW_USAGE);
+    cr_assert_eq(lw_bundle_make(place.file, &place.model, LW_ISA_C, "", "test", NULL, &error),
+                 LW_USAGE);
     cr_assert_eq(entries_in(place.folder), 2);
+    place_free(&place);
+}
+
+Test(bundle, leaves_folders_of_others_that_hold_a_manifest)
+{
+    struct place place;
+    struct lw_error error = {0};
+    char path[160];
+    place_make(&place, LW_ARITH_T8);
+    cr_assert_eq(mkdir(place.bundle, 0777), 0);
+    snprintf(path, sizeof path, "%s/manifest.json", place.bundle);
+    FILE *stream = fopen(path, "w");
+    cr_assert(stream != NULL);
+    fputs("{\"name\": \"my pages\"}\n", stream);
+    cr_assert_eq(fclose(stream), 0);
+    cr_assert_eq(make(&place, LW_ISA_C, NULL, &error), LW_USAGE);
+    cr_assert(strstr(error.text, "no bundle") != NULL, "%s", error.text);
+    cr_assert_eq(access(path, F_OK), 0);
+    place_free(&place);
+}
+
+Test(bundle, goes_to_odd_names_and_behind_links)
+{
+    static const char *const names[] = {"-x", "@x", "link/", "link", "a 'b' \"$c\" %s\xff/"};
+    struct place place;
+    struct lw_bundle bundle;
+    struct lw_error error = {0};
+    place_make(&place, LW_ARITH_T8);
+    cr_assert_eq(make(&place, LW_ISA_C, NULL, &error), LW_OK, "%s", error.text);
+    cr_assert_eq(chdir(place.folder), 0);
+    cr_assert_eq(symlink("bundle", "link"), 0);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        cr_assert_eq(
+            lw_bundle_make(place.file, &place.model, LW_ISA_C, names[i], "test", NULL, &error),
+            LW_OK, "%s", error.text);
+        cr_assert_eq(lw_bundle_open(names[i], &place.model, &bundle, &error), LW_OK, "%s",
+                     error.text);
+        lw_bundle_close(&bundle);
+    }
+    char target[16] = "";
+    cr_assert_eq(readlink("link", target, sizeof target), 6);
+    cr_assert_eq(entries_in("."), 6);
     place_free(&place);
 }
 
@@ -154,7 +198,39 @@ Test(bundle, without_compiler_says_so_and_leaves_nothing)
     cr_assert_eq(entries_in(place.folder), 1);
     setenv("LUTWIDGE_CLANG", "false", 1);
     cr_assert_eq(make(&place, LW_ISA_C, NULL, &error), LW_FAILED);
+    cr_assert(strstr(error.text, "'false'") != NULL, "%s", error.text);
     cr_assert_eq(entries_in(place.folder), 1);
+    place_free(&place);
+}
+
+/* Makes a shell script the compiler. */
+static void set_compiler(const struct place *place, const char *text)
+{
+    char path[96];
+    snprintf(path, sizeof path, "%s/compiler", place->folder);
+    FILE *stream = fopen(path, "w");
+    cr_assert(stream != NULL);
+    fputs(text, stream);
+    cr_assert_eq(fclose(stream), 0);
+    cr_assert_eq(chmod(path, 0755), 0);
+    setenv("LUTWIDGE_CLANG", path, 1);
+}
+
+Test(bundle, takes_compilers_behind_scripts)
+{
+    struct place place;
+    struct lw_error error = {0};
+    place_make(&place, LW_ARITH_T8);
+    set_compiler(&place, "#!/bin/sh\n"
+                         "[ $1 = --version ] && echo one && sleep 0.1 && echo two && exit\n"
+                         "exec clang-19 \"$@\"\n");
+    cr_assert_eq(make(&place, LW_ISA_C, NULL, &error), LW_OK, "%s", error.text);
+    set_compiler(&place, "#!/bin/sh\n"
+                         "[ $1 = --version ] && exit 3\n"
+                         "exec clang-19 \"$@\"\n");
+    cr_assert_eq(make(&place, LW_ISA_C, NULL, &error), LW_FAILED);
+    cr_assert(strstr(error.text, "--version' fails") != NULL, "%s", error.text);
+    cr_assert_eq(entries_in(place.folder), 3);
     place_free(&place);
 }
 

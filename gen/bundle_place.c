@@ -1,0 +1,143 @@
+#include "gen/bundle_place.h"
+
+#include "gen/bundle.h"
+#include "models/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int remove_entry(const char *path, const struct stat *about, int type, struct FTW *walk)
+{
+    (void)about, (void)type, (void)walk;
+    return remove(path);
+}
+
+void lw_bundle_remove(const char *folder)
+{
+    nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+bool lw_bundle_is(const char *folder)
+{
+    char *path = lw_path_join(folder, "manifest.json");
+    bool found = path && access(path, R_OK) == 0;
+    free(path);
+    return found;
+}
+
+/* Whether a folder may be replaced: other programs keep a manifest.json, too. */
+static bool is_ours(const char *folder)
+{
+    char *path = lw_path_join(folder, "manifest.json");
+    json_t *manifest = path ? json_load_file(path, 0, NULL) : NULL;
+    bool ours = json_object_get(manifest, "lutwidge_bundle") != NULL;
+    json_decref(manifest);
+    free(path);
+    return ours;
+}
+
+static enum lw_status check_place(const char *folder, struct lw_error *error)
+{
+    struct stat about;
+    if (!*folder)
+        return lw_fail(error, LW_USAGE, "the folder of the bundle has an empty name");
+    if (lstat(folder, &about) || rmdir(folder) == 0 || is_ours(folder))
+        return LW_OK;
+    return lw_fail(error, LW_USAGE, "%s exists and is no bundle; it is left as it is", folder);
+}
+
+/* Without slashes at the end and, where a bundle is there already, behind symbolic links. */
+static enum lw_status find_folder(const char *folder, char **found, struct lw_error *error)
+{
+    char *path = strdup(folder);
+    if (!path)
+        return lw_fail(error, LW_FAILED, "out of memory");
+    for (size_t end = strlen(path); end > 1 && path[end - 1] == '/';)
+        path[--end] = 0;
+    enum lw_status status = check_place(path, error);
+    char *real = status == LW_OK ? realpath(path, NULL) : NULL;
+    *found = real ? real : path;
+    if (real)
+        free(path);
+    return status;
+}
+
+/* No name in the path begins with a - or an @, which the compiler would take for an option. */
+static enum lw_status make_partial(struct lw_place *place, struct lw_error *error)
+{
+    const char *folder = place->folder;
+    if (asprintf(&place->partial, "%s%s.partial-XXXXXX", *folder == '/' ? "" : "./", folder) < 0) {
+        place->partial = NULL;
+        return lw_fail(error, LW_FAILED, "out of memory");
+    }
+    if (!mkdtemp(place->partial))
+        return lw_fail(error, LW_FAILED, "cannot make %s: %s", place->partial, strerror(errno));
+    mode_t mask = umask(0);
+    umask(mask);
+    chmod(place->partial, 0777 & ~mask); /* mkdtemp's own is 0700 */
+    return LW_OK;
+}
+
+static void free_place(struct lw_place *place)
+{
+    free(place->folder);
+    free(place->partial);
+    *place = (struct lw_place){0};
+}
+
+enum lw_status lw_place_open(const char *folder, struct lw_place *place, struct lw_error *error)
+{
+    *place = (struct lw_place){0};
+    enum lw_status status = find_folder(folder, &place->folder, error);
+    if (status == LW_OK)
+        status = make_partial(place, error);
+    if (status != LW_OK)
+        free_place(place);
+    return status;
+}
+
+/* At once where the file system can do that, so that no reader finds a gap; else with a third name.
+ * Returns 0, or errno with both folders as they were. */
+static int exchange(const char *partial, const char *folder)
+{
+    char *old;
+    if (renameat2(AT_FDCWD, partial, AT_FDCWD, folder, RENAME_EXCHANGE) == 0)
+        return 0;
+    if (asprintf(&old, "%s-old", partial) < 0)
+        return ENOMEM;
+    int failed = rename(folder, old) ? errno : 0;
+    if (!failed && rename(partial, folder)) {
+        failed = errno;
+        rename(old, folder);
+    } else if (!failed) {
+        rename(old, partial);
+    }
+    free(old);
+    return failed;
+}
+
+enum lw_status lw_place_commit(struct lw_place *place, struct lw_error *error)
+{
+    int failed = rename(place->partial, place->folder) ? errno : 0;
+    if ((failed == ENOTEMPTY || failed == EEXIST) && is_ours(place->folder))
+        failed = exchange(place->partial, place->folder);
+    enum lw_status status = LW_OK;
+    if (failed)
+        status = lw_fail(error, LW_FAILED, "cannot put the bundle at %s: %s", place->folder,
+                         strerror(failed));
+    /* What is there now is the old bundle, or the new one that found no place. */
+    lw_place_abort(place);
+    return status;
+}
+
+void lw_place_abort(struct lw_place *place)
+{
+    lw_bundle_remove(place->partial);
+    free_place(place);
+}
