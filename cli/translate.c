@@ -5,6 +5,7 @@
 #include "models/lwm.h"
 #include "profiles/database.h"
 #include "profiles/score.h"
+#include "runtime/text.h"
 #include "runtime/tokenizer.h"
 #include "runtime/translator.h"
 
@@ -45,7 +46,8 @@ static void refuse(struct text_run *run, enum lw_status status, const struct lw_
 
 static bool is_blank(const char *text, size_t bytes)
 {
-    return strspn(text, " \t\r\n\v\f") >= bytes;
+    lw_text_trim(&text, &bytes);
+    return bytes == 0;
 }
 
 /* Translates one line; *german is malloc'ed. */
@@ -132,24 +134,31 @@ static enum lw_status record(const char *command, const char *path, const struct
                              struct lw_error *error)
 {
     char input_hash[33] = "";
-    bool named = run->input != stdin && lw_file_hash(run->input_name, input_hash, error) == LW_OK;
-    struct lw_run row = {.verb = "translate",
-                         .command = command,
-                         .model = path,
-                         .model_hash = loaded->hash,
-                         .input_hash = named ? input_hash : NULL,
-                         .arith = loaded->arith,
-                         .kernels = loaded->kernels,
-                         .bits = loaded->bits,
-                         .real_bits = loaded->real_bits,
-                         .size_bytes = loaded->size_bytes,
-                         .beams = (double)search->beams,
-                         .lines = (double)run->lines,
-                         .seconds = run->seconds,
-                         .lines_per_s = run->seconds > 0 ? (double)run->lines / run->seconds : NAN,
-                         .peak_memory_bytes = cli_peak_memory_bytes(),
-                         .bleu = run->references ? score->bleu : NAN,
-                         .chrf = run->references ? score->chrf : NAN};
+    bool named = run->input != stdin; /* what came through a pipe cannot be read again */
+    enum lw_status status = named ? lw_file_hash(run->input_name, input_hash, error) : LW_OK;
+    if (status != LW_OK)
+        return status;
+    struct lw_run row = LW_RUN_UNKNOWN;
+    row.verb = "translate";
+    row.command = command;
+    row.model = path;
+    row.model_hash = loaded->hash;
+    row.input_hash = named ? input_hash : NULL;
+    row.arith = loaded->arith;
+    row.kernels = loaded->kernels;
+    row.bits = loaded->bits;
+    row.real_bits = loaded->real_bits;
+    row.size_bytes = loaded->size_bytes;
+    row.beams = (double)search->beams;
+    row.lines = (double)run->lines;
+    row.seconds = run->seconds;
+    row.peak_memory_bytes = cli_peak_memory_bytes();
+    if (run->seconds > 0)
+        row.lines_per_s = (double)run->lines / run->seconds;
+    if (run->references) {
+        row.bleu = score->bleu;
+        row.chrf = score->chrf;
+    }
     return cli_record(database, &row, error);
 }
 
@@ -194,6 +203,8 @@ static enum lw_status choose_search(const struct translate_options *options,
                                  config->early_stopping};
     if (options->beams < 0 || options->beams > 64)
         return lw_fail(error, LW_USAGE, "--beam takes 1 to 64, not %d", options->beams);
+    if (options->lines < -1)
+        return lw_fail(error, LW_USAGE, "--lines takes 0 or more, not %d", options->lines);
     if (options->max_length < 0 || options->max_length == 1)
         return lw_fail(error, LW_USAGE, "--max-length takes 2 or more, not %d",
                        options->max_length);
@@ -206,6 +217,15 @@ static enum lw_status choose_search(const struct translate_options *options,
     return LW_OK;
 }
 
+static enum lw_status check_database(const char *path, struct lw_error *error)
+{
+    struct lw_database *database;
+    enum lw_status status = lw_database_open(path, &database, error);
+    if (status == LW_OK)
+        lw_database_close(database);
+    return status;
+}
+
 static enum lw_status translate(const char *command, const char *path, const char *input,
                                 const struct translate_options *options, enum lw_status *worst,
                                 struct lw_error *error)
@@ -214,8 +234,10 @@ static enum lw_status translate(const char *command, const char *path, const cha
     struct lw_search search;
     struct lw_score score = {0};
     struct text_run run = {.scores = options->scores, .quiet = options->quiet};
-    run.most_lines = options->lines > 0 ? (size_t)options->lines : SIZE_MAX;
+    run.most_lines = options->lines >= 0 ? (size_t)options->lines : SIZE_MAX;
     enum lw_status status = open_text(input, options->reference, &run, error);
+    if (status == LW_OK && options->database) /* better refused before the work than after it */
+        status = check_database(options->database, error);
     if (status == LW_OK)
         status = cli_load(path, &options->request, &loaded, error);
     if (status == LW_OK)
@@ -251,7 +273,7 @@ static enum lw_status translate(const char *command, const char *path, const cha
 
 int cli_translate(int argc, const char **argv)
 {
-    struct translate_options o = {.length_penalty = NAN};
+    struct translate_options o = {.length_penalty = NAN, .lines = -1};
     const char **rest = NULL;
     struct poptOption options[] = {
         {"beam", 'b', POPT_ARG_INT, &o.beams, 0, "beams; 1 is greedy (default: the model's)", "N"},

@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* Powers of two that a float's scales can need, with room on both sides. */
-enum { EXPONENT_LEAST = -200, EXPONENT_MOST = 200 };
+enum { EXPONENT_LEAST = -200, EXPONENT_MOST = 127 };
 
 static const struct field {
     const char *name;
@@ -193,8 +193,8 @@ static enum lw_status config_read(const json_t *object, struct lw_config *config
         !is_word(config->decoder_start, config->target_words) ||
         (config->forced_eos != -1 && !is_word(config->forced_eos, config->target_words)))
         return lw_fail(error, LW_CORRUPT, "config names a word outside the vocabulary");
-    if (config->max_length < 1 || config->beams < 1)
-        return lw_fail(error, LW_CORRUPT, "config.max_length or config.beams is 0");
+    if (config->max_length < 2 || config->max_length - 1 > config->positions || config->beams < 1)
+        return lw_fail(error, LW_CORRUPT, "config.max_length or config.beams is out of range");
     return LW_OK;
 }
 

@@ -234,19 +234,27 @@ static void read_early_stopping(const struct settings *settings, struct lw_confi
         config->early_stopping = read_flag(settings, "early_stopping", false);
 }
 
+/* A target longer than the positions does not exist: a setting beyond them means all of them. */
+static void read_max_length(const struct settings *settings, struct lw_config *config)
+{
+    bool all_new = get(settings, "max_new_tokens") != NULL; /* the start word is not counted */
+    size_t length = read_size(settings, all_new ? "max_new_tokens" : "max_length", 20) + all_new;
+    if (length == 1 && !all_new)
+        refuse_key(settings, "max_length", "leaves no room for a word");
+    config->max_length = length <= config->positions ? length : config->positions + 1;
+}
+
 static void read_search(const struct settings *settings, struct lw_config *config)
 {
     check_neutrals(settings, generation_neutrals);
     config->forced_eos = read_word(settings, "forced_eos_token_id", config->target_words);
     config->renormalize_logits = read_flag(settings, "renormalize_logits", false);
     config->beams = read_size(settings, "num_beams", 1);
-    config->max_length = get(settings, "max_new_tokens")
-                             ? read_size(settings, "max_new_tokens", 1) + 1 /* the start word */
-                             : read_size(settings, "max_length", 20);
+    read_max_length(settings, config);
     const json_t *penalty = get(settings, "length_penalty");
-    if (penalty && !json_is_number(penalty))
-        refuse_key(settings, "length_penalty", "is not a number");
     config->length_penalty = penalty ? (float)json_number_value(penalty) : 1.0f;
+    if ((penalty && !json_is_number(penalty)) || !isfinite(config->length_penalty))
+        refuse_key(settings, "length_penalty", "is not a number");
     read_early_stopping(settings, config);
     read_bad_words(settings, config);
 }

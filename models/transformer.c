@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Far above any model; keeps a lying file from reserving memory for layers that it does not have.
- */
-enum { MOST_LAYERS = 1024 };
+/* Far above any model; keep a lying file from reserving memory for layers that it does not have,
+ * and for positions, which no tensor bears out. */
+enum { MOST_LAYERS = 1024, MOST_POSITIONS = 1 << 16 };
 
 enum { MATRICES_PER_ENCODER_LAYER = 6, MATRICES_PER_DECODER_LAYER = 10 };
 
@@ -21,9 +21,10 @@ static bool heads_fit(size_t d_model, size_t heads)
 static bool sizes_make_sense(const struct lw_config *config)
 {
     return config->d_model > 0 && config->source_words > 0 && config->target_words > 0 &&
-           config->positions > 0 && config->encoder_ffn > 0 && config->decoder_ffn > 0 &&
-           config->encoder_layers > 0 && config->encoder_layers <= MOST_LAYERS &&
-           config->decoder_layers > 0 && config->decoder_layers <= MOST_LAYERS &&
+           config->positions > 0 && config->positions <= MOST_POSITIONS &&
+           config->encoder_ffn > 0 && config->decoder_ffn > 0 && config->encoder_layers > 0 &&
+           config->encoder_layers <= MOST_LAYERS && config->decoder_layers > 0 &&
+           config->decoder_layers <= MOST_LAYERS &&
            heads_fit(config->d_model, config->encoder_heads) &&
            heads_fit(config->d_model, config->decoder_heads) &&
            (!config->shared_embedding || config->source_words == config->target_words);
@@ -140,10 +141,10 @@ enum lw_status lw_model_layout(struct lw_model *model, struct lw_error *error)
     if (!sizes_make_sense(config))
         return lw_fail(error, LW_CORRUPT,
                        "the model's sizes do not make sense: d_model %zu, %zu and %zu layers, %zu "
-                       "and %zu heads, %zu and %zu words",
+                       "and %zu heads, %zu and %zu words, %zu positions",
                        config->d_model, config->encoder_layers, config->decoder_layers,
                        config->encoder_heads, config->decoder_heads, config->source_words,
-                       config->target_words);
+                       config->target_words, config->positions);
     size_t most = 3 + config->encoder_layers * MATRICES_PER_ENCODER_LAYER +
                   config->decoder_layers * MATRICES_PER_DECODER_LAYER;
     model->matrix_count = 0;
@@ -205,14 +206,14 @@ static void decode_row(const struct lw_matrix *matrix, size_t row, float *out)
     const struct lw_code *code = &matrix->code;
     const uint8_t *planes = code->planes + row * code->bits * code->plane_bytes;
     const int16_t *scales = code->scales + row * code->bits;
-    float unit = ldexpf(1.0f, code->exponent);
+    double unit = ldexp(1.0, code->exponent); /* of tiny matrices it is no float */
     for (size_t c = 0; c < matrix->columns; c++) {
         int32_t sum = 0;
         for (unsigned i = 0; i < code->bits; i++) {
             bool plus = planes[i * code->plane_bytes + (c >> 3)] >> (c & 7) & 1;
             sum += plus ? scales[i] : -scales[i];
         }
-        out[c] = (float)sum * unit;
+        out[c] = (float)(sum * unit);
     }
 }
 

@@ -34,7 +34,7 @@ struct lw_config {
     int32_t *bad_words;              /* words never generated; owned */
     size_t bad_word_count;
     bool renormalize_logits; /* probabilities are of the words left without the bad ones */
-    size_t max_length;       /* longest target, its start word included */
+    size_t max_length;       /* longest target, its start word included; 2 to positions + 1 */
     size_t beams;
     float length_penalty;
     bool early_stopping;

@@ -3,6 +3,7 @@
 #include "profiles/database_internal.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,23 +94,33 @@ static enum lw_status open_file(const char *path, int flags, struct lw_database 
                                 struct lw_error *error)
 {
     struct lw_database *database = calloc(1, sizeof *database);
-    char *copy = strdup(path);
+    char *copy = strdup(path), *file;
+    /* SQLite takes "", ":memory:" and "file:..." for something else than a file of that name. */
+    if (asprintf(&file, "%s%s", path[0] == '/' ? "" : "./", path) < 0)
+        file = NULL;
     *out = NULL;
-    if (!database || !copy) {
+    if (!database || !copy || !file) {
         free(database);
         free(copy);
+        free(file);
         return lw_fail(error, LW_FAILED, "%s: out of memory", path);
     }
     database->path = copy;
     enum lw_status status = LW_OK;
-    if (sqlite3_open_v2(path, &database->handle, flags, NULL) != SQLITE_OK)
+    if (sqlite3_open_v2(file, &database->handle, flags, NULL) != SQLITE_OK)
         status = lw_database_fail(database, error);
+    free(file);
     if (status == LW_OK) {
         sqlite3_busy_timeout(database->handle, BUSY_MS);
         status = execute(database, "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF", error);
     }
+    /* One transaction, or another process that makes the database comes between the reads. */
+    if (status == LW_OK)
+        status = execute(database, "BEGIN", error);
     if (status == LW_OK)
         status = read_version(database, version, error);
+    if (status == LW_OK)
+        status = execute(database, "COMMIT", error);
     if (status != LW_OK)
         lw_database_close(database);
     else

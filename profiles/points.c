@@ -1,6 +1,7 @@
 #include "profiles/points.h"
 
 #include "models/checked.h"
+#include "runtime/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,30 +32,16 @@ bool lw_points_decode(struct lw_points *text, const char *utf8, size_t bytes)
     text->count = 0;
     if (!reserve(text, bytes))
         return false;
-    for (size_t at = 0; at < bytes;) {
-        unsigned char lead = (unsigned char)utf8[at++];
-        /* As many bytes follow as ones after the first of the lead byte. */
-        int more = lead < 0x80 ? 0 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
-        uint32_t point = more ? lead & (0x3fu >> more) : lead;
-        for (; more > 0; more--)
-            point = point << 6 | ((unsigned char)utf8[at++] & 0x3fu);
-        text->points[text->count++] = point;
-    }
+    for (size_t at = 0; at < bytes;)
+        at += lw_text_next(utf8 + at, bytes - at, &text->points[text->count++]);
     return true;
-}
-
-bool lw_is_space(uint32_t c)
-{
-    return (c >= 9 && c <= 13) || (c >= 0x1c && c <= 0x20) || c == 0x85 || c == 0xa0 ||
-           c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 ||
-           c == 0x202f || c == 0x205f || c == 0x3000;
 }
 
 void lw_points_squeeze(struct lw_points *text)
 {
     size_t kept = 0;
     for (size_t i = 0; i < text->count; i++)
-        if (!lw_is_space(text->points[i]))
+        if (!lw_text_is_space(text->points[i]))
             text->points[kept++] = text->points[i];
     text->count = kept;
 }
@@ -162,7 +149,7 @@ bool lw_points_tokenize_13a(struct lw_points *text)
         {is_stop, is_no_digit, true},
         {is_digit, is_dash, false},
     };
-    while (text->count > 0 && lw_is_space(text->points[text->count - 1]))
+    while (text->count > 0 && lw_text_is_space(text->points[text->count - 1]))
         text->count--;
     replace(text, "<skipped>", "");
     replace(text, "&quot;", "\"");

@@ -16,9 +16,7 @@ struct lw_points {
 bool lw_points_decode(struct lw_points *text, const char *utf8, size_t bytes);
 void lw_points_free(struct lw_points *text);
 
-/* What Python's str.split() and str.rstrip() take for white space. */
-bool lw_is_space(uint32_t point);
-/* Removes all white space. */
+/* Removes all white space (lw_text_is_space). */
 void lw_points_squeeze(struct lw_points *text);
 /* The 13a tokeniser of mteval: afterwards words stand between white space. False when out of
  * memory. */

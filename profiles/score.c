@@ -21,7 +21,7 @@ static size_t number_words(struct lw_trie *trie, struct lw_points *line)
     size_t words = 0;
     for (size_t i = 0; i < line->count;) {
         uint32_t node = LW_TRIE_ROOT;
-        for (; i < line->count && !lw_is_space(line->points[i]); i++)
+        for (; i < line->count && !lw_text_is_space(line->points[i]); i++)
             node = lw_trie_child(trie, node, line->points[i]);
         if (node != LW_TRIE_ROOT)
             line->points[words++] = node;

@@ -5,6 +5,7 @@ extern "C" {
 
 #include <cstring>
 #include <exception>
+#include <memory>
 #include <sentencepiece_processor.h>
 #include <string>
 #include <vector>
@@ -42,14 +43,12 @@ enum lw_status lw_pieces_open(const uint8_t *model, size_t bytes, struct lw_piec
                               struct lw_error *error)
 {
     return guarded(error, [&] {
-        auto *opened = new lw_pieces;
+        auto opened = std::make_unique<lw_pieces>();
         absl::string_view serialized(reinterpret_cast<const char *>(model), bytes);
         enum lw_status status =
             check(opened->processor.LoadFromSerializedProto(serialized), LW_CORRUPT, error);
         if (status == LW_OK)
-            *pieces = opened;
-        else
-            delete opened;
+            *pieces = opened.release();
         return status;
     });
 }

@@ -11,7 +11,7 @@ static uint32_t *slot(const struct lw_vocabulary *v, const char *word, size_t by
     size_t at = XXH3_64bits(word, bytes) & v->table_mask;
     for (; v->table[at]; at = (at + 1) & v->table_mask) {
         const char *other = lw_vocabulary_word(v, v->table[at] - 1);
-        if (strncmp(other, word, bytes) == 0 && other[bytes] == '\0')
+        if (strlen(other) == bytes && memcmp(other, word, bytes) == 0)
             break;
     }
     return &v->table[at];

@@ -277,6 +277,9 @@ Test(import, reads_settings)
     cr_assert(!with(MODEL, "scale_embedding", json_false()).scale_embedding);
     cr_assert(with(SEARCH, "early_stopping", json_true()).early_stopping);
     cr_assert_eq(with(SEARCH, "max_new_tokens", json_integer(9)).max_length, 10);
+    cr_assert_eq(with(SEARCH, "max_length", json_integer(33)).max_length, 33);
+    cr_assert_eq(with(SEARCH, "max_length", json_integer(512)).max_length, 33);
+    cr_assert_eq(with(SEARCH, "max_new_tokens", json_integer(INT32_MAX)).max_length, 33);
     cr_assert_eq(with(SEARCH, "length_penalty", json_integer(2)).length_penalty, 2.0f);
     cr_assert_eq(with(SEARCH, "bad_words_ids", json_pack("[[i]]", 0)).bad_word_count,
                  0); /* is </s> */

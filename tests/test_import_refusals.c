@@ -63,6 +63,9 @@ Test(import_refusals, refuses_unsupported_settings)
     refuse_setting(SEARCH, "suppress_tokens", json_pack("[i]", 3));
     refuse_setting(SEARCH, "forced_bos_token_id", json_integer(0));
     refuse_setting(SEARCH, "length_penalty", json_string("1"));
+    refuse_setting(SEARCH, "length_penalty", json_real(1e39));
+    refuse_setting(SEARCH, "max_length", json_integer(1));
+    refuse_setting(SEARCH, "max_new_tokens", json_integer(0));
     refuse_setting(SEARCH, "bad_words_ids", json_pack("[[ii]]", 3, 4));
     refuse_setting(SEARCH, "bad_words_ids", json_pack("[i]", 3));
     refuse_setting(SEARCH, "bad_words_ids", json_pack("[[i]]", 20));
@@ -99,7 +102,7 @@ Test(import_refusals, refuses_sizes_that_the_file_does_not_bear_out)
 {
     static const char *const keys[] = {"d_model", "vocab_size", "encoder_ffn_dim", "encoder_layers",
                                        "max_position_embeddings"};
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         struct folder *folder = folder_new(NULL);
         json_object_set_new(folder->config, keys[i], json_integer(INT32_MAX - 1));
         REFUSE(folder, "config.json");

@@ -159,6 +159,18 @@ Test(vocabulary, finds_every_word_and_no_other)
     cr_assert_eq(lw_vocabulary_open(bytes, size - 1, 500, &vocabulary, NULL), LW_CORRUPT);
 }
 
+/* Many lengths, for only words of one slot are compared. */
+Test(vocabulary, a_nul_in_a_text_ends_no_word)
+{
+    static const char text[300] = "a";
+    struct lw_vocabulary vocabulary;
+    cr_assert_eq(lw_vocabulary_open((const uint8_t *)text, 2, 1, &vocabulary, NULL), LW_OK);
+    cr_assert_eq(lw_vocabulary_find(&vocabulary, text, 1), 0);
+    for (size_t bytes = 2; bytes < sizeof text; bytes++)
+        cr_assert_eq(lw_vocabulary_find(&vocabulary, text, bytes), -1);
+    lw_vocabulary_close(&vocabulary);
+}
+
 Test(text, utf8)
 {
     static const struct {

@@ -121,7 +121,7 @@ Test(transformer, decodes_rows)
     /* Two rows, nine columns (one more than a byte), two planes. */
     static const uint8_t planes[] = {0x01, 0x01, 0xff, 0x00, 0x80, 0x00, 0x00, 0x01};
     static const int16_t scales[] = {100, 7, -32767, 32767};
-    const struct lw_matrix matrix = {
+    struct lw_matrix matrix = {
         .rows = 2,
         .columns = 9,
         .code = {.bits = 2, .plane_bytes = 2, .planes = planes, .scales = scales, .exponent = -3}};
@@ -133,6 +133,10 @@ Test(transformer, decodes_rows)
         for (size_t c = 0; c < 9; c++)
             cr_assert_eq(row[c], (float)expected[r][c] / 8.0f, "%zu %zu", r, c);
     }
+    float row[9];
+    matrix.code.exponent = -150; /* 2^-150 is no float; its multiples may be */
+    lw_matrix_row(&matrix, 1, row);
+    cr_assert_eq(row[8], 65534 * 0x1p-150);
 }
 
 Test(transformer, names_arithmetic)

@@ -72,6 +72,15 @@ Test(translate, an_lwm_makes_its_kernels_once)
     shell_expect("ls $T/lutwidge | wc -l", 0, "1\n");
 }
 
+Test(translate, a_cache_that_was_cleaned_half_is_made_again)
+{
+    quantize("t8");
+    shell_expect("XDG_CACHE_HOME=$T $LUTWIDGE translate $T/m.lwm $T/in -b 1", 0, "generating");
+    shell_expect("rm $T/lutwidge/*/manifest.json; "
+                 "XDG_CACHE_HOME=$T $LUTWIDGE translate $T/m.lwm $T/in -b 1",
+                 0, "made again");
+}
+
 Test(translate, bad_lines_lose_nothing)
 {
     shell_expect("{ echo Hello; echo; printf 'bad \\377 byte\\n'; printf '  \\t \\n'; "
@@ -126,6 +135,12 @@ Test(translate, requests_that_make_no_sense_are_refused)
     shell_expect("$LUTWIDGE translate models/open-en-de $T/nothing", 1, "nothing");
     shell_expect("$LUTWIDGE generate $T/m.lwm -o $T", 2, "no bundle");
     shell_expect("$LUTWIDGE generate --spec t8_k0_c", 2, "no kernel spec");
+    shell_expect("$LUTWIDGE generate $T/m.lwm -o $T/b --stage ir", 2, "--spec");
+    shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --lines -3", 2, "0 or more");
+    shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --db $T", 1, "");
+    shell_expect("$LUTWIDGE quantize models/open-en-de --bits 1 --arith f32 -o $T/f.lwm && "
+                 "$LUTWIDGE translate $T/f.lwm $T/in --device portable",
+                 2, "--device");
 }
 
 Test(translate, figures_reach_the_database)
