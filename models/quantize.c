@@ -65,7 +65,7 @@ static void fit_slice(void *context, size_t slice)
         job->errors[r] = NAN;
         if (!finite_row(weights, columns))
             continue;
-        job->errors[r] = lw_fit_row(job->fit, weights, columns, code->bits,
+        job->errors[r] = lw_fit_row(job->fit, weights, NULL, columns, code->bits,
                                     job->fitted + r * code->bits, worker->levels, worker->scratch);
         pack_planes(worker->levels, columns, code->bits,
                     job->planes + r * code->bits * code->plane_bytes);

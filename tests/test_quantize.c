@@ -67,8 +67,8 @@ Test(quantize, stores_the_fit_with_rounded_scales)
         cr_assert_leq(lw_fit_scratch_bytes(m->columns), sizeof scratch);
         for (size_t r = 0; r < m->rows; r++) {
             lw_matrix_row(m, r, row);
-            lw_fit_row(LW_FIT_GREEDY, source.matrices[i].dense + r * m->columns, m->columns, 3,
-                       scales, levels, scratch);
+            lw_fit_row(LW_FIT_GREEDY, source.matrices[i].dense + r * m->columns, NULL, m->columns,
+                       3, scales, levels, scratch);
             for (unsigned b = 0; b < 3; b++) {
                 int32_t mantissa = m->code.scales[r * 3 + b];
                 largest = abs(mantissa) > largest ? abs(mantissa) : largest;
