@@ -35,7 +35,7 @@ static enum lw_status check_model(const struct lw_model *model, struct lw_error 
             "the model is of class f32, which has no generated kernels; quantise it with "
             "--arith t8 or a8");
     for (size_t i = 0; i < model->matrix_count; i++)
-        if (model->matrices[i].bias && !model->matrices[i].code.bits)
+        if (model->matrices[i].bias && !model->matrices[i].code_count)
             return lw_fail(error, LW_USAGE, "matrix %s is not quantised", model->matrices[i].name);
     return LW_OK;
 }
@@ -46,29 +46,19 @@ enum lw_status lw_bundle_specs(const struct lw_model *model, enum lw_isa isa,
     enum lw_status status = check_model(model, error);
     if (status != LW_OK)
         return status;
-    struct lw_spec *list = calloc(model->matrix_count * (1 + BATCHES), sizeof *list);
+    struct lw_spec *list = calloc(model->matrix_count * (1 + BATCHES * LW_MAX_BITS), sizeof *list);
     if (!list)
         return lw_fail(error, LW_FAILED, "out of memory");
     size_t used = 0;
-    for (size_t i = 0; i < model->matrix_count; i++) {
-        struct lw_spec spec = {
-            .arith = model->arith, .columns = model->matrices[i].columns, .isa = isa};
-        if (model->matrices[i].bias)
-            used = add(list, used, &spec);
-    }
-    for (size_t b = 0; b < BATCHES; b++)
-        for (size_t i = 0; i < model->matrix_count && status == LW_OK; i++) {
+    for (size_t b = 0; b <= BATCHES; b++)
+        for (size_t i = 0; i < model->matrix_count; i++) {
             const struct lw_matrix *matrix = &model->matrices[i];
-            struct lw_spec spec = {.arith = model->arith,
-                                   .rows = matrix->rows,
-                                   .columns = matrix->columns,
-                                   .bits = matrix->code.bits,
-                                   .batch = batches[b],
-                                   .isa = isa};
-            if (!matrix->bias)
-                continue;
-            status = lw_spec_check(&spec, error);
-            used = add(list, used, &spec);
+            for (size_t c = 0; matrix->bias && c < matrix->code_count && status == LW_OK; c++) {
+                struct lw_spec spec =
+                    lw_spec_of(matrix, c, b ? batches[b - 1] : 0, model->arith, isa);
+                status = lw_spec_check(&spec, error);
+                used = add(list, used, &spec);
+            }
         }
     if (status != LW_OK) {
         free(list);

@@ -9,8 +9,8 @@ static const char *const op_meanings[] = {
     "(+-a[4j] +- a[4j+1]) + (+-a[4j+2] +- a[4j+3]), + where the bit of v is set, zeros beyond K",
     "largest |a|",
     "clamp(rint(a * (127 / t)), -127, 127), ties to even; 0 where 127 / t is not finite",
-    "sum over j of a[n][j][key(r, i, j)]",
-    "sum over i of scale[r][i] * a",
+    "sum over the tables j of group g of a[n][j][key(r, i, j)]",
+    "sum over g, i of scale[r][g][i] * a",
     "f32(a) * ((t / 127) * 2^e) + bias[r]",
 };
 
@@ -21,13 +21,14 @@ static int append(struct lw_ir *ir, enum lw_ir_op op, char name, const char *ind
     struct lw_ir_node *node = &ir->nodes[ir->count];
     *node = (struct lw_ir_node){
         .op = op, .name = name, .source = source, .largest = largest, .index = index, .type = type};
-    for (size_t d = 0; d < 3; d++) {
+    for (size_t d = 0; d < 4; d++) {
         char letter = d < strlen(index) ? index[d] : 0;
         node->dims[d] = letter == 'n'   ? spec->batch
                         : letter == 'k' ? spec->columns
                         : letter == 'j' ? (spec->columns + 3) / 4
                         : letter == 'v' ? 16
                         : letter == 'r' ? spec->rows
+                        : letter == 'g' ? lw_spec_groups(spec)
                         : letter == 'i' ? spec->bits
                                         : 1;
     }
@@ -49,7 +50,7 @@ void lw_ir_build(const struct lw_spec *spec, struct lw_ir *ir)
         entries = append(ir, LW_IR_SIGNED_SUM, 'e', "njv", "s16", rounded, -1);
     }
     ir->table_nodes = ir->count;
-    int sums = append(ir, LW_IR_LOOKUP_SUM, 'p', "nri", "s64", entries, -1);
+    int sums = append(ir, LW_IR_LOOKUP_SUM, 'p', "nrgi", "s64", entries, -1);
     int weighted = append(ir, LW_IR_WEIGH, 'R', "nr", "s64", sums, -1);
     append(ir, LW_IR_RESCALE, 'y', "nr", "f32", weighted, largest);
 }

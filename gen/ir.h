@@ -18,8 +18,9 @@ enum lw_ir_op {
                          of v is set; a is padded with zeros */
     LW_IR_LARGEST,    /* t[n] = largest |a[n][...]| */
     LW_IR_ROUND,      /* q = clamp(rint(a * (127 / t[n])), -127, 127) */
-    LW_IR_LOOKUP_SUM, /* p[n][r][i] = sum over j of a[n][j][key(r, i, j)], exact */
-    LW_IR_WEIGH,      /* R[n][r] = sum over i of scales[r][i] p[n][r][i], exact */
+    LW_IR_LOOKUP_SUM, /* p[n][r][g][i] = sum over the tables j of group g of
+                         a[n][j][key(r, i, j)], exact */
+    LW_IR_WEIGH,      /* R[n][r] = sum over g, i of alpha[r][g][i] p[n][r][g][i], exact */
     LW_IR_RESCALE,    /* y[n][r] = f32(R) * ((t[n] / 127) * 2^e) + bias[r] */
 };
 
@@ -30,8 +31,8 @@ struct lw_ir_node {
     char name;         /* x, e, t, q, p, R, y */
     int source;        /* node that is read, or -1 */
     int largest;       /* node that holds t (round, rescale), or -1 */
-    size_t dims[3];    /* extents, 1 where unused */
-    const char *index; /* what the extents count: "nk", "njv", "n", "nri", "nr" */
+    size_t dims[4];    /* extents, 1 where unused */
+    const char *index; /* what the extents count: "nk", "njv", "n", "nrgi", "nr" */
     const char *type;  /* "f32", "s8", "s16", "s64" */
 };
 

@@ -13,7 +13,7 @@ struct tensors {
 
 static size_t elements(const struct lw_ir_node *node)
 {
-    return node->dims[0] * node->dims[1] * node->dims[2];
+    return node->dims[0] * node->dims[1] * node->dims[2] * node->dims[3];
 }
 
 /* Element k of column n of a tensor [n][k], zero beyond K. */
@@ -78,16 +78,19 @@ static unsigned key(const struct lw_code *code, size_t columns, size_t row, size
 static void lookup_sum(struct tensors *t, const struct lw_ir_node *node, const struct lw_code *code,
                        double *out)
 {
-    size_t tables = (t->ir->spec.columns + 3) / 4;
+    size_t tables = (t->ir->spec.columns + 3) / 4, each = code->group / 4;
+    if (node->dims[2] == 1)
+        each = tables;
     for (size_t n = 0; n < node->dims[0]; n++)
         for (size_t r = 0; r < node->dims[1]; r++)
-            for (size_t i = 0; i < node->dims[2]; i++) {
-                double sum = 0;
-                for (size_t j = 0; j < tables; j++)
-                    sum += t->values[node->source][(n * tables + j) * 16 +
-                                                   key(code, t->ir->spec.columns, r, i, j)];
-                *out++ = sum;
-            }
+            for (size_t g = 0; g < node->dims[2]; g++)
+                for (size_t i = 0; i < node->dims[3]; i++) {
+                    double sum = 0;
+                    for (size_t j = g * each; j < (g + 1) * each && j < tables; j++)
+                        sum += t->values[node->source][(n * tables + j) * 16 +
+                                                       key(code, t->ir->spec.columns, r, i, j)];
+                    *out++ = sum;
+                }
 }
 
 static void weigh(struct tensors *t, const struct lw_ir_node *node, const struct lw_code *code,
@@ -97,8 +100,9 @@ static void weigh(struct tensors *t, const struct lw_ir_node *node, const struct
     for (size_t n = 0; n < node->dims[0]; n++)
         for (size_t r = 0; r < node->dims[1]; r++) {
             int64_t total = 0;
-            for (size_t i = 0; i < code->bits; i++)
-                total += (int64_t)code->scales[r * code->bits + i] * (int64_t)*sums++;
+            for (size_t g = 0; g < code->groups; g++)
+                for (size_t i = 0; i < code->bits; i++)
+                    total += lw_code_scale(code, r, g, i) * (int64_t)*sums++;
             *out++ = (double)total;
         }
 }

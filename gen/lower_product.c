@@ -22,6 +22,8 @@ struct tile {
     size_t blocks;
     size_t planes;     /* accumulated together: B, or 1 inside a loop over planes */
     int plane_loop;    /* or -1 */
+    int group_loop;    /* or -1 */
+    size_t first_group, steps; /* of the groups being lowered */
     struct sums *sums; /* [block][plane][column][part] */
     int *totals;       /* R: [block][column][row_block / doubles], doubles */
 };
@@ -50,7 +52,7 @@ static void emit_zero_sums(struct tile *t)
     size_t count = t->blocks * t->planes * t->s->spec.batch * t->s->parts;
     for (size_t i = 0; i < count; i++)
         for (size_t w = 0; w < wide_count(t); w++)
-            t->sums[i].wide[w] = shuffle && t->s->flush_steps == t->s->steps
+            t->sums[i].wide[w] = shuffle && t->s->flush_steps == t->s->group_steps
                                      ? -1
                                      : lw_emit(t->p, LW_OP_ZERO_W, "p", -1, -1, -1);
 }
@@ -97,7 +99,9 @@ static void emit_step(struct tile *t, size_t block, size_t plane, int step_loop,
     const struct lw_schedule *s = t->s;
     size_t plane_bytes = s->steps * s->key_bytes;
     struct lw_address keys = block_address(t, LW_BUFFER_KEYS, block, s->spec.bits * plane_bytes);
+    first_step += t->first_group * s->group_steps;
     keys.offset += plane * plane_bytes + first_step * s->key_bytes;
+    keys = lw_address_add(keys, t->group_loop, s->group_steps * s->key_bytes);
     keys = lw_address_add(keys, t->plane_loop, plane_bytes);
     keys = lw_address_add(keys, chunk_loop, s->flush_steps * s->key_bytes);
     keys = lw_address_add(keys, step_loop, s->key_bytes);
@@ -113,6 +117,7 @@ static void emit_step(struct tile *t, size_t block, size_t plane, int step_loop,
                 struct lw_address tables = {.buffer = LW_BUFFER_TABLES,
                                             .offset = n * lw_schedule_table_bytes(s) +
                                                       (part * s->padded_tables + table) * 16};
+                tables = lw_address_add(tables, t->group_loop, s->group_steps * s->step_tables * 16);
                 tables = lw_address_add(tables, chunk_loop, s->flush_steps * s->step_tables * 16);
                 tables = lw_address_add(tables, step_loop, s->step_tables * 16);
                 emit_lookup(t, sums_of(t, block, plane, n, part), index, part, tables);
@@ -157,19 +162,21 @@ static void emit_steps(struct tile *t, size_t steps, int chunk_loop, size_t firs
     emit_flush(t, steps);
 }
 
-/* The plane sums of the tile: all steps, in chunks where 16 bits would overflow. */
+/* The plane sums of the tile and group: all steps, in chunks where 16 bits would overflow. */
 static void emit_sums(struct tile *t)
 {
     const struct lw_schedule *s = t->s;
     emit_zero_sums(t);
-    if (s->flush_steps == s->steps) {
-        emit_steps(t, s->steps, -1, 0);
+    if (t->steps <= s->flush_steps && s->flush_steps == s->group_steps) {
+        emit_steps(t, t->steps, -1, 0);
         return;
     }
-    size_t chunks = s->steps / s->flush_steps, rest = s->steps % s->flush_steps;
-    int loop = lw_emit_loop(t->p, "chunk", chunks);
-    emit_steps(t, s->flush_steps, loop, 0);
-    lw_emit_end(t->p);
+    size_t chunks = t->steps / s->flush_steps, rest = t->steps % s->flush_steps;
+    if (chunks) {
+        int loop = lw_emit_loop(t->p, "chunk", chunks);
+        emit_steps(t, s->flush_steps, loop, 0);
+        lw_emit_end(t->p);
+    }
     if (rest)
         emit_steps(t, rest, -1, chunks * s->flush_steps);
 }
@@ -179,12 +186,15 @@ static void emit_weigh(struct tile *t)
 {
     const struct lw_schedule *s = t->s;
     size_t pieces = s->row_block / t->lanes.doubles, each = t->lanes.words / t->lanes.doubles;
+    size_t group_bytes = s->spec.bits * s->row_block * 2;
     for (size_t block = 0; block < t->blocks; block++)
         for (size_t plane = 0; plane < t->planes; plane++)
             for (size_t d = 0; d < pieces; d++) {
                 struct lw_address at =
-                    block_address(t, LW_BUFFER_SCALES, block, s->spec.bits * s->row_block * 2);
+                    block_address(t, LW_BUFFER_SCALES, block, s->groups * group_bytes);
+                at.offset += t->first_group * group_bytes;
                 at.offset += (plane * s->row_block + d * t->lanes.doubles) * 2;
+                at = lw_address_add(at, t->group_loop, group_bytes);
                 at = lw_address_add(at, t->plane_loop, s->row_block * 2);
                 int scale = lw_emit_load(t->p, LW_OP_LOAD_SCALES, "scale", -1, at);
                 for (size_t n = 0; n < s->spec.batch; n++) {
@@ -238,19 +248,44 @@ static void emit_zero_totals(struct tile *t)
         t->totals[i] = lw_emit(t->p, LW_OP_ZERO_D, "R", -1, -1, -1);
 }
 
-static void emit_tile(struct tile *t, const int *scales)
+/* Adds the groups from t->first_group on, one iteration of t->group_loop each, to R. */
+static void emit_group(struct tile *t)
 {
     if (t->s->planes_inside) {
         emit_sums(t);
-        emit_zero_totals(t);
+        if (t->s->groups == 1) /* R lives after the loop over steps only: fewer registers in it */
+            emit_zero_totals(t);
         emit_weigh(t);
+        return;
+    }
+    t->plane_loop = lw_emit_loop(t->p, "plane", t->s->spec.bits);
+    emit_sums(t);
+    emit_weigh(t);
+    lw_emit_end(t->p);
+    t->plane_loop = -1;
+}
+
+static void emit_tile(struct tile *t, const int *scales)
+{
+    const struct lw_schedule *s = t->s;
+    size_t whole = s->steps / s->group_steps, rest = s->steps % s->group_steps;
+    if (s->groups > 1 || !s->planes_inside)
+        emit_zero_totals(t);
+    t->first_group = 0;
+    t->steps = s->group_steps;
+    if (s->groups == 1) {
+        emit_group(t);
     } else {
-        emit_zero_totals(t);
-        t->plane_loop = lw_emit_loop(t->p, "plane", t->s->spec.bits);
-        emit_sums(t);
-        emit_weigh(t);
-        lw_emit_end(t->p);
-        t->plane_loop = -1;
+        if (whole) {
+            t->group_loop = lw_emit_loop(t->p, "group", whole);
+            emit_group(t);
+            lw_emit_end(t->p);
+            t->group_loop = -1;
+        }
+        t->first_group = whole;
+        t->steps = rest;
+        if (rest)
+            emit_group(t);
     }
     emit_outputs(t, scales);
 }
@@ -259,7 +294,7 @@ void lw_lower_product(struct lw_program *p)
 {
     const struct lw_schedule *s = &p->schedule;
     struct tile t = {
-        .p = p, .s = s, .plane_loop = -1, .planes = s->planes_inside ? s->spec.bits : 1};
+        .p = p, .s = s, .plane_loop = -1, .group_loop = -1, .planes = s->planes_inside ? s->spec.bits : 1};
     t.lanes = lw_isa_info(s->spec.isa)->lanes;
     t.sums = calloc(s->blocks_a_tile * t.planes * s->spec.batch * s->parts, sizeof *t.sums);
     t.totals = calloc(s->blocks_a_tile * s->spec.batch * s->row_block, sizeof *t.totals);

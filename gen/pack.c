@@ -12,7 +12,7 @@ void lw_pack_layout(const struct lw_schedule *s, struct lw_pack_layout *layout)
     size_t rows = s->row_blocks * s->row_block;
     layout->key_bytes = s->row_blocks * s->spec.bits * s->steps * s->key_bytes;
     layout->scales = align64(layout->key_bytes);
-    layout->bias = align64(layout->scales + rows * s->spec.bits * sizeof(int16_t));
+    layout->bias = align64(layout->scales + rows * lw_spec_groups(&s->spec) * s->spec.bits * sizeof(int16_t));
     layout->bytes = align64(layout->bias + rows * sizeof(float));
 }
 
@@ -49,13 +49,15 @@ void lw_pack(const struct lw_schedule *s, const struct lw_code *code, const floa
     lw_pack_layout(s, &layout);
     memset(out, 0, layout.bytes);
     pack_keys(s, code, out);
+    size_t groups = lw_spec_groups(&s->spec);
     for (size_t row = 0; row < s->spec.rows; row++)
-        for (size_t plane = 0; plane < s->spec.bits; plane++) {
-            size_t block = row / s->row_block, within = row % s->row_block;
-            size_t index = (block * s->spec.bits + plane) * s->row_block + within;
-            memcpy(out + layout.scales + index * sizeof(int16_t),
-                   &code->scales[row * code->bits + plane], sizeof(int16_t));
-        }
+        for (size_t g = 0; g < groups; g++)
+            for (size_t plane = 0; plane < s->spec.bits; plane++) {
+                size_t block = row / s->row_block * groups + g;
+                size_t index = (block * s->spec.bits + plane) * s->row_block + row % s->row_block;
+                int16_t scale = (int16_t)lw_code_scale(code, row, g, plane);
+                memcpy(out + layout.scales + index * sizeof scale, &scale, sizeof scale);
+            }
     if (bias)
         memcpy(out + layout.bias, bias, s->spec.rows * sizeof(float));
 }

@@ -43,7 +43,7 @@ enum lw_buffer {
     LW_BUFFER_COUNT
 };
 
-enum { LW_ADDRESS_TERMS = 4, LW_PROGRAM_LOOPS = 16 };
+enum { LW_ADDRESS_TERMS = 5, LW_PROGRAM_LOOPS = 24 };
 
 /* buffer + offset + sum of stride * counter, all in bytes */
 struct lw_address {

@@ -64,6 +64,26 @@ static enum lw_status read_manifest(const char *folder, const struct lw_model *m
     return status;
 }
 
+/* Points to the packed weights of one code at *offset and moves past them; they may lie beyond the
+ * end. */
+static enum lw_status place_code(const struct lw_model *model, const struct lw_matrix *matrix,
+                                 size_t code, const struct lw_bundle *bundle, size_t *offset,
+                                 struct lw_packed_code *packed, struct lw_error *error)
+{
+    struct lw_spec spec = lw_spec_of(matrix, code, 1, model->arith, bundle->isa);
+    struct lw_schedule schedule;
+    struct lw_pack_layout layout;
+    enum lw_status status = lw_spec_check(&spec, error);
+    if (status != LW_OK)
+        return status;
+    lw_schedule_build(&spec, &schedule);
+    lw_pack_layout(&schedule, &layout);
+    const uint8_t *start = bundle->weights.data + *offset;
+    *packed = (struct lw_packed_code){start, start + layout.scales, start + layout.bias};
+    *offset += layout.bytes;
+    return LW_OK;
+}
+
 static enum lw_status map_weights(const char *folder, const struct lw_model *model,
                                   struct lw_bundle *bundle, struct lw_error *error)
 {
@@ -77,25 +97,12 @@ static enum lw_status map_weights(const char *folder, const struct lw_model *mod
     size_t offset = 0;
     for (size_t i = 0; i < model->matrix_count && status == LW_OK; i++) {
         const struct lw_matrix *matrix = &model->matrices[i];
-        struct lw_spec spec = {.arith = model->arith, .rows = matrix->rows, .batch = 1};
-        struct lw_schedule schedule;
-        struct lw_pack_layout layout;
         if (!matrix->bias)
             continue;
-        spec.columns = matrix->columns;
-        spec.bits = matrix->code.bits;
-        spec.isa = bundle->isa;
-        status = lw_spec_check(&spec, error);
-        if (status != LW_OK)
-            break;
-        lw_schedule_build(&spec, &schedule);
-        lw_pack_layout(&schedule, &layout);
-        const uint8_t *start = bundle->weights.data + offset;
-        offset += layout.bytes;
-        if (offset > bundle->weights.size)
-            break;
-        bundle->matrices[i] = (struct lw_packed_matrix){
-            start, start + layout.scales, start + layout.bias, ldexpf(1.0f, matrix->code.exponent)};
+        bundle->matrices[i].unit = ldexpf(1.0f, matrix->codes[0].exponent);
+        for (size_t c = 0; c < matrix->code_count && status == LW_OK; c++)
+            status = place_code(model, matrix, c, bundle, &offset, &bundle->matrices[i].codes[c],
+                                error);
     }
     if (status == LW_OK && offset != bundle->weights.size)
         status = lw_fail(error, LW_CORRUPT, "%s: %zu bytes do not fit the model", path,
@@ -142,8 +149,10 @@ static enum lw_status check_kernels(const char *folder, const struct lw_model *m
 {
     for (size_t i = 0; i < model->matrix_count; i++) {
         const struct lw_matrix *matrix = &model->matrices[i];
-        if (matrix->bias &&
-            (!lw_bundle_tables(bundle, matrix->columns) || !lw_bundle_product(bundle, matrix, 1)))
+        bool found = !matrix->bias || lw_bundle_tables(bundle, matrix->columns);
+        for (size_t c = 0; matrix->bias && c < matrix->code_count; c++)
+            found = found && lw_bundle_product(bundle, matrix, c, 1);
+        if (!found)
             return lw_fail(error, LW_CORRUPT, "%s/kernels.so has no kernel for matrix %s", folder,
                            matrix->name);
     }
@@ -185,12 +194,13 @@ const struct lw_kernel *lw_bundle_tables(const struct lw_bundle *bundle, size_t 
 }
 
 const struct lw_kernel *lw_bundle_product(const struct lw_bundle *bundle,
-                                          const struct lw_matrix *matrix, size_t batch)
+                                          const struct lw_matrix *matrix, size_t code, size_t batch)
 {
+    struct lw_spec wanted = lw_spec_of(matrix, code, batch, bundle->arith, bundle->isa);
     for (size_t i = 0; i < bundle->kernel_count; i++) {
         const struct lw_spec *spec = &bundle->kernels[i].spec;
-        if (spec->rows == matrix->rows && spec->columns == matrix->columns &&
-            spec->bits == matrix->code.bits && spec->batch <= batch)
+        if (spec->rows == wanted.rows && spec->columns == wanted.columns &&
+            spec->bits == wanted.bits && spec->group == wanted.group && spec->batch <= batch)
             return &bundle->kernels[i];
     }
     return NULL;

@@ -41,9 +41,14 @@ struct lw_kernel {
     lw_product_function *product;
 };
 
+/* The rows of one code, packed; NULL: the matrix is only looked up. */
+struct lw_packed_code {
+    const uint8_t *keys, *scales, *bias;
+};
+
 struct lw_packed_matrix {
-    const uint8_t *keys, *scales, *bias; /* NULL: the matrix is only looked up */
-    float unit;                          /* 2^exponent */
+    struct lw_packed_code codes[LW_MAX_BITS];
+    float unit; /* 2^exponent */
 };
 
 struct lw_bundle {
@@ -65,8 +70,8 @@ void lw_bundle_close(struct lw_bundle *bundle);
 
 /* The kernel that builds tables of K activations, or NULL. */
 const struct lw_kernel *lw_bundle_tables(const struct lw_bundle *bundle, size_t columns);
-/* The product kernel of a matrix with the largest N <= batch, or NULL. */
+/* The product kernel of a matrix's code with the largest N <= batch, or NULL. */
 const struct lw_kernel *lw_bundle_product(const struct lw_bundle *bundle,
-                                          const struct lw_matrix *matrix, size_t batch);
+                                          const struct lw_matrix *matrix, size_t code, size_t batch);
 
 #endif

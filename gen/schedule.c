@@ -41,15 +41,17 @@ void lw_schedule_build(const struct lw_spec *spec, struct lw_schedule *s)
     s->tables = (spec->columns + 3) / 4;
     s->steps = (s->tables + s->step_tables - 1) / s->step_tables;
     s->padded_tables = s->steps * s->step_tables;
-    s->flush_steps = s->steps;
-    if (s->unit == LW_UNIT_SHUFFLE16 && s->steps > SUMMANDS_OF_16_BITS / s->step_tables)
+    s->groups = lw_spec_groups(spec);
+    s->group_steps = spec->group ? spec->group / 4 / s->step_tables : s->steps;
+    s->flush_steps = s->group_steps;
+    if (s->unit == LW_UNIT_SHUFFLE16 && s->group_steps > SUMMANDS_OF_16_BITS / s->step_tables)
         s->flush_steps = SUMMANDS_OF_16_BITS / s->step_tables;
     s->row_blocks = (spec->rows + s->row_block - 1) / s->row_block;
 
     size_t sums_a_column = s->parts * (s->unit == LW_UNIT_SHUFFLE16 ? 2 : 1);
     size_t sums = spec->bits * spec->batch * sums_a_column;
     size_t room = accumulators(s->unit);
-    s->planes_inside = sums <= room && s->flush_steps == s->steps;
+    s->planes_inside = sums <= room && s->flush_steps == s->group_steps;
     s->blocks_a_tile = s->planes_inside && s->unit == LW_UNIT_PERMUTE64
                            ? at_least_one(room / 2 / at_least_one(sums))
                            : 1;
@@ -73,10 +75,12 @@ void lw_schedule_print(const struct lw_schedule *s, FILE *stream)
             s->blocks_a_tile);
     fprintf(stream, "  steps    %zu of %zu tables, key vectors of %zu bytes", s->steps,
             s->step_tables, s->key_bytes);
-    if (s->flush_steps < s->steps)
+    if (s->flush_steps < s->group_steps)
         fprintf(stream, ", widened every %zu steps", s->flush_steps);
-    fprintf(stream, "\n  loops    tile of rows > %s, %zu columns unrolled\n",
-            s->planes_inside ? "step > plane (unrolled)" : "plane > step", s->spec.batch);
+    if (s->groups > 1)
+        fprintf(stream, "; %zu groups of %zu", s->groups, s->group_steps);
+    fprintf(stream, "\n  loops    tile of rows > %s%s, %zu columns unrolled\n",
+            s->groups > 1 ? "group > " : "", s->planes_inside ? "step > plane (unrolled)" : "plane > step", s->spec.batch);
 }
 
 size_t lw_schedule_row(const struct lw_schedule *s, size_t byte)

@@ -38,7 +38,9 @@ struct lw_schedule {
     size_t tables;        /* tables with data: (K + 3) / 4 */
     size_t padded_tables; /* a multiple of step_tables */
     size_t steps;         /* padded_tables / step_tables */
-    size_t flush_steps;   /* steps between widenings; steps where none is needed */
+    size_t groups;        /* groups of columns with scales of their own; 1: row-wise */
+    size_t group_steps;   /* of a group; the last one may have fewer */
+    size_t flush_steps;   /* steps between widenings; group_steps where none is needed */
     size_t parts;         /* bytes a table entry: 1 (t8) or 2 (a8) */
     bool biased;       /* signed entry bytes are stored + 128, for units that sum unsigned bytes */
     size_t row_blocks; /* of the matrix, the last one padded */

@@ -9,11 +9,29 @@ enum { MAX_ROWS = 1 << 24, MAX_COLUMNS = 1 << 20, MAX_BITS = 8 };
 void lw_spec_name(const struct lw_spec *spec, char name[LW_SPEC_NAME_BYTES])
 {
     const char *arith = lw_arith_name(spec->arith), *isa = lw_isa_info(spec->isa)->name;
+    char group[24] = "";
+    if (spec->group)
+        snprintf(group, sizeof group, "_g%zu", spec->group);
     if (spec->rows == 0)
         snprintf(name, LW_SPEC_NAME_BYTES, "%s_k%zu_%s", arith, spec->columns, isa);
     else
-        snprintf(name, LW_SPEC_NAME_BYTES, "%s_m%zu_k%zu_b%u_n%zu_%s", arith, spec->rows,
-                 spec->columns, spec->bits, spec->batch, isa);
+        snprintf(name, LW_SPEC_NAME_BYTES, "%s_m%zu_k%zu_b%u%s_n%zu_%s", arith, spec->rows,
+                 spec->columns, spec->bits, group, spec->batch, isa);
+}
+
+struct lw_spec lw_spec_of(const struct lw_matrix *matrix, size_t code, size_t batch,
+                          enum lw_arith arith, enum lw_isa isa)
+{
+    const struct lw_code *c = &matrix->codes[code];
+    if (batch == 0)
+        return (struct lw_spec){.arith = arith, .columns = matrix->columns, .isa = isa};
+    return (struct lw_spec){.arith = arith,
+                            .rows = c->rows,
+                            .columns = matrix->columns,
+                            .bits = c->bits,
+                            .group = c->groups > 1 ? c->group : 0,
+                            .batch = batch,
+                            .isa = isa};
 }
 
 enum lw_status lw_spec_check(const struct lw_spec *spec, struct lw_error *error)
@@ -29,6 +47,8 @@ enum lw_status lw_spec_check(const struct lw_spec *spec, struct lw_error *error)
         return lw_fail(error, LW_USAGE, "M = %zu is outside 1..%d", spec->rows, MAX_ROWS);
     if (spec->bits < 1 || spec->bits > MAX_BITS)
         return lw_fail(error, LW_USAGE, "B = %u is outside 1..%d", spec->bits, MAX_BITS);
+    if (spec->group && (spec->group % 32 || spec->group >= spec->columns))
+        return lw_fail(error, LW_USAGE, "G = %zu is no multiple of 32 below K", spec->group);
     if (spec->batch < 1 || spec->batch > LW_SPEC_MAX_BATCH)
         return lw_fail(error, LW_USAGE, "N = %zu is outside 1..%d", spec->batch, LW_SPEC_MAX_BATCH);
     return LW_OK;
@@ -58,7 +78,9 @@ enum lw_status lw_spec_parse(const char *name, struct lw_spec *spec, struct lw_e
     bool ok = lw_arith_parse(arith, &found.arith);
     if (ok && at[0] == '_' && at[1] == 'm')
         ok = take_number(&at, 'm', &found.rows) && take_number(&at, 'k', &found.columns) &&
-             take_number(&at, 'b', &bits) && take_number(&at, 'n', &found.batch);
+             take_number(&at, 'b', &bits) &&
+             (strncmp(at, "_g", 2) != 0 || take_number(&at, 'g', &found.group)) &&
+             take_number(&at, 'n', &found.batch);
     else
         ok = ok && take_number(&at, 'k', &found.columns);
     found.bits = (unsigned)bits;

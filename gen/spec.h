@@ -22,9 +22,20 @@ struct lw_spec {
     size_t rows;         /* M; 0: the kernel that builds the tables */
     size_t columns;      /* K, 1..2^20 */
     unsigned bits;       /* B, 1..8; 0 for tables */
+    size_t group;        /* G, columns that share scales: a multiple of 32 below K; 0: row-wise, and for tables */
     size_t batch;        /* N, 1..LW_SPEC_MAX_BATCH; 0 for tables */
     enum lw_isa isa;
 };
+
+/* Groups of columns of a product, the last one maybe short; 1: row-wise. */
+static inline size_t lw_spec_groups(const struct lw_spec *spec)
+{
+    return spec->group ? (spec->columns + spec->group - 1) / spec->group : 1;
+}
+
+/* The product of the rows of one code of a matrix; of its tables where batch is 0. */
+struct lw_spec lw_spec_of(const struct lw_matrix *matrix, size_t code, size_t batch,
+                          enum lw_arith arith, enum lw_isa isa);
 
 /* Writes the spec string. The spec must be valid. */
 void lw_spec_name(const struct lw_spec *spec, char name[LW_SPEC_NAME_BYTES]);

@@ -1,5 +1,4 @@
-/* Fits of binary codes to one row of weights, and quantisation of a whole model (docs/NUMBERS.md).
- */
+/* Fits of binary codes to one row of weights, (docs/NUMBERS.md). */
 #ifndef LW_MODELS_FIT_H
 #define LW_MODELS_FIT_H
 
@@ -10,7 +9,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { LW_MAX_BITS = 8 };
 
 enum lw_fit {
     /* Plane by plane on the residual (Chung et al. 2020, section 3.1; Guo et al. 2017). */
@@ -53,28 +51,5 @@ double lw_fit_row(enum lw_fit fit, const float *weights, const float *importance
  * share, so they are neither sorted nor, in rare cases, >= 0. */
 void lw_fit_nested(const float *weights, const float *importance, size_t columns, unsigned planes,
                    float scales[][LW_MAX_BITS], uint8_t *levels, double *errors, void *scratch);
-
-struct lw_quantize {
-    unsigned bits; /* for all matrices, 1..LW_MAX_BITS */
-    enum lw_fit fit;
-    enum lw_arith arith; /* class recorded in the model */
-    size_t threads;      /* >= 1; the result does not depend on it */
-    /* Called from the calling thread after each matrix; may be NULL. Return false to stop
-     * (LW_FAILED). */
-    bool (*progress)(void *context, size_t done_rows, size_t all_rows);
-    void *context;
-};
-
-struct lw_quantize_report {
-    double relative_mse; /* sum of squared errors / sum of squared weights over all matrices, as
-                            stored */
-};
-
-/* Quantises every matrix of `source` (dense) into a new model that owns all it needs but borrows
- * the source's tokeniser: the source must outlive it. Scales are rounded to the stored mantissas.
- */
-enum lw_status lw_quantize_model(const struct lw_model *source, const struct lw_quantize *request,
-                                 struct lw_model *model, struct lw_quantize_report *report,
-                                 struct lw_error *error);
 
 #endif

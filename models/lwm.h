@@ -1,4 +1,4 @@
-/* The quantised model file, .lwm version 1 (docs/MODEL_FORMAT.md): mapped, checksummed, written
+/* The quantised model file, .lwm version 2 (docs/MODEL_FORMAT.md): mapped, checksummed, written
  * atomically. */
 #ifndef LW_MODELS_LWM_H
 #define LW_MODELS_LWM_H
@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { LW_LWM_VERSION = 1 };
+enum { LW_LWM_VERSION = 2 };
 
 /* Writes a quantised model. `made_by` is the command that made it, kept in the file. */
 enum lw_status lw_lwm_write(const char *path, const struct lw_model *model, const char *made_by,
@@ -29,7 +29,7 @@ struct lw_size {
     size_t file_bytes;      /* the whole file */
     size_t tokenizer_bytes; /* SentencePiece models and vocabularies */
     size_t code_bytes;      /* bit planes with their padding */
-    size_t scale_bytes;
+    size_t scale_bytes;     /* and the bits of rows that differ */
     size_t vector_bytes; /* biases and norms, fp32 */
     size_t weights;      /* elements of all matrices */
     /* bits a weight: (code + scale) * 8 / weights */

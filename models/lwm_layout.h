@@ -1,4 +1,4 @@
-/* Private to models/lwm_*.c: the bytes of an .lwm file, version 1 (docs/MODEL_FORMAT.md).
+/* Private to models/lwm_*.c: the bytes of an .lwm file, version 2 (docs/MODEL_FORMAT.md).
  *
  *   0    struct lwm_head: 32 bytes, then 32 bytes a section, in ascending order of kind
  *   ...  zeros up to a multiple of LWM_ALIGN
@@ -23,6 +23,8 @@ enum lwm_kind {
     LWM_META = 1, /* JSON */
     LWM_CODES,    /* planes of all matrices, in order, without gaps */
     LWM_SCALES,   /* mantissas of all matrices, in order */
+    LWM_ROWS,     /* bits of each row of the matrices whose rows differ, two rows a byte, the low
+                     nibble first; absent where there are none */
     LWM_VECTORS,  /* lw_model.vectors */
     LWM_SOURCE_SPM,
     LWM_TARGET_SPM, /* absent: the same as the source's */
@@ -80,7 +82,7 @@ enum lw_status lwm_verify(const char *path, const struct lw_mapping *mapping, st
 /* The meta section of a model: NUL-terminated, malloc'ed. */
 enum lw_status lwm_meta_write(const struct lw_model *model, const char *made_by, char **text,
                               struct lw_error *error);
-/* Fills config, arith, layout, and of each matrix bits, plane_bytes and exponent. *made_by
+/* Fills config, arith, layout, and of each matrix its codes but for their data. *made_by
  * (malloc'ed) may be NULL where nobody asks. On failure the caller frees the model. */
 enum lw_status lwm_meta_read(const char *text, size_t bytes, struct lw_model *model, char **made_by,
                              struct lw_error *error);

@@ -107,16 +107,32 @@ static json_t *config_json(const struct lw_config *config)
     return NULL;
 }
 
+/* [[bits, rows], ...] of a matrix's codes, most bits first. */
+static json_t *codes_json(const struct lw_matrix *matrix)
+{
+    json_t *array = json_array();
+    int failed = 0;
+    for (size_t i = 0; i < matrix->code_count; i++)
+        failed |= json_array_append_new(array, json_pack("[i, I]", (int)matrix->codes[i].bits,
+                                                         (json_int_t)matrix->codes[i].rows));
+    if (!failed)
+        return array;
+    json_decref(array);
+    return NULL;
+}
+
 static json_t *matrices_json(const struct lw_model *model)
 {
     json_t *array = json_array();
     int failed = 0;
     for (size_t i = 0; i < model->matrix_count; i++) {
         const struct lw_matrix *matrix = &model->matrices[i];
+        const struct lw_code *code = &matrix->codes[0];
         failed |= json_array_append_new(
-            array, json_pack("{s:s, s:I, s:I, s:i, s:i}", "name", matrix->name, "rows",
+            array, json_pack("{s:s, s:I, s:I, s:o, s:I, s:b, s:i}", "name", matrix->name, "rows",
                              (json_int_t)matrix->rows, "columns", (json_int_t)matrix->columns,
-                             "bits", (int)matrix->code.bits, "exponent", matrix->code.exponent));
+                             "codes", codes_json(matrix), "group", (json_int_t)code->group,
+                             "uniform", (int)code->uniform, "exponent", code->exponent));
     }
     if (!failed)
         return array;
@@ -198,14 +214,38 @@ static enum lw_status config_read(const json_t *object, struct lw_config *config
     return LW_OK;
 }
 
+/* Codes with falling bits whose rows add up to those of the matrix. */
+static bool codes_read(const json_t *array, struct lw_matrix *matrix)
+{
+    size_t left = matrix->rows, count = json_array_size(array);
+    json_int_t last = LW_MAX_BITS + 1;
+    if (count < 1 || count > LW_MAX_BITS)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const json_t *pair = json_array_get(array, i);
+        json_int_t bits = json_integer_value(json_array_get(pair, 0));
+        json_int_t rows = json_integer_value(json_array_get(pair, 1));
+        if (json_array_size(pair) != 2 || bits < 1 || bits >= last || rows < 1 ||
+            (uint64_t)rows > left)
+            return false;
+        matrix->codes[i] = (struct lw_code){.rows = (size_t)rows, .bits = (unsigned)bits};
+        left -= (size_t)rows;
+        last = bits;
+    }
+    matrix->code_count = count;
+    return left == 0;
+}
+
 static enum lw_status matrix_read(json_t *object, struct lw_matrix *matrix, struct lw_error *error)
 {
     const char *name;
-    json_int_t rows, columns, bits, exponent;
+    json_int_t rows, columns, group, exponent;
+    int uniform;
+    json_t *codes;
     json_error_t reason;
-    if (json_unpack_ex(object, &reason, JSON_STRICT, "{s:s, s:I, s:I, s:I, s:I}", "name", &name,
-                       "rows", &rows, "columns", &columns, "bits", &bits, "exponent",
-                       &exponent) != 0)
+    if (json_unpack_ex(object, &reason, JSON_STRICT, "{s:s, s:I, s:I, s:o, s:I, s:b, s:I}", "name",
+                       &name, "rows", &rows, "columns", &columns, "codes", &codes, "group", &group,
+                       "uniform", &uniform, "exponent", &exponent) != 0)
         return lw_fail(error, LW_CORRUPT, "matrix %s: %s", matrix->name, reason.text);
     if (strcmp(name, matrix->name) != 0 || rows < 0 || (uint64_t)rows != matrix->rows ||
         columns < 0 || (uint64_t)columns != matrix->columns)
@@ -213,12 +253,16 @@ static enum lw_status matrix_read(json_t *object, struct lw_matrix *matrix, stru
                        "matrix %.48s of %lld x %lld where the configuration has %s of %zu x %zu",
                        name, (long long)rows, (long long)columns, matrix->name, matrix->rows,
                        matrix->columns);
-    if (bits < 1 || bits > LW_MAX_BITS || exponent < EXPONENT_LEAST || exponent > EXPONENT_MOST)
-        return lw_fail(error, LW_CORRUPT, "matrix %s has %lld bits and exponent %lld", matrix->name,
-                       (long long)bits, (long long)exponent);
-    matrix->code.bits = (unsigned)bits;
-    matrix->code.exponent = (int)exponent;
-    matrix->code.plane_bytes = (matrix->columns + 7) / 8;
+    if (!codes_read(codes, matrix))
+        return lw_fail(error, LW_CORRUPT, "matrix %s has codes that do not add up to its rows",
+                       matrix->name);
+    if (exponent < EXPONENT_LEAST || exponent > EXPONENT_MOST)
+        return lw_fail(error, LW_CORRUPT, "matrix %s has exponent %lld", matrix->name,
+                       (long long)exponent);
+    if (group != columns && (group < 32 || group % 32 != 0 || group > columns))
+        return lw_fail(error, LW_CORRUPT, "matrix %s has groups of %lld columns", matrix->name,
+                       (long long)group);
+    lw_matrix_set_scales(matrix, (size_t)group, uniform, (int)exponent);
     return LW_OK;
 }
 

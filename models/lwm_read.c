@@ -8,16 +8,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void release_mapping(void *storage)
+/* What an opened model owns. */
+struct storage {
+    struct lw_mapping mapping;
+    uint32_t *rows; /* order and place of the matrices whose rows differ in bits */
+};
+
+static void release_storage(void *storage)
 {
-    lw_unmap_file(storage);
-    free(storage);
+    struct storage *owned = storage;
+    lw_unmap_file(&owned->mapping);
+    free(owned->rows);
+    free(owned);
 }
 
 /* A file on its way to becoming a model. */
 struct opening {
     const char *path;
-    struct lw_mapping *mapping;
+    struct storage *storage;
     struct lwm_head head;
     struct lw_model *model;
     struct lw_error *error;
@@ -40,7 +48,7 @@ static const uint8_t *section_data(const struct opening *o, enum lwm_kind kind, 
 {
     const struct lwm_section *section = lwm_find(&o->head, kind);
     *bytes = section ? (size_t)section->bytes : 0;
-    return section ? o->mapping->data + section->offset : NULL;
+    return section ? o->storage->mapping.data + section->offset : NULL;
 }
 
 /* Takes the next bytes of a section; false where it ends before them. */
@@ -54,30 +62,112 @@ static bool take(const uint8_t **at, size_t *left, size_t bytes, const uint8_t *
     return true;
 }
 
+static enum lw_status place_code(const struct opening *o, const struct lw_matrix *matrix,
+                                 struct lw_code *code, const uint8_t *data[2], size_t left[2])
+{
+    size_t planes, values, bytes;
+    const uint8_t *scales;
+    if (!lw_checked_mul(code->rows, code->bits, &planes) ||
+        !lw_checked_mul(planes, code->plane_bytes, &bytes) ||
+        !take(&data[0], &left[0], bytes, &code->planes))
+        return refuse(o, LWM_CODES, "too short: ends inside matrix %s", matrix->name);
+    if (!lw_checked_mul(code->rows, lw_code_row_scales(code), &values) ||
+        !lw_checked_mul(values, sizeof(int16_t), &bytes) ||
+        !take(&data[1], &left[1], bytes, &scales))
+        return refuse(o, LWM_SCALES, "too short: ends inside matrix %s", matrix->name);
+    code->scales = (const int16_t *)(const void *)scales;
+    return LW_OK;
+}
+
 /* Points the matrices into the codes and scales sections, which must be exactly as long as their
  * shapes say. */
 static enum lw_status place_matrices(const struct opening *o)
 {
-    size_t code_left, scale_left;
-    const uint8_t *codes = section_data(o, LWM_CODES, &code_left), *scales_at;
-    const uint8_t *scales = section_data(o, LWM_SCALES, &scale_left);
+    size_t left[2];
+    const uint8_t *data[2] = {section_data(o, LWM_CODES, &left[0]),
+                              section_data(o, LWM_SCALES, &left[1])};
     for (size_t i = 0; i < o->model->matrix_count; i++) {
         struct lw_matrix *matrix = &o->model->matrices[i];
-        size_t planes, code_bytes, scale_bytes;
-        if (!lw_checked_mul(matrix->rows, matrix->code.bits, &planes) ||
-            !lw_checked_mul(planes, matrix->code.plane_bytes, &code_bytes) ||
-            !take(&codes, &code_left, code_bytes, &matrix->code.planes))
-            return refuse(o, LWM_CODES, "too short: ends inside matrix %s", matrix->name);
-        if (!lw_checked_mul(planes, sizeof(int16_t), &scale_bytes) ||
-            !take(&scales, &scale_left, scale_bytes, &scales_at))
-            return refuse(o, LWM_SCALES, "too short: ends inside matrix %s", matrix->name);
-        matrix->code.scales = (const int16_t *)(const void *)scales_at;
+        for (size_t c = 0; c < matrix->code_count; c++) {
+            enum lw_status status = place_code(o, matrix, &matrix->codes[c], data, left);
+            if (status != LW_OK)
+                return status;
+        }
     }
-    if (code_left > 0)
-        return refuse(o, LWM_CODES, "%zu bytes longer than its matrices", code_left);
-    if (scale_left > 0)
-        return refuse(o, LWM_SCALES, "%zu bytes longer than its matrices", scale_left);
+    if (left[0] > 0)
+        return refuse(o, LWM_CODES, "%zu bytes longer than its matrices", left[0]);
+    if (left[1] > 0)
+        return refuse(o, LWM_SCALES, "%zu bytes longer than its matrices", left[1]);
     return LW_OK;
+}
+
+/* Where uniform scales are largest, their planes must fit the mantissas of kernels. */
+static enum lw_status check_uniform_scales(const struct opening *o)
+{
+    for (size_t i = 0; i < o->model->matrix_count; i++)
+        for (size_t c = 0; c < o->model->matrices[i].code_count; c++) {
+            const struct lw_code *code = &o->model->matrices[i].codes[c];
+            size_t count = code->uniform ? code->rows * code->groups : 0;
+            for (size_t s = 0; s < count; s++)
+                if (abs(code->scales[s] * (1 << (code->bits - 1))) > INT16_MAX)
+                    return refuse(o, LWM_SCALES, "matrix %s has a uniform scale that is too large",
+                                  o->model->matrices[i].name);
+        }
+    return LW_OK;
+}
+
+/* Reads the bits of the rows of one matrix, which must be those that its codes count. */
+static enum lw_status place_rows_of(const struct opening *o, struct lw_matrix *matrix,
+                                    const uint8_t *nibbles, uint32_t *order, uint32_t *place)
+{
+    size_t counts[LW_MAX_BITS + 1] = {0};
+    for (size_t i = 0; i < matrix->code_count; i++)
+        counts[matrix->codes[i].bits] = matrix->codes[i].rows;
+    for (size_t row = 0; row < matrix->rows; row++) {
+        unsigned bits = nibbles[row / 2] >> 4 * (row % 2) & 15;
+        if (bits > LW_MAX_BITS || counts[bits] == 0)
+            return refuse(o, LWM_ROWS, "matrix %s: row %zu has %u bits, or too many rows have",
+                          matrix->name, row, bits);
+        counts[bits]--;
+    }
+    if (matrix->rows % 2 && nibbles[matrix->rows / 2] >> 4)
+        return refuse(o, LWM_ROWS, "matrix %s has padding that is not zero", matrix->name);
+    uint32_t first[LW_MAX_BITS + 1] = {0}, stored = 0;
+    for (size_t i = 0; i < matrix->code_count; i++) {
+        first[matrix->codes[i].bits] = stored;
+        stored += (uint32_t)matrix->codes[i].rows;
+    }
+    for (size_t row = 0; row < matrix->rows; row++) {
+        uint32_t at = first[nibbles[row / 2] >> 4 * (row % 2) & 15]++;
+        order[at] = (uint32_t)row;
+        place[row] = at;
+    }
+    matrix->order = order;
+    matrix->place = place;
+    return LW_OK;
+}
+
+static enum lw_status place_rows(const struct opening *o)
+{
+    size_t left, mixed = 0;
+    const uint8_t *data = section_data(o, LWM_ROWS, &left), *nibbles;
+    for (size_t i = 0; i < o->model->matrix_count; i++)
+        mixed += o->model->matrices[i].code_count > 1 ? o->model->matrices[i].rows : 0;
+    uint32_t *at = o->storage->rows = calloc(mixed ? 2 * mixed : 1, sizeof *at);
+    if (!at)
+        return lw_fail(o->error, LW_FAILED, "out of memory");
+    for (size_t i = 0; i < o->model->matrix_count; i++) {
+        struct lw_matrix *matrix = &o->model->matrices[i];
+        if (matrix->code_count < 2)
+            continue;
+        if (!data || !take(&data, &left, (matrix->rows + 1) / 2, &nibbles))
+            return refuse(o, LWM_ROWS, "ends before matrix %s", matrix->name);
+        enum lw_status status = place_rows_of(o, matrix, nibbles, at, at + matrix->rows);
+        if (status != LW_OK)
+            return status;
+        at += 2 * matrix->rows;
+    }
+    return left == 0 ? LW_OK : refuse(o, LWM_ROWS, "%zu bytes too long", left);
 }
 
 /* Only planes that end within a byte are looked at, so that other pages stay untouched. */
@@ -85,11 +175,14 @@ static enum lw_status check_padding_bits(const struct opening *o)
 {
     for (size_t i = 0; i < o->model->matrix_count; i++) {
         const struct lw_matrix *matrix = &o->model->matrices[i];
-        size_t planes = matrix->rows * matrix->code.bits, used = matrix->columns % 8;
-        for (size_t p = 0; used > 0 && p < planes; p++)
-            if (matrix->code.planes[(p + 1) * matrix->code.plane_bytes - 1] >> used != 0)
-                return refuse(o, LWM_CODES, "matrix %s has padding bits that are not zero",
-                              matrix->name);
+        size_t used = matrix->columns % 8;
+        for (size_t c = 0; used > 0 && c < matrix->code_count; c++) {
+            const struct lw_code *code = &matrix->codes[c];
+            for (size_t p = 1; p <= code->rows * code->bits; p++)
+                if (code->planes[p * code->plane_bytes - 1] >> used != 0)
+                    return refuse(o, LWM_CODES, "matrix %s has padding bits that are not zero",
+                                  matrix->name);
+        }
     }
     return LW_OK;
 }
@@ -150,6 +243,10 @@ static enum lw_status place_all(const struct opening *o, char **made_by)
                        reason.text);
     status = place_matrices(o);
     if (status == LW_OK)
+        status = check_uniform_scales(o);
+    if (status == LW_OK)
+        status = place_rows(o);
+    if (status == LW_OK)
         status = check_padding_bits(o);
     if (status == LW_OK)
         status = place_vectors(o);
@@ -161,14 +258,14 @@ static enum lw_status open_file(const char *path, struct lw_model *model, struct
 {
     *model = (struct lw_model){0};
     struct opening o = {.path = path, .model = model, .error = error};
-    o.mapping = calloc(1, sizeof *o.mapping);
-    if (!o.mapping)
+    o.storage = calloc(1, sizeof *o.storage);
+    if (!o.storage)
         return lw_fail(error, LW_FAILED, "out of memory");
-    model->storage = o.mapping;
-    model->release = release_mapping;
-    enum lw_status status = lw_map_file(path, o.mapping, error);
+    model->storage = o.storage;
+    model->release = release_storage;
+    enum lw_status status = lw_map_file(path, &o.storage->mapping, error);
     if (status == LW_OK)
-        status = lwm_verify(path, o.mapping, &o.head, error);
+        status = lwm_verify(path, &o.storage->mapping, &o.head, error);
     if (status == LW_OK)
         status = place_all(&o, made_by);
     if (status != LW_OK)
@@ -216,7 +313,7 @@ enum lw_status lw_lwm_size(const char *path, struct lw_size *size, struct lw_err
     for (enum lwm_kind kind = LWM_SOURCE_SPM; kind <= LWM_TARGET_WORDS; kind++)
         size->tokenizer_bytes += section_bytes(&head, kind);
     size->code_bytes = section_bytes(&head, LWM_CODES);
-    size->scale_bytes = section_bytes(&head, LWM_SCALES);
+    size->scale_bytes = section_bytes(&head, LWM_SCALES) + section_bytes(&head, LWM_ROWS);
     size->vector_bytes = section_bytes(&head, LWM_VECTORS);
     for (size_t i = 0; i < model.matrix_count; i++)
         size->weights += model.matrices[i].rows * model.matrices[i].columns;

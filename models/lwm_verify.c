@@ -20,6 +20,7 @@ const char *lwm_kind_name(uint32_t kind)
         [LWM_META] = "meta",
         [LWM_CODES] = "codes",
         [LWM_SCALES] = "scales",
+        [LWM_ROWS] = "rows",
         [LWM_VECTORS] = "vectors",
         [LWM_SOURCE_SPM] = "source.spm",
         [LWM_TARGET_SPM] = "target.spm",

@@ -25,6 +25,15 @@ static void emit(struct sink *sink, const void *data, size_t bytes)
     sink->bytes += bytes;
 }
 
+static void emit_row_bits(struct sink *sink, const struct lw_matrix *matrix)
+{
+    for (size_t row = 0; matrix->order && row < matrix->rows; row += 2) {
+        unsigned low = lw_matrix_row_bits(matrix, row);
+        unsigned high = row + 1 < matrix->rows ? lw_matrix_row_bits(matrix, row + 1) : 0;
+        emit(sink, &(uint8_t){(uint8_t)(low | high << 4)}, 1);
+    }
+}
+
 static void emit_section(struct sink *sink, enum lwm_kind kind, const struct lw_model *model,
                          const char *meta)
 {
@@ -36,14 +45,20 @@ static void emit_section(struct sink *sink, enum lwm_kind kind, const struct lw_
     case LWM_CODES:
         for (size_t i = 0; i < model->matrix_count; i++) {
             const struct lw_matrix *m = &model->matrices[i];
-            emit(sink, m->code.planes, m->rows * m->code.bits * m->code.plane_bytes);
+            for (size_t c = 0; c < m->code_count; c++)
+                emit(sink, m->codes[c].planes, lw_code_plane_bytes(&m->codes[c]));
         }
         break;
     case LWM_SCALES:
         for (size_t i = 0; i < model->matrix_count; i++) {
             const struct lw_matrix *m = &model->matrices[i];
-            emit(sink, m->code.scales, m->rows * m->code.bits * sizeof(int16_t));
+            for (size_t c = 0; c < m->code_count; c++)
+                emit(sink, m->codes[c].scales, lw_code_scale_bytes(&m->codes[c]));
         }
+        break;
+    case LWM_ROWS:
+        for (size_t i = 0; i < model->matrix_count; i++)
+            emit_row_bits(sink, &model->matrices[i]);
         break;
     case LWM_VECTORS:
         emit(sink, model->vectors, model->vector_count * sizeof(float));
@@ -63,8 +78,14 @@ static void emit_section(struct sink *sink, enum lwm_kind kind, const struct lw_
     }
 }
 
-static bool is_present(enum lwm_kind kind, const struct lw_tokenizer_data *tokenizer)
+static bool is_present(enum lwm_kind kind, const struct lw_model *model)
 {
+    const struct lw_tokenizer_data *tokenizer = &model->tokenizer;
+    bool mixed = false;
+    for (size_t i = 0; i < model->matrix_count; i++)
+        mixed = mixed || model->matrices[i].order;
+    if (kind == LWM_ROWS)
+        return mixed;
     if (kind == LWM_TARGET_SPM)
         return tokenizer->target_spm != tokenizer->source_spm;
     if (kind == LWM_TARGET_WORDS)
@@ -81,11 +102,11 @@ static enum lw_status make_head(const struct lw_model *model, const char *meta,
     *head = (struct lwm_head){.version = LW_LWM_VERSION};
     memcpy(head->magic, lwm_magic, sizeof head->magic);
     for (enum lwm_kind kind = LWM_META; kind <= LWM_KINDS; kind++)
-        head->section_count += is_present(kind, &model->tokenizer);
+        head->section_count += is_present(kind, model);
     struct lwm_section *section = head->sections;
     uint64_t end = lwm_head_bytes(head->section_count);
     for (enum lwm_kind kind = LWM_META; kind <= LWM_KINDS; kind++) {
-        if (!is_present(kind, &model->tokenizer))
+        if (!is_present(kind, model))
             continue;
         struct sink sink = {.hash = hash};
         XXH3_64bits_reset(hash);
@@ -119,7 +140,7 @@ enum lw_status lw_lwm_write(const char *path, const struct lw_model *model, cons
                             struct lw_error *error)
 {
     for (size_t i = 0; i < model->matrix_count; i++)
-        if (model->matrices[i].code.bits == 0)
+        if (model->matrices[i].code_count == 0)
             return lw_fail(error, LW_USAGE, "%s: matrix %s is not quantised", path,
                            model->matrices[i].name);
     char *meta = NULL;

@@ -1,6 +1,6 @@
 /* Quantisation of a whole model: rows are fitted in parallel, then each matrix's scales are rounded
  * to the int16 mantissas that are stored (docs/NUMBERS.md). */
-#include "models/fit.h"
+#include "models/quantize.h"
 
 #include <math.h>
 #include <pthreadpool.h>
@@ -16,20 +16,40 @@ struct worker {
     float *decoded;  /* [columns] */
 };
 
-/* One matrix on its way. Rows are dealt out in one contiguous slice a worker, and every figure is
- * kept by row, so that nothing depends on the number of workers. */
+/* One matrix on its way. Stored rows are dealt out in one contiguous slice a worker, and every figure is
+ * kept by stored row, so that nothing depends on the number of workers. */
 struct job {
     const struct lw_matrix *source;
-    struct lw_matrix *target;
+    struct lw_matrix *target; /* its codes point to the places to fill */
     enum lw_fit fit;
+    const float *importance;
     size_t worker_count;
     struct worker *workers;
-    uint8_t *planes; /* of the target */
-    int16_t *scales; /* of the target */
-    float *fitted;   /* [rows][bits], before rounding */
+    float *fitted;   /* scales before rounding, in the order of the stored ones */
     double *errors;  /* [rows], squared; NAN marks a row that is not finite */
     double *squares; /* [rows], of the weights */
 };
+
+/* A stored row. */
+struct place {
+    const struct lw_code *code;
+    size_t row;           /* within the code */
+    size_t scales;        /* index of its first scale in the matrix */
+    const float *weights; /* of the source */
+};
+
+static struct place find_place(const struct job *job, size_t stored)
+{
+    const struct lw_matrix *matrix = job->target;
+    size_t row = matrix->order ? matrix->order[stored] : stored;
+    struct place place = {matrix->codes, stored, 0, job->source->dense + row * matrix->columns};
+    for (; place.row >= place.code->rows; place.code++) {
+        place.row -= place.code->rows;
+        place.scales += place.code->rows * lw_code_row_scales(place.code);
+    }
+    place.scales += place.row * lw_code_row_scales(place.code);
+    return place;
+}
 
 static bool finite_row(const float *weights, size_t columns)
 {
@@ -54,21 +74,42 @@ static size_t slice_begin(const struct job *job, size_t slice)
     return rows / job->worker_count * slice + rows % job->worker_count * slice / job->worker_count;
 }
 
+/* Fits a row group by group; returns the error. */
+static double fit_stored_row(const struct job *job, const struct worker *worker,
+                             const struct place *place)
+{
+    const struct lw_code *code = place->code;
+    size_t columns = job->source->columns;
+    float *out = job->fitted + place->scales;
+    double error = 0;
+    for (size_t g = 0; g < code->groups; g++) {
+        size_t first = g * code->group;
+        size_t count = columns - first < code->group ? columns - first : code->group;
+        float scales[LW_MAX_BITS];
+        error += lw_fit_row(job->fit, place->weights + first,
+                            job->importance ? job->importance + first : NULL, count, code->bits,
+                            scales, worker->levels + first, worker->scratch);
+        size_t kept = code->uniform ? 1 : code->bits;
+        memcpy(out + g * kept, scales, kept * sizeof *scales);
+    }
+    return error;
+}
+
 static void fit_slice(void *context, size_t slice)
 {
     const struct job *job = context;
     const struct worker *worker = &job->workers[slice];
     size_t columns = job->source->columns, end = slice_begin(job, slice + 1);
-    const struct lw_code *code = &job->target->code;
-    for (size_t r = slice_begin(job, slice); r < end; r++) {
-        const float *weights = job->source->dense + r * columns;
-        job->errors[r] = NAN;
-        if (!finite_row(weights, columns))
+    for (size_t stored = slice_begin(job, slice); stored < end; stored++) {
+        struct place place = find_place(job, stored);
+        const struct lw_code *code = place.code;
+        job->errors[stored] = NAN;
+        if (!finite_row(place.weights, columns))
             continue;
-        job->errors[r] = lw_fit_row(job->fit, weights, NULL, columns, code->bits,
-                                    job->fitted + r * code->bits, worker->levels, worker->scratch);
+        job->errors[stored] = fit_stored_row(job, worker, &place);
+        uint8_t *planes = (uint8_t *)(uintptr_t)code->planes;
         pack_planes(worker->levels, columns, code->bits,
-                    job->planes + r * code->bits * code->plane_bytes);
+                    planes + place.row * code->bits * code->plane_bytes);
     }
 }
 
@@ -76,19 +117,21 @@ static void fit_slice(void *context, size_t slice)
 static void measure_slice(void *context, size_t slice)
 {
     const struct job *job = context;
+    const struct lw_matrix *matrix = job->target;
     float *decoded = job->workers[slice].decoded;
-    size_t columns = job->source->columns, end = slice_begin(job, slice + 1);
-    for (size_t r = slice_begin(job, slice); r < end; r++) {
-        const float *weights = job->source->dense + r * columns;
+    size_t end = slice_begin(job, slice + 1);
+    for (size_t stored = slice_begin(job, slice); stored < end; stored++) {
+        size_t row = matrix->order ? matrix->order[stored] : stored;
+        const float *weights = job->source->dense + row * matrix->columns;
         double error = 0, square = 0;
-        lw_matrix_row(job->target, r, decoded);
-        for (size_t c = 0; c < columns; c++) {
+        lw_matrix_row(matrix, row, decoded);
+        for (size_t c = 0; c < matrix->columns; c++) {
             double w = (double)weights[c], difference = w - (double)decoded[c];
             error += difference * difference;
             square += w * w;
         }
-        job->errors[r] = error;
-        job->squares[r] = square;
+        job->errors[stored] = error;
+        job->squares[stored] = square;
     }
 }
 
@@ -102,27 +145,43 @@ static int shared_exponent(float largest)
     return ldexp(fraction, 15) <= LARGEST_MANTISSA ? exponent - 15 : exponent - 14;
 }
 
+/* Rounds the scales of all codes with one exponent, by which the largest alpha fits int16. */
 static void round_scales(struct job *job)
 {
-    struct lw_code *code = &job->target->code;
-    size_t count = job->source->rows * code->bits;
+    struct lw_matrix *matrix = job->target;
+    const float *fitted = job->fitted;
     float largest = 0;
-    for (size_t i = 0; i < count; i++)
-        largest = fmaxf(largest, fabsf(job->fitted[i]));
-    code->exponent = shared_exponent(largest);
-    for (size_t i = 0; i < count; i++)
-        job->scales[i] = (int16_t)rint(ldexp((double)job->fitted[i], -code->exponent));
+    for (size_t c = 0; c < matrix->code_count; c++) {
+        const struct lw_code *code = &matrix->codes[c];
+        size_t count = code->rows * lw_code_row_scales(code);
+        float top = code->uniform ? (float)(1 << (code->bits - 1)) : 1.0f;
+        for (size_t i = 0; i < count; i++)
+            largest = fmaxf(largest, fabsf(*fitted++) * top);
+    }
+    int exponent = shared_exponent(largest);
+    fitted = job->fitted;
+    for (size_t c = 0; c < matrix->code_count; c++) {
+        struct lw_code *code = &matrix->codes[c];
+        int16_t *scales = (int16_t *)(uintptr_t)code->scales;
+        size_t count = code->rows * lw_code_row_scales(code);
+        int limit = code->uniform ? (int)LARGEST_MANTISSA >> (code->bits - 1) : (int)LARGEST_MANTISSA;
+        code->exponent = exponent;
+        for (size_t i = 0; i < count; i++) {
+            double mantissa = rint(ldexp((double)*fitted++, -exponent));
+            scales[i] = (int16_t)fmin(fmax(mantissa, -limit), limit);
+        }
+    }
 }
 
 static enum lw_status quantize_matrix(struct job *job, pthreadpool_t pool, struct lw_error *error)
 {
-    size_t rows = job->source->rows;
+    const uint32_t *order = job->target->order;
     pthreadpool_parallelize_1d(pool, fit_slice, job, job->worker_count, 0);
-    for (size_t r = 0; r < rows; r++)
-        if (isnan(job->errors[r]))
+    for (size_t stored = 0; stored < job->source->rows; stored++)
+        if (isnan(job->errors[stored]))
             return lw_fail(error, LW_CORRUPT,
-                           "matrix %s: row %zu holds a weight that is not finite",
-                           job->source->name, r);
+                           "matrix %s: row %zu holds a weight that is not finite", job->source->name,
+                           order ? order[stored] : stored);
     round_scales(job);
     pthreadpool_parallelize_1d(pool, measure_slice, job, job->worker_count, 0);
     return LW_OK;
@@ -141,15 +200,26 @@ static void free_workers(struct job *job)
     free(job->squares);
 }
 
-/* Room for the largest matrix. Its fp32 weights are in memory, so these sizes do not overflow. */
-static bool take_workers(const struct lw_model *source, unsigned bits, struct job *job)
+/* Scales that a matrix stores. */
+static size_t scale_count(const struct lw_matrix *matrix)
 {
-    size_t rows = 0, columns = 0;
-    for (size_t i = 0; i < source->matrix_count; i++) {
-        rows = source->matrices[i].rows > rows ? source->matrices[i].rows : rows;
-        columns = source->matrices[i].columns > columns ? source->matrices[i].columns : columns;
+    size_t count = 0;
+    for (size_t c = 0; c < matrix->code_count; c++)
+        count += matrix->codes[c].rows * lw_code_row_scales(&matrix->codes[c]);
+    return count;
+}
+
+/* Room for the largest matrix. Its fp32 weights are in memory, so these sizes do not overflow. */
+static bool take_workers(const struct lw_model *model, struct job *job)
+{
+    size_t rows = 0, columns = 0, scales = 0;
+    for (size_t i = 0; i < model->matrix_count; i++) {
+        const struct lw_matrix *matrix = &model->matrices[i];
+        rows = matrix->rows > rows ? matrix->rows : rows;
+        columns = matrix->columns > columns ? matrix->columns : columns;
+        scales = scale_count(matrix) > scales ? scale_count(matrix) : scales;
     }
-    job->fitted = calloc(rows * bits, sizeof *job->fitted);
+    job->fitted = calloc(scales, sizeof *job->fitted);
     job->errors = calloc(rows, sizeof *job->errors);
     job->squares = calloc(rows, sizeof *job->squares);
     job->workers = calloc(job->worker_count, sizeof *job->workers);
@@ -164,19 +234,41 @@ static bool take_workers(const struct lw_model *source, unsigned bits, struct jo
     return taken;
 }
 
+static const uint8_t *row_bits_of(const struct lw_quantize *request, size_t matrix)
+{
+    return request->row_bits ? request->row_bits[matrix] : NULL;
+}
+
+static enum lw_status check_choice(const struct lw_matrix *matrix, const struct lw_choice *choice,
+                                   const uint8_t *row_bits, struct lw_error *error)
+{
+    if (!matrix->dense)
+        return lw_fail(error, LW_USAGE, "matrix %s is quantised already", matrix->name);
+    for (size_t row = 0; row < (row_bits ? matrix->rows : 1); row++) {
+        unsigned bits = row_bits ? row_bits[row] : choice->bits;
+        if (bits < 1 || bits > LW_MAX_BITS)
+            return lw_fail(error, LW_USAGE, "matrix %s: %u bits a weight: 1 to %d are possible",
+                           matrix->name, bits, LW_MAX_BITS);
+    }
+    if (choice->group % 32 != 0)
+        return lw_fail(error, LW_USAGE, "matrix %s: groups of %zu columns; multiples of 32 are possible",
+                       matrix->name, choice->group);
+    if (choice->alpha == LW_ALPHA_UNIFORM && choice->fit != LW_FIT_UNIFORM)
+        return lw_fail(error, LW_USAGE, "matrix %s: uniform scales need the uniform fit",
+                       matrix->name);
+    return LW_OK;
+}
+
 static enum lw_status check_request(const struct lw_model *source,
                                     const struct lw_quantize *request, struct lw_error *error)
 {
-    if (request->bits < 1 || request->bits > LW_MAX_BITS)
-        return lw_fail(error, LW_USAGE, "%u bits a weight: 1 to %d are possible", request->bits,
-                       LW_MAX_BITS);
+    enum lw_status status = LW_OK;
     if (request->threads < 1)
         return lw_fail(error, LW_USAGE, "at least one thread is needed");
-    for (size_t i = 0; i < source->matrix_count; i++)
-        if (!source->matrices[i].dense)
-            return lw_fail(error, LW_USAGE, "matrix %s is quantised already",
-                           source->matrices[i].name);
-    return LW_OK;
+    for (size_t i = 0; i < source->matrix_count && status == LW_OK; i++)
+        status = check_choice(&source->matrices[i], &request->choices[i], row_bits_of(request, i),
+                              error);
+    return status;
 }
 
 static bool copy_bad_words(const struct lw_config *source, struct lw_config *target)
@@ -191,8 +283,48 @@ static bool copy_bad_words(const struct lw_config *source, struct lw_config *tar
     return target->bad_words != NULL;
 }
 
-/* Lays the model out in one block: vectors, then the scales of all matrices, then their planes. The
- * fp32 model is in memory, so these sizes do not overflow. */
+/* Gives a matrix its codes, without their data. */
+static void shape_codes(struct lw_matrix *matrix, const struct lw_choice *choice,
+                        const uint8_t *row_bits, uint32_t *order)
+{
+    size_t group = choice->group && choice->group < matrix->columns ? choice->group : matrix->columns;
+    if (row_bits) {
+        lw_matrix_set_rows(matrix, row_bits, order, order + matrix->rows);
+    } else {
+        matrix->code_count = 1;
+        matrix->codes[0] = (struct lw_code){.rows = matrix->rows, .bits = choice->bits};
+    }
+    lw_matrix_set_scales(matrix, group, choice->alpha == LW_ALPHA_UNIFORM, 0);
+}
+
+/* Points the codes of all matrices into the block: scales after the vectors and orders, then planes. */
+static void place_codes(struct lw_model *model, int16_t *scales, uint8_t *planes)
+{
+    for (size_t i = 0; i < model->matrix_count; i++)
+        for (size_t c = 0; c < model->matrices[i].code_count; c++) {
+            struct lw_code *code = &model->matrices[i].codes[c];
+            code->scales = scales;
+            code->planes = planes;
+            scales += lw_code_scale_bytes(code) / sizeof *scales;
+            planes += lw_code_plane_bytes(code);
+        }
+}
+
+/* Lays the model out in two blocks: the orders of mixed rows; and vectors, then the scales of all matrices, then
+ * their planes. The fp32 model is in memory, so these sizes do not overflow. */
+struct block {
+    uint32_t *orders;
+    uint8_t *data;
+};
+
+static void free_block(void *storage)
+{
+    struct block *block = storage;
+    free(block->orders);
+    free(block->data);
+    free(block);
+}
+
 static enum lw_status take_model(const struct lw_model *source, const struct lw_quantize *request,
                                  struct lw_model *model, struct lw_error *error)
 {
@@ -204,22 +336,29 @@ static enum lw_status take_model(const struct lw_model *source, const struct lw_
     enum lw_status status = lw_model_layout(model, error);
     if (status != LW_OK)
         return status;
-    size_t scales = 0, planes = 0;
-    for (size_t i = 0; i < model->matrix_count; i++) {
-        struct lw_matrix *matrix = &model->matrices[i];
-        matrix->code.bits = request->bits;
-        matrix->code.plane_bytes = (matrix->columns + 7) / 8;
-        scales += matrix->rows * request->bits;
-        planes += matrix->rows * request->bits * matrix->code.plane_bytes;
-    }
-    size_t vector_bytes = model->vector_count * sizeof(float);
-    uint8_t *block = malloc(vector_bytes + scales * sizeof(int16_t) + planes);
+    struct block *block = calloc(1, sizeof *block);
     if (!block)
         return lw_fail(error, LW_FAILED, "out of memory for the quantised model");
     model->storage = block;
-    model->release = free;
-    memcpy(block, source->vectors, vector_bytes);
-    lw_model_set_vectors(model, (const float *)block);
+    model->release = free_block;
+    size_t mixed = 0, scales = 0, planes = 0, vectors = model->vector_count * sizeof(float);
+    for (size_t i = 0; i < model->matrix_count; i++)
+        mixed += row_bits_of(request, i) ? model->matrices[i].rows : 0;
+    uint32_t *order = block->orders = calloc(mixed ? 2 * mixed : 1, sizeof *order);
+    for (size_t i = 0; i < model->matrix_count && order; i++) {
+        struct lw_matrix *matrix = &model->matrices[i];
+        shape_codes(matrix, &request->choices[i], row_bits_of(request, i), order);
+        order += row_bits_of(request, i) ? 2 * matrix->rows : 0;
+        scales += scale_count(matrix) * sizeof(int16_t);
+        for (size_t c = 0; c < matrix->code_count; c++)
+            planes += lw_code_plane_bytes(&matrix->codes[c]);
+    }
+    block->data = order ? malloc(vectors + scales + planes) : NULL;
+    if (!block->data)
+        return lw_fail(error, LW_FAILED, "out of memory for the quantised model");
+    memcpy(block->data, source->vectors, vectors);
+    lw_model_set_vectors(model, (const float *)(void *)block->data);
+    place_codes(model, (int16_t *)(void *)(block->data + vectors), block->data + vectors + scales);
     return LW_OK;
 }
 
@@ -228,20 +367,16 @@ static enum lw_status quantize_matrices(const struct lw_model *source,
                                         struct job *job, pthreadpool_t pool,
                                         struct lw_quantize_report *report, struct lw_error *error)
 {
-    size_t done = 0, all = 0, scale_count = 0;
+    size_t done = 0, all = 0;
     double errors = 0, squares = 0;
-    for (size_t i = 0; i < model->matrix_count; i++) {
+    for (size_t i = 0; i < model->matrix_count; i++)
         all += model->matrices[i].rows;
-        scale_count += model->matrices[i].rows * model->matrices[i].code.bits;
-    }
-    job->scales = (int16_t *)((float *)model->storage + model->vector_count);
-    job->planes = (uint8_t *)(job->scales + scale_count);
     for (size_t i = 0; i < model->matrix_count; i++) {
         struct lw_matrix *matrix = &model->matrices[i];
         job->source = &source->matrices[i];
         job->target = matrix;
-        matrix->code.planes = job->planes;
-        matrix->code.scales = job->scales;
+        job->fit = request->choices[i].fit;
+        job->importance = request->importance ? request->importance[i] : NULL;
         enum lw_status status = quantize_matrix(job, pool, error);
         if (status != LW_OK)
             return status;
@@ -249,8 +384,6 @@ static enum lw_status quantize_matrices(const struct lw_model *source,
             errors += job->errors[r];
             squares += job->squares[r];
         }
-        job->scales += matrix->rows * matrix->code.bits;
-        job->planes += matrix->rows * matrix->code.bits * matrix->code.plane_bytes;
         done += matrix->rows;
         if (request->progress && !request->progress(request->context, done, all))
             return lw_fail(error, LW_FAILED, "stopped after matrix %s", matrix->name);
@@ -269,9 +402,9 @@ enum lw_status lw_quantize_model(const struct lw_model *source, const struct lw_
     if (status == LW_OK)
         status = take_model(source, request, model, error);
     if (status == LW_OK) {
-        struct job job = {.fit = request->fit, .worker_count = request->threads};
+        struct job job = {.worker_count = request->threads};
         pthreadpool_t pool = pthreadpool_create(request->threads);
-        if (pool && take_workers(source, request->bits, &job))
+        if (pool && take_workers(model, &job))
             status = quantize_matrices(source, request, model, &job, pool, report, error);
         else
             status = lw_fail(error, LW_FAILED, "out of memory or threads for the fit");
@@ -281,5 +414,26 @@ enum lw_status lw_quantize_model(const struct lw_model *source, const struct lw_
     }
     if (status != LW_OK)
         lw_model_free(model);
+    return status;
+}
+
+enum lw_status lw_quantize_alike(const struct lw_model *source, unsigned bits, enum lw_fit fit,
+                                 enum lw_arith arith, struct lw_model *model,
+                                 struct lw_quantize_report *report, struct lw_error *error)
+{
+    struct lw_plan plan = {0};
+    struct lw_choice *choices = calloc(source->matrix_count, sizeof *choices);
+    *model = (struct lw_model){0};
+    enum lw_status status =
+        choices ? LW_OK : lw_fail(error, LW_FAILED, "out of memory for the quantised model");
+    if (status == LW_OK)
+        status = lw_plan_uniform(bits, fit, &plan, error);
+    if (status == LW_OK)
+        status = lw_plan_resolve(&plan, source, choices, NULL, error);
+    struct lw_quantize request = {.choices = choices, .arith = arith, .threads = 1};
+    if (status == LW_OK)
+        status = lw_quantize_model(source, &request, model, report, error);
+    lw_plan_free(&plan);
+    free(choices);
     return status;
 }

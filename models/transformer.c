@@ -201,30 +201,6 @@ void lw_model_free(struct lw_model *model)
     *model = (struct lw_model){0};
 }
 
-static void decode_row(const struct lw_matrix *matrix, size_t row, float *out)
-{
-    const struct lw_code *code = &matrix->code;
-    const uint8_t *planes = code->planes + row * code->bits * code->plane_bytes;
-    const int16_t *scales = code->scales + row * code->bits;
-    double unit = ldexp(1.0, code->exponent); /* of tiny matrices it is no float */
-    for (size_t c = 0; c < matrix->columns; c++) {
-        int32_t sum = 0;
-        for (unsigned i = 0; i < code->bits; i++) {
-            bool plus = planes[i * code->plane_bytes + (c >> 3)] >> (c & 7) & 1;
-            sum += plus ? scales[i] : -scales[i];
-        }
-        out[c] = (float)(sum * unit);
-    }
-}
-
-void lw_matrix_row(const struct lw_matrix *matrix, size_t row, float *out)
-{
-    if (matrix->dense)
-        memcpy(out, matrix->dense + row * matrix->columns, matrix->columns * sizeof *out);
-    else
-        decode_row(matrix, row, out);
-}
-
 static const char *const arith_names[] = {
     [LW_ARITH_F32] = "f32", [LW_ARITH_A8] = "a8", [LW_ARITH_T8] = "t8"};
 

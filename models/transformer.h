@@ -43,19 +43,39 @@ struct lw_config {
 enum lw_block { LW_BLOCK_WORDS, LW_BLOCK_ENCODER, LW_BLOCK_DECODER };
 enum lw_sublayer { LW_SUBLAYER_NONE, LW_SUBLAYER_SELF, LW_SUBLAYER_CROSS, LW_SUBLAYER_FFN };
 
-/* Binary codes of a matrix (docs/NUMBERS.md):
- *   W[r][c] ~ 2^exponent * sum over i < bits of scales[r][i] * b[i][r][c],  b in {-1, +1}
+enum { LW_MAX_BITS = 8 };
+
+/* Binary codes of rows that have the same number of planes (docs/NUMBERS.md):
+ *   W[r][c] ~ 2^exponent * sum over i < bits of alpha[r][c / group][i] * b[i][r][c],  b in {-1, +1}
+ * where alpha[r][g][i] is scales[r][g][i], or scales[r][g] * 2^i where `uniform`.
  *
  *   planes: row 0:  plane 0 (plane_bytes) | plane 1 | ... | plane bits-1
  *           row 1:  ...
  * Bit c & 7 of byte c >> 3 of a plane is set where b = +1; padding bits are zero. */
 struct lw_code {
-    unsigned bits;         /* planes, 1..8; 0: the matrix is not coded */
-    size_t plane_bytes;    /* (K + 7) / 8 */
-    const uint8_t *planes; /* [M][bits][plane_bytes] */
-    const int16_t *scales; /* [M][bits], mantissas */
+    size_t rows;
+    unsigned bits;      /* planes, 1..LW_MAX_BITS */
+    bool uniform;       /* the planes of a group share one scale */
+    size_t group;       /* columns that share scales: a multiple of 32, or K: row-wise */
+    size_t groups;      /* (K + group - 1) / group */
+    size_t plane_bytes; /* (K + 7) / 8 */
+    const uint8_t *planes; /* [rows][bits][plane_bytes] */
+    const int16_t *scales; /* [rows][groups][bits], or [rows][groups]: mantissas */
     int exponent;          /* power of two, one a matrix */
 };
+
+/* alpha[row][group][plane] as a mantissa; it fits int16. */
+static inline int lw_code_scale(const struct lw_code *code, size_t row, size_t group, size_t plane)
+{
+    size_t at = row * code->groups + group;
+    return code->uniform ? code->scales[at] * (1 << plane) : code->scales[at * code->bits + plane];
+}
+
+/* Scales that a row stores. */
+static inline size_t lw_code_row_scales(const struct lw_code *code)
+{
+    return code->uniform ? code->groups : code->groups * code->bits;
+}
 
 /* Arithmetic classes (docs/NUMBERS.md): within one class every kernel gives the same bits. */
 enum lw_arith { LW_ARITH_F32, LW_ARITH_A8, LW_ARITH_T8 };
@@ -66,7 +86,11 @@ struct lw_matrix {
     enum lw_sublayer sublayer;
     size_t rows, columns; /* M, K */
     const float *dense;   /* [M][K], or NULL when coded */
-    struct lw_code code;
+    /* Coded rows are stored by falling number of planes, and in their own order among equals. */
+    size_t code_count; /* 0: the matrix is not coded */
+    struct lw_code codes[LW_MAX_BITS];
+    const uint32_t *order; /* [M], row of each stored row; NULL: rows are stored in order */
+    const uint32_t *place; /* [M], where a row is stored: the inverse; NULL as well */
     const float *bias; /* [M], or NULL: a matrix that is only looked up */
 };
 
@@ -124,6 +148,19 @@ void lw_model_set_vectors(struct lw_model *model, const float *vectors);
 /* Frees everything that lw_model_layout and `release` own. Safe on a zeroed model. */
 void lw_model_free(struct lw_model *model);
 
+/* Divides the rows of a matrix into codes by their planes, row_bits[M] each 1..LW_MAX_BITS: sets the rows and bits of its
+ * codes and, where there are several, fills order[M] and place[M] and points to them. */
+void lw_matrix_set_rows(struct lw_matrix *matrix, const uint8_t *row_bits, uint32_t *order,
+                        uint32_t *place);
+/* Sets what all codes of a matrix have in common; group is a multiple of 32 or K. */
+void lw_matrix_set_scales(struct lw_matrix *matrix, size_t group, bool uniform, int exponent);
+/* Bytes that a code stores. */
+size_t lw_code_plane_bytes(const struct lw_code *code);
+size_t lw_code_scale_bytes(const struct lw_code *code);
+/* Planes of a row of a coded matrix. */
+unsigned lw_matrix_row_bits(const struct lw_matrix *matrix, size_t row);
+/* Average planes a weight; 32 where the matrix is dense. */
+double lw_matrix_bits(const struct lw_matrix *matrix);
 /* Decodes row r of a matrix, dense or coded, into out[K]. */
 void lw_matrix_row(const struct lw_matrix *matrix, size_t row, float *out);
 

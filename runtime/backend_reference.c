@@ -58,37 +58,53 @@ static bool bit(const uint8_t *plane, size_t columns, size_t k)
     return k < columns && (plane[k >> 3] >> (k & 7) & 1);
 }
 
-static int64_t plane_sum(const struct reference *r, const uint8_t *plane, size_t columns)
+/* The sum of a plane over columns [first, end); first is a multiple of 4. */
+static int64_t plane_sum(const struct reference *r, const uint8_t *plane, size_t first, size_t end)
 {
     int64_t sum = 0;
     if (r->arith == LW_ARITH_A8) {
-        for (size_t k = 0; k < columns; k++)
-            sum += bit(plane, columns, k) ? r->entries[k] : -r->entries[k];
+        for (size_t k = first; k < end; k++)
+            sum += bit(plane, end, k) ? r->entries[k] : -r->entries[k];
         return sum;
     }
-    for (size_t j = 0; 4 * j < columns; j++) {
+    for (size_t j = first / 4; 4 * j < end; j++) {
         unsigned v = 0;
         for (unsigned i = 0; i < 4; i++)
-            v |= (unsigned)bit(plane, columns, 4 * j + i) << i;
+            v |= (unsigned)bit(plane, end, 4 * j + i) << i;
         sum += r->entries[16 * j + v];
     }
     return sum;
 }
 
-/* y[m] = float(R) * (step * 2^e) + bias[m], R = sum over planes of scale * plane sum */
+/* R = sum over groups and planes of scale * plane sum, of one stored row */
+static int64_t row_sum(const struct reference *r, const struct lw_code *code, size_t row,
+                       size_t columns)
+{
+    int64_t sum = 0;
+    for (size_t g = 0; g < code->groups; g++)
+        for (size_t i = 0; i < code->bits; i++) {
+            const uint8_t *plane = code->planes + (row * code->bits + i) * code->plane_bytes;
+            size_t first = g * code->group, end = first + code->group;
+            sum += lw_code_scale(code, row, g, i) *
+                   plane_sum(r, plane, first, end < columns ? end : columns);
+        }
+    return sum;
+}
+
+/* y[m] = float(R) * (step * 2^e) + bias[m] */
 static void multiply_column(const struct reference *r, const struct lw_matrix *matrix, float step,
                             float *y)
 {
-    const struct lw_code *code = &matrix->code;
-    float unit = ldexpf(step, code->exponent);
-    for (size_t m = 0; m < matrix->rows; m++) {
-        int64_t sum = 0;
-        for (size_t i = m * code->bits; i < (m + 1) * code->bits; i++)
-            sum += code->scales[i] *
-                   plane_sum(r, code->planes + i * code->plane_bytes, matrix->columns);
-        y[m] = (float)sum * unit;
-        if (matrix->bias)
-            y[m] += matrix->bias[m];
+    size_t stored = 0;
+    for (size_t c = 0; c < matrix->code_count; c++) {
+        const struct lw_code *code = &matrix->codes[c];
+        float unit = ldexpf(step, code->exponent);
+        for (size_t row = 0; row < code->rows; row++, stored++) {
+            size_t m = matrix->order ? matrix->order[stored] : stored;
+            y[m] = (float)row_sum(r, code, row, matrix->columns) * unit;
+            if (matrix->bias)
+                y[m] += matrix->bias[m];
+        }
     }
 }
 
@@ -96,7 +112,7 @@ static enum lw_status multiply_matrix(struct reference *r, const struct lw_produ
                                       size_t columns, const float *x, struct lw_error *error)
 {
     const struct lw_matrix *matrix = &r->model->matrices[product->matrix];
-    if (matrix->code.bits == 0)
+    if (matrix->code_count == 0)
         return lw_fail(error, LW_USAGE, "matrix %s is not coded; class %s needs binary codes",
                        matrix->name, lw_arith_name(r->arith));
     size_t k = matrix->columns, tables = (k + 3) / 4;
