@@ -35,8 +35,12 @@ static struct share matrix_share(const struct lw_matrix *m)
     size_t weights = m->rows * m->columns;
     if (m->dense)
         return (struct share){weights, weights * sizeof(float), 0};
-    return (struct share){weights, m->rows * m->code.bits * m->code.plane_bytes,
-                          m->rows * m->code.bits * sizeof(int16_t)};
+    struct share share = {weights, 0, m->order ? (m->rows + 1) / 2 : 0};
+    for (size_t i = 0; i < m->code_count; i++) {
+        share.code_bytes += lw_code_plane_bytes(&m->codes[i]);
+        share.scale_bytes += lw_code_scale_bytes(&m->codes[i]);
+    }
+    return share;
 }
 
 static double real_bits(struct share s)
@@ -44,9 +48,16 @@ static double real_bits(struct share s)
     return (double)(s.code_bytes + s.scale_bytes) * 8 / (double)s.weights;
 }
 
-static unsigned bits(const struct lw_matrix *m)
+/* How scales are shared: "", "g64", "uniform", "uniform g64". */
+static void scales_text(const struct lw_matrix *m, char text[24])
 {
-    return m->dense ? 32 : m->code.bits;
+    const struct lw_code *code = &m->codes[0];
+    bool grouped = m->code_count && code->groups > 1;
+    text[0] = 0;
+    if (m->code_count && code->uniform)
+        strcpy(text, grouped ? "uniform " : "uniform");
+    if (grouped)
+        snprintf(text + strlen(text), 24 - strlen(text), "g%zu", code->group);
 }
 
 /* The sum over a block, or over everything for BLOCK_COUNT. */
@@ -98,11 +109,11 @@ static enum lw_status open_view(struct view *view, struct lw_error *error)
 }
 
 static void print_share(const char *name, const char *shape, const char *bits_text, struct share s,
-                        bool coded, int name_width)
+                        bool coded, int name_width, const char *remark)
 {
     printf("%-*s  %14s  %4s  %10zu", name_width, name, shape, bits_text, s.code_bytes);
     if (coded)
-        printf("  %9zu  %9.2f", s.scale_bytes, real_bits(s));
+        printf("  %9zu  %9.2f%s%s", s.scale_bytes, real_bits(s), remark[0] ? "  " : "", remark);
     putchar('\n');
 }
 
@@ -123,8 +134,10 @@ static void print_matrices(const struct view *view, int name_width)
         const struct lw_matrix *m = &view->model.matrices[i];
         char shape[48], bits_text[16];
         snprintf(shape, sizeof shape, "%zu x %zu", m->rows, m->columns);
-        snprintf(bits_text, sizeof bits_text, "%u", bits(m));
-        print_share(m->name, shape, bits_text, matrix_share(m), view->coded, name_width);
+        snprintf(bits_text, sizeof bits_text, m->code_count > 1 ? "%.2f" : "%.0f", lw_matrix_bits(m));
+        char remark[24];
+        scales_text(m, remark);
+        print_share(m->name, shape, bits_text, matrix_share(m), view->coded, name_width, remark);
     }
 }
 
@@ -136,7 +149,7 @@ static void print_blocks(const struct view *view, int name_width)
         char weights[32];
         snprintf(weights, sizeof weights, "%zu", s.weights);
         print_share(block < BLOCK_COUNT ? BLOCKS[block] : "all matrices", weights, "", s,
-                    view->coded, name_width);
+                    view->coded, name_width, "");
     }
 }
 
@@ -187,8 +200,12 @@ static json_t *share_json(struct share s, bool coded)
 static json_t *matrix_json(const struct lw_matrix *m, bool coded)
 {
     json_t *object =
-        json_pack("{s:s, s:s, s:I, s:I, s:i}", "name", m->name, "block", BLOCKS[m->block], "rows",
-                  (json_int_t)m->rows, "columns", (json_int_t)m->columns, "bits", (int)bits(m));
+        json_pack("{s:s, s:s, s:I, s:I, s:f}", "name", m->name, "block", BLOCKS[m->block], "rows",
+                  (json_int_t)m->rows, "columns", (json_int_t)m->columns, "bits", lw_matrix_bits(m));
+    if (m->code_count) {
+        json_object_set_new(object, "group", json_integer((json_int_t)m->codes[0].group));
+        json_object_set_new(object, "uniform", json_boolean(m->codes[0].uniform));
+    }
     json_object_update_new(object, share_json(matrix_share(m), coded));
     return object;
 }

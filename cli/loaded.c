@@ -166,7 +166,7 @@ static enum lw_status measure(const char *model_file, bool coded, struct cli_loa
     for (size_t i = 0; i < model->matrix_count; i++) {
         double elements = (double)model->matrices[i].rows * (double)model->matrices[i].columns;
         weights += elements;
-        planes += elements * (double)model->matrices[i].code.bits;
+        planes += elements * lw_matrix_bits(&model->matrices[i]);
     }
     enum lw_status status = lw_file_hash(model_file, loaded->hash, error);
     if (!coded) {

@@ -101,6 +101,29 @@ static enum lw_status write_sources(struct making *m, struct lw_error *error)
     return status;
 }
 
+/* Packs the rows of one code; `first` is its first stored row. */
+static enum lw_status write_code(const struct making *m, const struct lw_matrix *matrix,
+                                 size_t code, size_t first, FILE *stream, struct lw_error *error)
+{
+    struct lw_spec spec = lw_spec_of(matrix, code, 1, m->model->arith, m->isa);
+    struct lw_schedule schedule;
+    struct lw_pack_layout layout;
+    lw_schedule_build(&spec, &schedule);
+    lw_pack_layout(&schedule, &layout);
+    uint8_t *packed = malloc(layout.bytes);
+    float *bias = malloc(spec.rows * sizeof *bias);
+    if (packed && bias) {
+        for (size_t r = 0; r < spec.rows; r++)
+            bias[r] = matrix->bias[matrix->order ? matrix->order[first + r] : r];
+        lw_pack(&schedule, &matrix->codes[code], bias, packed);
+        fwrite(packed, 1, layout.bytes, stream);
+    }
+    enum lw_status status = packed && bias ? LW_OK : out_of_memory(error);
+    free(packed);
+    free(bias);
+    return status;
+}
+
 static enum lw_status write_weights(const struct making *m, const char *path,
                                     struct lw_error *error)
 {
@@ -108,24 +131,13 @@ static enum lw_status write_weights(const struct making *m, const char *path,
     enum lw_status status = lw_writer_open(path, &writer, error);
     for (size_t i = 0; i < m->model->matrix_count && status == LW_OK; i++) {
         const struct lw_matrix *matrix = &m->model->matrices[i];
-        struct lw_spec spec = {
-            .arith = m->model->arith, .rows = matrix->rows, .batch = 1, .isa = m->isa};
-        struct lw_schedule schedule;
-        struct lw_pack_layout layout;
-        if (!matrix->bias)
-            continue;
-        spec.columns = matrix->columns;
-        spec.bits = matrix->code.bits;
-        lw_schedule_build(&spec, &schedule);
-        lw_pack_layout(&schedule, &layout);
-        uint8_t *packed = malloc(layout.bytes);
-        if (!packed) {
-            lw_writer_abort(&writer);
-            return out_of_memory(error);
+        size_t first = 0;
+        for (size_t c = 0; matrix->bias && c < matrix->code_count && status == LW_OK; c++) {
+            status = write_code(m, matrix, c, first, writer.stream, error);
+            first += matrix->codes[c].rows;
         }
-        lw_pack(&schedule, &matrix->code, matrix->bias, packed);
-        fwrite(packed, 1, layout.bytes, writer.stream);
-        free(packed);
+        if (status != LW_OK)
+            lw_writer_abort(&writer);
     }
     return status == LW_OK ? lw_writer_commit(&writer, error) : status;
 }
