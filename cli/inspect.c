@@ -134,7 +134,8 @@ static void print_matrices(const struct view *view, int name_width)
         const struct lw_matrix *m = &view->model.matrices[i];
         char shape[48], bits_text[16];
         snprintf(shape, sizeof shape, "%zu x %zu", m->rows, m->columns);
-        snprintf(bits_text, sizeof bits_text, m->code_count > 1 ? "%.2f" : "%.0f", lw_matrix_bits(m));
+        snprintf(bits_text, sizeof bits_text, m->code_count > 1 ? "%.2f" : "%.0f",
+                 lw_matrix_bits(m));
         char remark[24];
         scales_text(m, remark);
         print_share(m->name, shape, bits_text, matrix_share(m), view->coded, name_width, remark);
@@ -199,9 +200,9 @@ static json_t *share_json(struct share s, bool coded)
 
 static json_t *matrix_json(const struct lw_matrix *m, bool coded)
 {
-    json_t *object =
-        json_pack("{s:s, s:s, s:I, s:I, s:f}", "name", m->name, "block", BLOCKS[m->block], "rows",
-                  (json_int_t)m->rows, "columns", (json_int_t)m->columns, "bits", lw_matrix_bits(m));
+    json_t *object = json_pack("{s:s, s:s, s:I, s:I, s:f}", "name", m->name, "block",
+                               BLOCKS[m->block], "rows", (json_int_t)m->rows, "columns",
+                               (json_int_t)m->columns, "bits", lw_matrix_bits(m));
     if (m->code_count) {
         json_object_set_new(object, "group", json_integer((json_int_t)m->codes[0].group));
         json_object_set_new(object, "uniform", json_boolean(m->codes[0].uniform));

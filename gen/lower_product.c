@@ -20,12 +20,12 @@ struct tile {
     int loop;           /* loop over tiles, or -1 */
     size_t first_block; /* of the tile (of the first one, in a loop) */
     size_t blocks;
-    size_t planes;     /* accumulated together: B, or 1 inside a loop over planes */
-    int plane_loop;    /* or -1 */
-    int group_loop;    /* or -1 */
+    size_t planes;             /* accumulated together: B, or 1 inside a loop over planes */
+    int plane_loop;            /* or -1 */
+    int group_loop;            /* or -1 */
     size_t first_group, steps; /* of the groups being lowered */
-    struct sums *sums; /* [block][plane][column][part] */
-    int *totals;       /* R: [block][column][row_block / doubles], doubles */
+    struct sums *sums;         /* [block][plane][column][part] */
+    int *totals;               /* R: [block][column][row_block / doubles], doubles */
 };
 
 static struct sums *sums_of(struct tile *t, size_t block, size_t plane, size_t n, size_t part)
@@ -117,7 +117,8 @@ static void emit_step(struct tile *t, size_t block, size_t plane, int step_loop,
                 struct lw_address tables = {.buffer = LW_BUFFER_TABLES,
                                             .offset = n * lw_schedule_table_bytes(s) +
                                                       (part * s->padded_tables + table) * 16};
-                tables = lw_address_add(tables, t->group_loop, s->group_steps * s->step_tables * 16);
+                tables =
+                    lw_address_add(tables, t->group_loop, s->group_steps * s->step_tables * 16);
                 tables = lw_address_add(tables, chunk_loop, s->flush_steps * s->step_tables * 16);
                 tables = lw_address_add(tables, step_loop, s->step_tables * 16);
                 emit_lookup(t, sums_of(t, block, plane, n, part), index, part, tables);
@@ -293,8 +294,11 @@ static void emit_tile(struct tile *t, const int *scales)
 void lw_lower_product(struct lw_program *p)
 {
     const struct lw_schedule *s = &p->schedule;
-    struct tile t = {
-        .p = p, .s = s, .plane_loop = -1, .group_loop = -1, .planes = s->planes_inside ? s->spec.bits : 1};
+    struct tile t = {.p = p,
+                     .s = s,
+                     .plane_loop = -1,
+                     .group_loop = -1,
+                     .planes = s->planes_inside ? s->spec.bits : 1};
     t.lanes = lw_isa_info(s->spec.isa)->lanes;
     t.sums = calloc(s->blocks_a_tile * t.planes * s->spec.batch * s->parts, sizeof *t.sums);
     t.totals = calloc(s->blocks_a_tile * s->spec.batch * s->row_block, sizeof *t.totals);

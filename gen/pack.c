@@ -12,7 +12,8 @@ void lw_pack_layout(const struct lw_schedule *s, struct lw_pack_layout *layout)
     size_t rows = s->row_blocks * s->row_block;
     layout->key_bytes = s->row_blocks * s->spec.bits * s->steps * s->key_bytes;
     layout->scales = align64(layout->key_bytes);
-    layout->bias = align64(layout->scales + rows * lw_spec_groups(&s->spec) * s->spec.bits * sizeof(int16_t));
+    layout->bias =
+        align64(layout->scales + rows * lw_spec_groups(&s->spec) * s->spec.bits * sizeof(int16_t));
     layout->bytes = align64(layout->bias + rows * sizeof(float));
 }
 

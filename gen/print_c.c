@@ -98,8 +98,8 @@ static void print_header(const struct lw_program *program, const char *name, FIL
                 "half of the\n"
                 " *           step's %zu tables, high nibble: second half\n"
                 " *   scales  int16 [row block][group %zu][plane][%zu rows]     bias  f32 [%zu]\n",
-                s->row_blocks, s->spec.bits, s->steps, s->key_bytes, s->step_tables, s->groups, s->row_block,
-                s->row_blocks * s->row_block);
+                s->row_blocks, s->spec.bits, s->steps, s->key_bytes, s->step_tables, s->groups,
+                s->row_block, s->row_blocks * s->row_block);
     fprintf(stream, " *   tables  [column][part %zu][table %zu][16 entries]%s\n *\n *  ", s->parts,
             s->padded_tables, s->biased ? ", signed bytes + 128" : "");
     size_t counts[LW_OP_COUNT];

@@ -101,8 +101,8 @@ static enum lw_status map_weights(const char *folder, const struct lw_model *mod
             continue;
         bundle->matrices[i].unit = ldexpf(1.0f, matrix->codes[0].exponent);
         for (size_t c = 0; c < matrix->code_count && status == LW_OK; c++)
-            status = place_code(model, matrix, c, bundle, &offset, &bundle->matrices[i].codes[c],
-                                error);
+            status =
+                place_code(model, matrix, c, bundle, &offset, &bundle->matrices[i].codes[c], error);
     }
     if (status == LW_OK && offset != bundle->weights.size)
         status = lw_fail(error, LW_CORRUPT, "%s: %zu bytes do not fit the model", path,

@@ -72,6 +72,7 @@ void lw_bundle_close(struct lw_bundle *bundle);
 const struct lw_kernel *lw_bundle_tables(const struct lw_bundle *bundle, size_t columns);
 /* The product kernel of a matrix's code with the largest N <= batch, or NULL. */
 const struct lw_kernel *lw_bundle_product(const struct lw_bundle *bundle,
-                                          const struct lw_matrix *matrix, size_t code, size_t batch);
+                                          const struct lw_matrix *matrix, size_t code,
+                                          size_t batch);
 
 #endif

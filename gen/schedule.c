@@ -80,7 +80,8 @@ void lw_schedule_print(const struct lw_schedule *s, FILE *stream)
     if (s->groups > 1)
         fprintf(stream, "; %zu groups of %zu", s->groups, s->group_steps);
     fprintf(stream, "\n  loops    tile of rows > %s%s, %zu columns unrolled\n",
-            s->groups > 1 ? "group > " : "", s->planes_inside ? "step > plane (unrolled)" : "plane > step", s->spec.batch);
+            s->groups > 1 ? "group > " : "",
+            s->planes_inside ? "step > plane (unrolled)" : "plane > step", s->spec.batch);
 }
 
 size_t lw_schedule_row(const struct lw_schedule *s, size_t byte)

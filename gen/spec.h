@@ -22,8 +22,9 @@ struct lw_spec {
     size_t rows;         /* M; 0: the kernel that builds the tables */
     size_t columns;      /* K, 1..2^20 */
     unsigned bits;       /* B, 1..8; 0 for tables */
-    size_t group;        /* G, columns that share scales: a multiple of 32 below K; 0: row-wise, and for tables */
-    size_t batch;        /* N, 1..LW_SPEC_MAX_BATCH; 0 for tables */
+    size_t group; /* G, columns that share scales: a multiple of 32 below K; 0: row-wise, and for
+                     tables */
+    size_t batch; /* N, 1..LW_SPEC_MAX_BATCH; 0 for tables */
     enum lw_isa isa;
 };
 

@@ -9,7 +9,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-
 enum lw_fit {
     /* Plane by plane on the residual (Chung et al. 2020, section 3.1; Guo et al. 2017). */
     LW_FIT_GREEDY,

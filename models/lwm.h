@@ -30,8 +30,8 @@ struct lw_size {
     size_t tokenizer_bytes; /* SentencePiece models and vocabularies */
     size_t code_bytes;      /* bit planes with their padding */
     size_t scale_bytes;     /* and the bits of rows that differ */
-    size_t vector_bytes; /* biases and norms, fp32 */
-    size_t weights;      /* elements of all matrices */
+    size_t vector_bytes;    /* biases and norms, fp32 */
+    size_t weights;         /* elements of all matrices */
     /* bits a weight: (code + scale) * 8 / weights */
 };
 enum lw_status lw_lwm_size(const char *path, struct lw_size *size, struct lw_error *error);

@@ -16,8 +16,8 @@ struct worker {
     float *decoded;  /* [columns] */
 };
 
-/* One matrix on its way. Stored rows are dealt out in one contiguous slice a worker, and every figure is
- * kept by stored row, so that nothing depends on the number of workers. */
+/* One matrix on its way. Stored rows are dealt out in one contiguous slice a worker, and every
+ * figure is kept by stored row, so that nothing depends on the number of workers. */
 struct job {
     const struct lw_matrix *source;
     struct lw_matrix *target; /* its codes point to the places to fill */
@@ -164,7 +164,8 @@ static void round_scales(struct job *job)
         struct lw_code *code = &matrix->codes[c];
         int16_t *scales = (int16_t *)(uintptr_t)code->scales;
         size_t count = code->rows * lw_code_row_scales(code);
-        int limit = code->uniform ? (int)LARGEST_MANTISSA >> (code->bits - 1) : (int)LARGEST_MANTISSA;
+        int limit =
+            code->uniform ? (int)LARGEST_MANTISSA >> (code->bits - 1) : (int)LARGEST_MANTISSA;
         code->exponent = exponent;
         for (size_t i = 0; i < count; i++) {
             double mantissa = rint(ldexp((double)*fitted++, -exponent));
@@ -180,8 +181,8 @@ static enum lw_status quantize_matrix(struct job *job, pthreadpool_t pool, struc
     for (size_t stored = 0; stored < job->source->rows; stored++)
         if (isnan(job->errors[stored]))
             return lw_fail(error, LW_CORRUPT,
-                           "matrix %s: row %zu holds a weight that is not finite", job->source->name,
-                           order ? order[stored] : stored);
+                           "matrix %s: row %zu holds a weight that is not finite",
+                           job->source->name, order ? order[stored] : stored);
     round_scales(job);
     pthreadpool_parallelize_1d(pool, measure_slice, job, job->worker_count, 0);
     return LW_OK;
@@ -251,7 +252,8 @@ static enum lw_status check_choice(const struct lw_matrix *matrix, const struct 
                            matrix->name, bits, LW_MAX_BITS);
     }
     if (choice->group % 32 != 0)
-        return lw_fail(error, LW_USAGE, "matrix %s: groups of %zu columns; multiples of 32 are possible",
+        return lw_fail(error, LW_USAGE,
+                       "matrix %s: groups of %zu columns; multiples of 32 are possible",
                        matrix->name, choice->group);
     if (choice->alpha == LW_ALPHA_UNIFORM && choice->fit != LW_FIT_UNIFORM)
         return lw_fail(error, LW_USAGE, "matrix %s: uniform scales need the uniform fit",
@@ -287,7 +289,8 @@ static bool copy_bad_words(const struct lw_config *source, struct lw_config *tar
 static void shape_codes(struct lw_matrix *matrix, const struct lw_choice *choice,
                         const uint8_t *row_bits, uint32_t *order)
 {
-    size_t group = choice->group && choice->group < matrix->columns ? choice->group : matrix->columns;
+    size_t group =
+        choice->group && choice->group < matrix->columns ? choice->group : matrix->columns;
     if (row_bits) {
         lw_matrix_set_rows(matrix, row_bits, order, order + matrix->rows);
     } else {
@@ -297,7 +300,8 @@ static void shape_codes(struct lw_matrix *matrix, const struct lw_choice *choice
     lw_matrix_set_scales(matrix, group, choice->alpha == LW_ALPHA_UNIFORM, 0);
 }
 
-/* Points the codes of all matrices into the block: scales after the vectors and orders, then planes. */
+/* Points the codes of all matrices into the block: scales after the vectors and orders, then
+ * planes. */
 static void place_codes(struct lw_model *model, int16_t *scales, uint8_t *planes)
 {
     for (size_t i = 0; i < model->matrix_count; i++)
@@ -310,8 +314,8 @@ static void place_codes(struct lw_model *model, int16_t *scales, uint8_t *planes
         }
 }
 
-/* Lays the model out in two blocks: the orders of mixed rows; and vectors, then the scales of all matrices, then
- * their planes. The fp32 model is in memory, so these sizes do not overflow. */
+/* Lays the model out in two blocks: the orders of mixed rows; and vectors, then the scales of all
+ * matrices, then their planes. The fp32 model is in memory, so these sizes do not overflow. */
 struct block {
     uint32_t *orders;
     uint8_t *data;
@@ -418,7 +422,7 @@ enum lw_status lw_quantize_model(const struct lw_model *source, const struct lw_
 }
 
 enum lw_status lw_quantize_alike(const struct lw_model *source, unsigned bits, enum lw_fit fit,
-                                 enum lw_arith arith, struct lw_model *model,
+                                 enum lw_arith arith, size_t threads, struct lw_model *model,
                                  struct lw_quantize_report *report, struct lw_error *error)
 {
     struct lw_plan plan = {0};
@@ -430,7 +434,7 @@ enum lw_status lw_quantize_alike(const struct lw_model *source, unsigned bits, e
         status = lw_plan_uniform(bits, fit, &plan, error);
     if (status == LW_OK)
         status = lw_plan_resolve(&plan, source, choices, NULL, error);
-    struct lw_quantize request = {.choices = choices, .arith = arith, .threads = 1};
+    struct lw_quantize request = {.choices = choices, .arith = arith, .threads = threads};
     if (status == LW_OK)
         status = lw_quantize_model(source, &request, model, report, error);
     lw_plan_free(&plan);

@@ -19,25 +19,27 @@ struct lw_quantize {
     const float *const *importance;
     enum lw_arith arith; /* class recorded in the model */
     size_t threads;      /* >= 1; the result does not depend on it */
-    /* Called from the calling thread after each matrix; may be NULL. Return false to stop (LW_FAILED). */
+    /* Called from the calling thread after each matrix; may be NULL. Return false to stop
+     * (LW_FAILED). */
     bool (*progress)(void *context, size_t done_rows, size_t all_rows);
     void *context;
 };
 
 struct lw_quantize_report {
-    double relative_mse; /* sum of squared errors / sum of squared weights over all matrices, as stored */
+    double relative_mse; /* sum of squared errors / sum of squared weights over all matrices, as
+                            stored */
 };
 
-/* Quantises every matrix of `source` (dense) into a new model that owns all it needs but borrows the source's
- * tokeniser: the source must outlive it. Scales are rounded to the stored mantissas. LW_CORRUPT names the matrix and
- * row of a weight that is not finite. */
+/* Quantises every matrix of `source` (dense) into a new model that owns all it needs but borrows
+ * the source's tokeniser: the source must outlive it. Scales are rounded to the stored mantissas.
+ * LW_CORRUPT names the matrix and row of a weight that is not finite. */
 enum lw_status lw_quantize_model(const struct lw_model *source, const struct lw_quantize *request,
                                  struct lw_model *model, struct lw_quantize_report *report,
                                  struct lw_error *error);
 
-/* The same bits and fit for every matrix, row-wise, by one thread. */
+/* The same bits and fit for every matrix, row-wise. */
 enum lw_status lw_quantize_alike(const struct lw_model *source, unsigned bits, enum lw_fit fit,
-                                 enum lw_arith arith, struct lw_model *model,
+                                 enum lw_arith arith, size_t threads, struct lw_model *model,
                                  struct lw_quantize_report *report, struct lw_error *error);
 
 #endif

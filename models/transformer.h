@@ -54,11 +54,11 @@ enum { LW_MAX_BITS = 8 };
  * Bit c & 7 of byte c >> 3 of a plane is set where b = +1; padding bits are zero. */
 struct lw_code {
     size_t rows;
-    unsigned bits;      /* planes, 1..LW_MAX_BITS */
-    bool uniform;       /* the planes of a group share one scale */
-    size_t group;       /* columns that share scales: a multiple of 32, or K: row-wise */
-    size_t groups;      /* (K + group - 1) / group */
-    size_t plane_bytes; /* (K + 7) / 8 */
+    unsigned bits;         /* planes, 1..LW_MAX_BITS */
+    bool uniform;          /* the planes of a group share one scale */
+    size_t group;          /* columns that share scales: a multiple of 32, or K: row-wise */
+    size_t groups;         /* (K + group - 1) / group */
+    size_t plane_bytes;    /* (K + 7) / 8 */
     const uint8_t *planes; /* [rows][bits][plane_bytes] */
     const int16_t *scales; /* [rows][groups][bits], or [rows][groups]: mantissas */
     int exponent;          /* power of two, one a matrix */
@@ -91,7 +91,7 @@ struct lw_matrix {
     struct lw_code codes[LW_MAX_BITS];
     const uint32_t *order; /* [M], row of each stored row; NULL: rows are stored in order */
     const uint32_t *place; /* [M], where a row is stored: the inverse; NULL as well */
-    const float *bias; /* [M], or NULL: a matrix that is only looked up */
+    const float *bias;     /* [M], or NULL: a matrix that is only looked up */
 };
 
 struct lw_norm {
@@ -148,8 +148,9 @@ void lw_model_set_vectors(struct lw_model *model, const float *vectors);
 /* Frees everything that lw_model_layout and `release` own. Safe on a zeroed model. */
 void lw_model_free(struct lw_model *model);
 
-/* Divides the rows of a matrix into codes by their planes, row_bits[M] each 1..LW_MAX_BITS: sets the rows and bits of its
- * codes and, where there are several, fills order[M] and place[M] and points to them. */
+/* Divides the rows of a matrix into codes by their planes, row_bits[M] each 1..LW_MAX_BITS: sets
+ * the rows and bits of its codes and, where there are several, fills order[M] and place[M] and
+ * points to them. */
 void lw_matrix_set_rows(struct lw_matrix *matrix, const uint8_t *row_bits, uint32_t *order,
                         uint32_t *place);
 /* Sets what all codes of a matrix have in common; group is a multiple of 32 or K. */

@@ -91,7 +91,8 @@ enum lw_status lw_backend_kernels(const struct lw_model *model, const struct lw_
             widest = bundle->kernels[i].table_bytes;
     for (size_t i = 0; i < model->matrix_count; i++)
         for (size_t c = 0; model->matrices[i].order && c < model->matrices[i].code_count; c++)
-            rows = model->matrices[i].codes[c].rows > rows ? model->matrices[i].codes[c].rows : rows;
+            rows =
+                model->matrices[i].codes[c].rows > rows ? model->matrices[i].codes[c].rows : rows;
     struct kernels *k = calloc(1, sizeof *k);
     if (k) {
         k->tables = aligned_alloc(64, (COLUMNS_AT_ONCE * widest + 63) & ~(size_t)63);

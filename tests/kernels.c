@@ -32,19 +32,25 @@ void product_case_make(struct product_case *c, const struct lw_spec *spec, uint6
     uint64_t state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
     size_t rows = spec->rows, columns = spec->columns, bits = spec->bits;
     *c = (struct product_case){.spec = *spec};
-    c->code.bits = spec->bits;
-    c->code.plane_bytes = (columns + 7) / 8;
-    c->code.exponent = -18;
+    c->code = (struct lw_code){.rows = rows,
+                               .bits = spec->bits,
+                               .uniform = spec->group && seed % 2,
+                               .group = spec->group ? spec->group : columns,
+                               .groups = lw_spec_groups(spec),
+                               .plane_bytes = (columns + 7) / 8,
+                               .exponent = -18};
     uint8_t *planes = calloc(rows * bits, c->code.plane_bytes);
-    int16_t *scales = calloc(rows * bits, sizeof *scales);
+    size_t row_scales = lw_code_row_scales(&c->code);
+    int16_t *scales = calloc(rows * row_scales, sizeof *scales);
     c->bias = calloc(rows, sizeof *c->bias);
     c->x = calloc(spec->batch * columns, sizeof *c->x);
     for (size_t i = 0; i < rows * bits; i++) {
         for (size_t k = 0; k < columns; k++)
             if (random_bits(&state) >> 63)
                 planes[i * c->code.plane_bytes + k / 8] |= (uint8_t)(1u << k % 8);
-        scales[i] = (int16_t)(random_bits(&state) >> 48);
     }
+    for (size_t i = 0; i < rows * row_scales; i++) /* of uniform ones, the largest must fit, too */
+        scales[i] = (int16_t)((int16_t)(random_bits(&state) >> 48) / (c->code.uniform ? 256 : 1));
     for (size_t r = 0; r < rows; r++)
         c->bias[r] = random_float(&state);
     for (size_t i = 0; i < spec->batch * columns; i++)
@@ -157,7 +163,8 @@ int run_reference(const struct product_case *c, float *y)
     struct lw_matrix matrix = {.name = "case",
                                .rows = c->spec.rows,
                                .columns = c->spec.columns,
-                               .code = c->code,
+                               .code_count = 1,
+                               .codes = {c->code},
                                .bias = c->bias};
     struct lw_model model = {.arith = c->spec.arith, .matrix_count = 1, .matrices = &matrix};
     struct lw_backend backend;

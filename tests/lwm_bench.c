@@ -1,7 +1,7 @@
 #include "tests/lwm_bench.h"
 
-#include "models/fit.h"
 #include "models/lwm.h"
+#include "models/quantize.h"
 #include "tests/random_model.h"
 
 #include <criterion/criterion.h>
@@ -45,7 +45,20 @@ void lwm_bench_open(struct lwm_bench *bench, const struct lw_config *config)
     cr_assert_not_null(mkdtemp(bench->folder));
     snprintf(bench->path, sizeof bench->path, "%s/m.lwm", bench->folder);
     test_random_model(config, 1, &bench->dense);
-    struct lw_quantize request = {.bits = 3, .arith = LW_ARITH_A8, .threads = 1};
+    /* Separate embeddings stand for everything else that is not simple, too. */
+    bool simple = config->shared_embedding;
+    struct lw_choice choices[64];
+    const uint8_t *row_bits[64] = {0};
+    static const uint8_t mixed[] = {3, 1, 2, 2, 1, 3, 3, 1, 2, 1, 1};
+    for (size_t i = 0; i < bench->dense.matrix_count; i++)
+        choices[i] = (struct lw_choice){.bits = 3, .fit = LW_FIT_GREEDY};
+    if (!simple) {
+        row_bits[0] = mixed;
+        choices[2] =
+            (struct lw_choice){.bits = 2, .alpha = LW_ALPHA_UNIFORM, .fit = LW_FIT_UNIFORM};
+    }
+    struct lw_quantize request = {
+        .choices = choices, .row_bits = row_bits, .arith = LW_ARITH_A8, .threads = 1};
     struct lw_quantize_report report;
     cr_assert_eq(lw_quantize_model(&bench->dense, &request, &bench->coded, &report, NULL), LW_OK);
     lwm_write_model(bench->path, &bench->coded);

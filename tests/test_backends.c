@@ -1,5 +1,5 @@
 /* The product backends against the oracle, and classes a8 and t8 on inputs worked out by hand. */
-#include "models/fit.h"
+#include "models/quantize.h"
 #include "runtime/backend.h"
 #include "tests/oracle.h"
 #include "tests/random_model.h"
@@ -14,10 +14,10 @@ enum { K = 24, COLUMNS = 5 };
 static void quantize(const struct lw_model *dense, unsigned bits, struct lw_model *coded)
 {
     struct lw_error error = {0};
-    struct lw_quantize request = {bits, LW_FIT_GREEDY, LW_ARITH_T8, 1, NULL, NULL};
     struct lw_quantize_report report;
-    cr_assert_eq(lw_quantize_model(dense, &request, coded, &report, &error), LW_OK, "%s",
-                 error.text);
+    cr_assert_eq(
+        lw_quantize_alike(dense, bits, LW_FIT_GREEDY, LW_ARITH_T8, 1, coded, &report, &error),
+        LW_OK, "%s", error.text);
 }
 
 /* Multiplies every matrix of a model and compares with the oracle; bound relative to |W| |x|. */
@@ -109,7 +109,15 @@ static void make_tiny(struct tiny *t)
     t->matrix = (struct lw_matrix){.name = "tiny",
                                    .rows = 1,
                                    .columns = 5,
-                                   .code = {2, 1, t->planes, t->scales, -2},
+                                   .code_count = 1,
+                                   .codes = {{.rows = 1,
+                                              .bits = 2,
+                                              .group = 5,
+                                              .groups = 1,
+                                              .plane_bytes = 1,
+                                              .planes = t->planes,
+                                              .scales = t->scales,
+                                              .exponent = -2}},
                                    .bias = t->bias};
     t->model = (struct lw_model){.matrix_count = 1, .matrices = &t->matrix};
 }

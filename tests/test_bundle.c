@@ -2,8 +2,8 @@
 #include "gen/bundle.h"
 #include "gen/registry.h"
 #include "models/file.h"
-#include "models/fit.h"
 #include "models/lwm.h"
+#include "models/quantize.h"
 #include "runtime/backend.h"
 #include "tests/random_model.h"
 
@@ -28,14 +28,14 @@ static void place_make(struct place *place, enum lw_arith arith)
     struct lw_model coded;
     struct lw_quantize_report report;
     struct lw_config config = test_small_config();
-    struct lw_quantize request = {.bits = 2, .fit = LW_FIT_GREEDY, .arith = arith, .threads = 1};
     strcpy(place->folder, "/tmp/lutwidge-bundle-XXXXXX");
     cr_assert(mkdtemp(place->folder) != NULL);
     snprintf(place->file, sizeof place->file, "%s/m.lwm", place->folder);
     snprintf(place->bundle, sizeof place->bundle, "%s/bundle", place->folder);
     test_random_model(&config, 3, &place->source);
-    cr_assert_eq(lw_quantize_model(&place->source, &request, &coded, &report, &error), LW_OK, "%s",
-                 error.text);
+    cr_assert_eq(
+        lw_quantize_alike(&place->source, 2, LW_FIT_GREEDY, arith, 1, &coded, &report, &error),
+        LW_OK, "%s", error.text);
     cr_assert_eq(lw_lwm_write(place->file, &coded, "test", &error), LW_OK, "%s", error.text);
     lw_model_free(&coded);
     cr_assert_eq(lw_lwm_open(place->file, &place->model, &error), LW_OK, "%s", error.text);

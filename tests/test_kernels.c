@@ -12,19 +12,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* M, K, B, N: primes, ones, K not a multiple of anything, K beyond what 16-bit sums hold. */
-static const size_t shapes[][4] = {
-    {1, 1, 1, 1},   {3, 2, 2, 1},    {5, 3, 1, 2},    {16, 4, 3, 1},   {17, 5, 2, 3},
-    {31, 31, 4, 1}, {32, 32, 2, 4},  {33, 33, 1, 8},  {37, 100, 3, 2}, {64, 64, 2, 8},
-    {64, 64, 4, 4}, {97, 257, 2, 1}, {8, 1024, 2, 4}, {3, 1029, 1, 2}, {35, 2113, 3, 1},
-    {70, 48, 1, 1}, {129, 16, 8, 1}, {40, 36, 5, 5},
+/* M, K, B, N, G (0: row-wise): primes, ones, K not a multiple of anything, K beyond what 16-bit
+ * sums hold, groups that end short. */
+static const size_t shapes[][5] = {
+    {1, 1, 1, 1},        {3, 2, 2, 1},       {5, 3, 1, 2},           {16, 4, 3, 1},
+    {17, 5, 2, 3},       {31, 31, 4, 1},     {32, 32, 2, 4},         {33, 33, 1, 8},
+    {37, 100, 3, 2},     {64, 64, 2, 8},     {64, 64, 4, 4},         {97, 257, 2, 1},
+    {8, 1024, 2, 4},     {3, 1029, 1, 2},    {35, 2113, 3, 1},       {70, 48, 1, 1},
+    {129, 16, 8, 1},     {40, 36, 5, 5},     {37, 100, 3, 2, 32},    {64, 256, 2, 4, 64},
+    {5, 129, 1, 1, 128}, {33, 70, 8, 3, 32}, {17, 2113, 2, 1, 1056},
 };
 enum { SHAPES = sizeof shapes / sizeof shapes[0] };
 
 static struct lw_spec spec_of(size_t shape, enum lw_arith arith, enum lw_isa isa)
 {
     const size_t *s = shapes[shape];
-    return (struct lw_spec){arith, s[0], s[1], (unsigned)s[2], s[3], isa};
+    return (struct lw_spec){arith, s[0], s[1], (unsigned)s[2], s[4], s[3], isa};
 }
 
 static void assert_same(const float *y, const float *expected, size_t count,
@@ -91,6 +94,8 @@ Test(spec, refuses_everything_else)
                                       "t8_m4_k4_b9_n1_c",
                                       "t8_m4_k4_b2_n65_c",
                                       "t8_m4_k4_b2_c",
+                                      "t8_m4_k64_b2_g64_n1_c",
+                                      "t8_m4_k64_b2_g20_n1_c",
                                       "t8_m4_k4_b2_n1_c ",
                                       "t8_k99999999999999999999_c",
                                       "t8_k4194304_c"};
@@ -104,7 +109,7 @@ Test(spec, refuses_everything_else)
 
 Test(stages, each_prints_its_decisions)
 {
-    struct lw_spec spec = {LW_ARITH_A8, 48, 70, 3, 2, LW_ISA_AVX2};
+    struct lw_spec spec = {LW_ARITH_A8, 48, 70, 3, 0, 2, LW_ISA_AVX2};
     struct lw_schedule schedule;
     struct lw_program program;
     struct lw_ir ir;
@@ -149,8 +154,10 @@ static void saturate(struct product_case *c)
         for (size_t k = 0; k < c->spec.columns; k++)
             if ((k % 3 != 1) != (i % 2 == 1))
                 planes[i * c->code.plane_bytes + k / 8] |= (uint8_t)(1u << k % 8);
-        ((int16_t *)(uintptr_t)c->code.scales)[i] = i % 5 ? 32767 : -32767;
     }
+    int largest = c->code.uniform ? 32767 >> (c->spec.bits - 1) : 32767;
+    for (size_t i = 0; i < c->spec.rows * lw_code_row_scales(&c->code); i++)
+        ((int16_t *)(uintptr_t)c->code.scales)[i] = (int16_t)(i % 5 ? largest : -largest);
 }
 
 Test(stages, hold_saturating_input)
@@ -172,7 +179,7 @@ Test(stages, hold_odd_activations)
                                    INFINITY, -INFINITY, NAN,       -0.0f,     3.4e38f};
     for (size_t v = 0; v < sizeof values / sizeof values[0]; v++)
         for (int arith = LW_ARITH_A8; arith <= LW_ARITH_T8; arith++) {
-            struct lw_spec spec = {(enum lw_arith)arith, 19, 37, 2, 2, LW_ISA_C};
+            struct lw_spec spec = {(enum lw_arith)arith, 19, 37, 2, 0, 2, LW_ISA_C};
             struct product_case c;
             product_case_make(&c, &spec, 7);
             for (size_t k = 0; k < spec.columns && fabsf(values[v]) < 1; k++)

@@ -33,12 +33,12 @@ Test(lwm, heads_that_lie)
     head = good;
     head.version = LW_LWM_VERSION + 1;
     with_head(&bench, &head);
-    lwm_expect(&bench, LW_FAILED, "version 2 is newer than this program reads (1)");
+    lwm_expect(&bench, LW_FAILED, "version 3 is newer than this program reads (2)");
 
     head = good;
-    head.sections[5].kind = 9;
+    head.sections[5].kind = 10;
     with_head(&bench, &head);
-    lwm_expect(&bench, LW_CORRUPT, "section 5 is of kind 9: unknown");
+    lwm_expect(&bench, LW_CORRUPT, "section 5 is of kind 10: unknown");
 
     head = good;
     head.sections[2].offset = head.sections[1].offset;
@@ -130,9 +130,14 @@ Test(lwm, contents_that_contradict)
         {"\"beams\":4", "\"beams\":0", "beams is out of range"},
         {"\"max_length\":16", "\"max_length\":18", "config.max_length or"},
         {"\"max_length\":16", "\"max_length\":1 ", "config.max_length or"},
-        {"\"bits\":3", "\"bits\":9", "matrix embedding has 9 bits"},
-        {"\"bits\":3", "\"bits\":2", "bytes longer than its matrices"},
-        {"\"bits\":3", "\"bits\":4", "section codes: too short: ends inside matrix decoder.0.ffn"},
+        {"[[3,9]]", "[[9,9]]", "matrix embedding has codes that do not add up"},
+        {"[[3,9]]", "[[3,8]]", "matrix embedding has codes that do not add up"},
+        {"[[3,9]]", "[3,[9]]", "matrix embedding has codes that do not add up"},
+        {"\"group\":12", "\"group\":32", "matrix embedding has groups of 32 columns"},
+        {"\"group\":12", "\"group\":11", "matrix embedding has groups of 11 columns"},
+        {"\"exponent\":-", "\"exponent\":9", "matrix embedding has exponent 9"},
+        {"[[3,9]]", "[[2,9]]", "bytes longer than its matrices"},
+        {"[[3,9]]", "[[4,9]]", "section codes: too short: ends inside matrix decoder.0.ffn"},
         {"\"encoder.0.self.q\"", "\"encoder.0.self.k\"", "matrix encoder.0.self.k of 12 x 12"},
         {"\"matrices\":[", "\"matrices\":{", "section meta"},
         {"\"pad\":8", "\"eos\":8", "section meta: duplicate"},
@@ -154,12 +159,35 @@ Test(lwm, padding_bits_must_be_zero)
     lwm_bench_open(&bench, &config);
     size_t bytes = 9 * 3 * 2; /* of the embedding: 9 rows, 3 planes of 12 bits */
     uint8_t *planes = malloc(bytes);
-    memcpy(planes, bench.coded.matrices[0].code.planes, bytes);
+    memcpy(planes, bench.coded.matrices[0].codes[0].planes, bytes);
     planes[5] |= 0x80;
-    bench.coded.matrices[0].code.planes = planes;
+    bench.coded.matrices[0].codes[0].planes = planes;
     lwm_write_model(bench.path, &bench.coded);
     lwm_expect(&bench, LW_CORRUPT, "section codes: matrix embedding has padding bits that are not");
     free(planes);
+    lwm_bench_close(&bench);
+}
+
+/* Rows whose bits are not those that the codes count. */
+Test(lwm, row_bits_must_fit_the_codes)
+{
+    struct lwm_bench bench;
+    struct lwm_head head = {0};
+    struct lw_config config = lwm_separate_config();
+    lwm_bench_open(&bench, &config);
+    memcpy(&head, bench.bytes, sizeof head);
+    struct lwm_section *rows = &head.sections[LWM_ROWS - 1];
+    static const uint8_t wrong[][2] = {{0x13, 0x33}, {0x13, 0x93}, {0x13, 0x03}, {0x02, 0x12}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        uint8_t *byte = bench.bytes + rows->offset + (i == 3 ? 4 : 0);
+        cr_assert_eq(*byte, wrong[i][0]);
+        *byte = wrong[i][1];
+        rows->hash = XXH3_64bits(bench.bytes + rows->offset, (size_t)rows->bytes);
+        with_head(&bench, &head);
+        *byte = wrong[i][0];
+        lwm_expect(&bench, LW_CORRUPT,
+                   i == 3 ? "rows: matrix embedding.source has padding" : "section rows");
+    }
     lwm_bench_close(&bench);
 }
 

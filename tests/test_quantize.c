@@ -1,5 +1,5 @@
 /* Quantisation of whole models: stored scales, threads, and what is refused. */
-#include "models/fit.h"
+#include "models/quantize.h"
 #include "tests/random_model.h"
 
 #include <criterion/criterion.h>
@@ -11,11 +11,9 @@
 static void quantize(const struct lw_model *source, unsigned bits, enum lw_fit fit, size_t threads,
                      struct lw_model *model, struct lw_quantize_report *report)
 {
-    struct lw_quantize request = {
-        .bits = bits, .fit = fit, .arith = LW_ARITH_T8, .threads = threads};
     struct lw_error error = {0};
-    cr_assert_eq(lw_quantize_model(source, &request, model, report, &error), LW_OK, "%s",
-                 error.text);
+    cr_assert_eq(lw_quantize_alike(source, bits, fit, LW_ARITH_T8, threads, model, report, &error),
+                 LW_OK, "%s", error.text);
 }
 
 static struct lw_model random_model(uint64_t seed)
@@ -70,19 +68,20 @@ Test(quantize, stores_the_fit_with_rounded_scales)
             lw_fit_row(LW_FIT_GREEDY, source.matrices[i].dense + r * m->columns, NULL, m->columns,
                        3, scales, levels, scratch);
             for (unsigned b = 0; b < 3; b++) {
-                int32_t mantissa = m->code.scales[r * 3 + b];
+                int32_t mantissa = m->codes[0].scales[r * 3 + b];
                 largest = abs(mantissa) > largest ? abs(mantissa) : largest;
-                cr_assert_leq(fabs(ldexp(mantissa, m->code.exponent) - (double)scales[b]),
-                              ldexp(0.5, m->code.exponent));
+                cr_assert_leq(fabs(ldexp(mantissa, m->codes[0].exponent) - (double)scales[b]),
+                              ldexp(0.5, m->codes[0].exponent));
             }
             for (size_t c = 0; c < m->columns; c++) {
                 double sum = 0;
                 for (unsigned b = 0; b < 3; b++) {
-                    const uint8_t *plane = m->code.planes + (r * 3 + b) * m->code.plane_bytes;
+                    const uint8_t *plane =
+                        m->codes[0].planes + (r * 3 + b) * m->codes[0].plane_bytes;
                     cr_assert_eq(plane[c >> 3] >> (c & 7) & 1, levels[c] >> b & 1);
-                    sum += (plane[c >> 3] >> (c & 7) & 1 ? 1 : -1) * m->code.scales[r * 3 + b];
+                    sum += (plane[c >> 3] >> (c & 7) & 1 ? 1 : -1) * m->codes[0].scales[r * 3 + b];
                 }
-                cr_assert_eq((double)row[c], ldexp(sum, m->code.exponent));
+                cr_assert_eq((double)row[c], ldexp(sum, m->codes[0].exponent));
             }
         }
         /* With one power of two less, the largest would not fit. */
@@ -103,9 +102,11 @@ Test(quantize, does_not_depend_on_threads)
         cr_assert_eq(reports[0].relative_mse, reports[1].relative_mse);
         for (size_t i = 0; i < one.matrix_count; i++) {
             const struct lw_matrix *a = &one.matrices[i], *b = &many.matrices[i];
-            cr_assert_eq(a->code.exponent, b->code.exponent);
-            cr_assert_eq(memcmp(a->code.scales, b->code.scales, a->rows * 4 * sizeof(int16_t)), 0);
-            cr_assert_eq(memcmp(a->code.planes, b->code.planes, a->rows * 4 * a->code.plane_bytes),
+            cr_assert_eq(a->codes[0].exponent, b->codes[0].exponent);
+            cr_assert_eq(
+                memcmp(a->codes[0].scales, b->codes[0].scales, a->rows * 4 * sizeof(int16_t)), 0);
+            cr_assert_eq(memcmp(a->codes[0].planes, b->codes[0].planes,
+                                a->rows * 4 * a->codes[0].plane_bytes),
                          0);
         }
         lw_model_free(&many);
@@ -163,10 +164,10 @@ Test(quantize, exponents_at_the_edges)
         for (size_t k = 0; k < 12 * 12; k++)
             w[k] = k % 2 ? cases[i].weight : -cases[i].weight;
         quantize(&source, 1, LW_FIT_ALTERNATING, 1, &model, &report);
-        cr_assert_eq(model.matrices[1].code.exponent, cases[i].exponent, "case %zu: %d", i,
-                     model.matrices[1].code.exponent);
-        cr_assert_eq(model.matrices[1].code.scales[0], cases[i].mantissa, "case %zu: %d", i,
-                     model.matrices[1].code.scales[0]);
+        cr_assert_eq(model.matrices[1].codes[0].exponent, cases[i].exponent, "case %zu: %d", i,
+                     model.matrices[1].codes[0].exponent);
+        cr_assert_eq(model.matrices[1].codes[0].scales[0], cases[i].mantissa, "case %zu: %d", i,
+                     model.matrices[1].codes[0].scales[0]);
         lw_model_free(&model);
         lw_model_free(&source);
     }
@@ -175,11 +176,12 @@ Test(quantize, exponents_at_the_edges)
 static void expect(const struct lw_model *source, unsigned bits, size_t threads,
                    enum lw_status status, const char *text)
 {
-    struct lw_quantize request = {.bits = bits, .threads = threads};
     struct lw_quantize_report report;
     struct lw_model model;
     struct lw_error error = {0};
-    cr_assert_eq(lw_quantize_model(source, &request, &model, &report, &error), status);
+    cr_assert_eq(lw_quantize_alike(source, bits, LW_FIT_GREEDY, LW_ARITH_T8, threads, &model,
+                                   &report, &error),
+                 status);
     cr_assert_not_null(strstr(error.text, text), "%s", error.text);
     cr_assert_eq(model.matrix_count, 0);
 }
@@ -214,10 +216,73 @@ Test(quantize, can_be_stopped)
     struct lw_quantize_report report;
     struct lw_error error = {0};
     int calls = 0;
+    struct lw_choice choices[64];
+    for (size_t i = 0; i < source.matrix_count; i++)
+        choices[i] = (struct lw_choice){.bits = 2};
     struct lw_quantize request = {
-        .bits = 2, .threads = 2, .progress = stop_at_second, .context = &calls};
+        .choices = choices, .threads = 2, .progress = stop_at_second, .context = &calls};
     cr_assert_eq(lw_quantize_model(&source, &request, &model, &report, &error), LW_FAILED);
     cr_assert_eq(calls, 2);
     cr_assert_not_null(strstr(error.text, "stopped"));
+    lw_model_free(&source);
+}
+
+/* Rows of mixed bits, groups of 32, uniform scales: each row is what lw_fit_row alone gives,
+ * whatever the threads. */
+Test(quantize, mixes_rows_groups_and_uniform_scales)
+{
+    struct lw_config config = test_small_config();
+    config.d_model = 72;
+    config.encoder_heads = config.decoder_heads = 2;
+    struct lw_model source, one, two;
+    test_random_model(&config, 8, &source);
+    struct lw_choice choices[64];
+    const uint8_t *row_bits[64] = {0};
+    uint8_t bits[9] = {3, 1, 2, 3, 1, 1, 2, 3, 3};
+    for (size_t i = 0; i < source.matrix_count; i++)
+        choices[i] = (struct lw_choice){.bits = 2,
+                                        .group = i % 2 ? 32 : 0,
+                                        .alpha = i % 3 ? LW_ALPHA_FREE : LW_ALPHA_UNIFORM,
+                                        .fit = i % 3 ? LW_FIT_GREEDY : LW_FIT_UNIFORM};
+    row_bits[0] = bits;
+    struct lw_quantize request = {
+        .choices = choices, .row_bits = row_bits, .arith = LW_ARITH_A8, .threads = 1};
+    struct lw_quantize_report report;
+    struct lw_error error = {0};
+    cr_assert_eq(lw_quantize_model(&source, &request, &one, &report, &error), LW_OK, "%s",
+                 error.text);
+    request.threads = 2;
+    cr_assert_eq(lw_quantize_model(&source, &request, &two, &report, &error), LW_OK, "%s",
+                 error.text);
+    cr_assert_eq(one.matrices[0].code_count, 3);
+    for (size_t i = 0; i < one.matrix_count; i++) {
+        const struct lw_matrix *m = &one.matrices[i];
+        float row[512], again[512], scales[LW_MAX_BITS];
+        uint8_t levels[512];
+        void *scratch = malloc(lw_fit_scratch_bytes(512));
+        for (size_t r = 0; r < m->rows; r++) {
+            lw_matrix_row(m, r, row);
+            lw_matrix_row(&two.matrices[i], r, again);
+            cr_assert_eq(memcmp(row, again, m->columns * sizeof *row), 0);
+            unsigned planes = i == 0 ? bits[r] : 2;
+            cr_assert_eq(lw_matrix_row_bits(m, r), planes);
+            size_t group = m->codes[0].group;
+            for (size_t first = 0; first < m->columns; first += group) {
+                size_t count = m->columns - first < group ? m->columns - first : group;
+                lw_fit_row(choices[i].fit, source.matrices[i].dense + r * m->columns + first, NULL,
+                           count, planes, scales, levels, scratch);
+                for (size_t c = 0; c < count; c++) {
+                    double sum = 0;
+                    for (unsigned b = 0; b < planes; b++)
+                        sum += (levels[c] >> b & 1 ? 1 : -1) * (double)scales[b];
+                    cr_assert_float_eq((double)row[first + c], sum,
+                                       ldexp(planes * 4, m->codes[0].exponent));
+                }
+            }
+        }
+        free(scratch);
+    }
+    lw_model_free(&one);
+    lw_model_free(&two);
     lw_model_free(&source);
 }

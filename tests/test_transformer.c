@@ -121,10 +121,17 @@ Test(transformer, decodes_rows)
     /* Two rows, nine columns (one more than a byte), two planes. */
     static const uint8_t planes[] = {0x01, 0x01, 0xff, 0x00, 0x80, 0x00, 0x00, 0x01};
     static const int16_t scales[] = {100, 7, -32767, 32767};
-    struct lw_matrix matrix = {
-        .rows = 2,
-        .columns = 9,
-        .code = {.bits = 2, .plane_bytes = 2, .planes = planes, .scales = scales, .exponent = -3}};
+    struct lw_matrix matrix = {.rows = 2,
+                               .columns = 9,
+                               .code_count = 1,
+                               .codes = {{.rows = 2,
+                                          .bits = 2,
+                                          .group = 9,
+                                          .groups = 1,
+                                          .plane_bytes = 2,
+                                          .planes = planes,
+                                          .scales = scales,
+                                          .exponent = -3}}};
     static const int32_t expected[2][9] = {{107, -93, -93, -93, -93, -93, -93, -93, 93},
                                            {0, 0, 0, 0, 0, 0, 0, -65534, 65534}};
     for (size_t r = 0; r < 2; r++) {
@@ -134,9 +141,41 @@ Test(transformer, decodes_rows)
             cr_assert_eq(row[c], (float)expected[r][c] / 8.0f, "%zu %zu", r, c);
     }
     float row[9];
-    matrix.code.exponent = -150; /* 2^-150 is no float; its multiples may be */
+    matrix.codes[0].exponent = -150; /* 2^-150 is no float; its multiples may be */
     lw_matrix_row(&matrix, 1, row);
     cr_assert_eq(row[8], 65534 * 0x1p-150);
+}
+
+/* Rows of 1, 2, 1 and 2 planes: those of 2 are stored first. Groups of 32 of 40 columns; one scale
+ * a group. */
+Test(transformer, decodes_mixed_rows_groups_and_uniform_scales)
+{
+    static const uint8_t bits[] = {1, 2, 1, 2};
+    uint32_t order[4], place[4];
+    struct lw_matrix matrix = {.rows = 4, .columns = 40};
+    lw_matrix_set_rows(&matrix, bits, order, place);
+    cr_assert_eq(matrix.code_count, 2);
+    cr_assert(order[0] == 1 && order[1] == 3 && order[2] == 0 && order[3] == 2);
+    cr_assert(place[0] == 2 && place[1] == 0 && place[2] == 3 && place[3] == 1);
+    lw_matrix_set_scales(&matrix, 32, true, 0);
+    cr_assert_eq(matrix.codes[0].groups, 2);
+    static const uint8_t two[2][2][5] = {{{0xff, 0xff, 0xff, 0xff, 0xff}, {0}}, {{0}, {0}}};
+    static const uint8_t one[2][5] = {{0}, {0xff, 0xff, 0xff, 0xff, 0x0f}};
+    static const int16_t two_scales[] = {3, 5, 7, 11}, one_scales[] = {13, 17, 19, 23};
+    matrix.codes[0].planes = two[0][0];
+    matrix.codes[0].scales = two_scales;
+    matrix.codes[1].planes = one[0];
+    matrix.codes[1].scales = one_scales;
+    static const float first[] = {-13, -3, 19, -21}, last[] = {-17, -5, -23, -33};
+    for (size_t r = 0; r < 4; r++) {
+        float row[40];
+        lw_matrix_row(&matrix, r, row);
+        cr_assert_eq(lw_matrix_row_bits(&matrix, r), bits[r]);
+        cr_assert_eq(row[0], first[r]);
+        cr_assert_eq(row[31], first[r]);
+        cr_assert_eq(row[39], last[r]);
+    }
+    cr_assert_eq(lw_matrix_bits(&matrix), 1.5);
 }
 
 Test(transformer, names_arithmetic)
