@@ -1,5 +1,6 @@
 /* lutwidge inspect: what a model holds and what it takes. */
 #include "cli/cli.h"
+#include "cli/inspect_plan.h"
 
 #include "models/lwm.h"
 #include "models/marian.h"
@@ -239,8 +240,12 @@ static enum lw_status print_json(const struct view *view, struct lw_error *error
 int cli_inspect(int argc, const char **argv)
 {
     int json = 0;
+    const char *plan = NULL;
     struct poptOption options[] = {
-        {"json", 0, POPT_ARG_NONE, &json, 0, "print JSON instead of tables", NULL}, POPT_TABLEEND};
+        {"json", 0, POPT_ARG_NONE, &json, 0, "print JSON instead of tables", NULL},
+        {"plan", 'p', POPT_ARG_STRING, &plan, 0,
+         "show what each matrix would get from a plan, and why", "P.yaml"},
+        POPT_TABLEEND};
     const char **rest;
     enum lw_status status = cli_parse(cli_verb_named("inspect"), argc, argv, options, 1, 1, &rest);
     if (status != LW_OK)
@@ -248,7 +253,11 @@ int cli_inspect(int argc, const char **argv)
     struct view view = {.path = rest[0]};
     struct lw_error error = {0};
     status = open_view(&view, &error);
-    if (status == LW_OK && json)
+    if (status == LW_OK && json && plan)
+        status = lw_fail(&error, LW_USAGE, "--plan prints a table; leave out --json");
+    else if (status == LW_OK && plan)
+        status = cli_inspect_plan(&view.model, plan, &error);
+    else if (status == LW_OK && json)
         status = print_json(&view, &error);
     else if (status == LW_OK)
         print_table(&view);

@@ -14,11 +14,12 @@
 const struct cli_verb cli_verbs[] = {
     {"quantize", "fit binary codes to a MarianMT folder and write one model file",
      "lutwidge quantize models/open-en-de --bits 3 -o open3.lwm\n"
-     "lutwidge quantize models/open-en-de --bits 2 --fit greedy -o greedy2.lwm\n",
+     "lutwidge quantize models/open-en-de --plan models/plans/paper.yaml \\\n"
+     "    --source-text dev.en --target-text dev.de -o paper.lwm\n",
      "MODEL_DIR -o M.lwm", cli_quantize},
     {"inspect", "show layers, shapes, bits and bytes of a model",
      "lutwidge inspect open3.lwm\n"
-     "lutwidge inspect open3.lwm --json\n",
+     "lutwidge inspect models/open-en-de --plan models/plans/paper.yaml\n",
      "MODEL", cli_inspect},
     {"generate", "generate, compile and pack the kernels of a model into a bundle",
      "lutwidge generate open3.lwm -o bundle\n"

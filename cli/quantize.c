@@ -1,9 +1,10 @@
 /* lutwidge quantize: from a MarianMT folder to an .lwm file. */
 #include "cli/cli.h"
+#include "cli/planning.h"
 
-#include "models/fit.h"
 #include "models/lwm.h"
 #include "models/marian.h"
+#include "models/quantize.h"
 #include "profiles/database.h"
 
 #include <jansson.h>
@@ -15,15 +16,16 @@
 
 enum { MOST_THREADS = 1024 };
 
-static const char *const FITS[] = {
-    [LW_FIT_GREEDY] = "greedy", [LW_FIT_ALTERNATING] = "alternating"};
-
 /* What the user asked for, and what came of it. */
 struct task {
     const char *folder, *output, *database;
     int json;
-    struct lw_quantize request;
-    size_t fp32_bytes; /* matrices and vectors of the source */
+    struct cli_plan_request request;
+    const char *arith; /* NULL: the plan's */
+    size_t threads;
+    enum lw_arith made; /* class of the model */
+    double bits;        /* average, without scales */
+    size_t fp32_bytes;  /* matrices and vectors of the source */
     double relative_mse;
     double seconds;
     struct lw_size size;
@@ -31,45 +33,43 @@ struct task {
 
 static enum lw_status parse(int argc, const char **argv, struct task *task, struct lw_error *error)
 {
-    int bits = 0, threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
-    char *output = NULL, *fit = NULL, *arith = NULL, *database = NULL;
+    int threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    struct cli_plan_request *r = &task->request;
     struct poptOption options[] = {
-        {"output", 'o', POPT_ARG_STRING, &output, 0, "the model file to write", "M.lwm"},
-        {"bits", 'b', POPT_ARG_INT, &bits, 0, "bits a weight, 1 to 8; 1 to 4 have the fast kernels",
-         "BITS"},
-        {"fit", 'f', POPT_ARG_STRING, &fit, 0, "alternating (default, better) or greedy", "FIT"},
-        {"arith", 'a', POPT_ARG_STRING, &arith, 0,
+        {"output", 'o', POPT_ARG_STRING, &task->output, 0, "the model file to write", "M.lwm"},
+        {"bits", 'b', POPT_ARG_INT, &r->bits, 0,
+         "bits of every weight, 1 to 8; 1 to 4 have the fast kernels", "BITS"},
+        {"plan", 'p', POPT_ARG_STRING, &r->plan, 0,
+         "bits, scales and fit of each matrix and word from a YAML file", "P.yaml"},
+        {"fit", 'f', POPT_ARG_STRING, &r->fit, 0,
+         "with --bits: alternating (default, best), alternating-from-greedy, greedy or uniform",
+         "FIT"},
+        {"arith", 'a', POPT_ARG_STRING, &task->arith, 0,
          "arithmetic class of the products: t8 (default, fastest), a8 or f32", "CLASS"},
+        {"source-text", 0, POPT_ARG_STRING, &r->source_text, 0,
+         "count words of plans by frequency in this text", "FILE"},
+        {"target-text", 0, POPT_ARG_STRING, &r->target_text, 0, "and in this one", "FILE"},
+        {"counts", 0, POPT_ARG_STRING, &r->counts, 0, "or read the counts from a table", "TABLE"},
+        {"save-counts", 0, POPT_ARG_STRING, &r->save_counts, 0, "write the counts to a table",
+         "TABLE"},
         {"threads", 't', POPT_ARG_INT, &threads, 0,
          "threads to use (default: all); the file does not depend on it", "N"},
         {"json", 0, POPT_ARG_NONE, &task->json, 0, "print the summary as JSON", NULL},
-        {"db", 0, POPT_ARG_STRING, &database, 0, "add the figures of this run to a database",
+        {"db", 0, POPT_ARG_STRING, &task->database, 0, "add the figures of this run to a database",
          "FILE"},
         POPT_TABLEEND};
     const char **rest;
     enum lw_status status = cli_parse(cli_verb_named("quantize"), argc, argv, options, 1, 1, &rest);
     if (status != LW_OK)
         return status;
-    *task = (struct task){.folder = rest[0],
-                          .output = output,
-                          .database = database,
-                          .json = task->json,
-                          .request = {.bits = (unsigned)bits,
-                                      .fit = LW_FIT_ALTERNATING,
-                                      .arith = LW_ARITH_T8,
-                                      .threads = (size_t)threads}};
-    if (!output)
+    task->folder = rest[0];
+    if (!task->output)
         return lw_fail(error, LW_USAGE, "where to? Name the model file with -o M.lwm");
-    if (bits < 1 || bits > LW_MAX_BITS)
-        return lw_fail(error, LW_USAGE, "--bits must be given, from 1 to %d", LW_MAX_BITS);
     if (threads < 1 || threads > MOST_THREADS)
         return lw_fail(error, LW_USAGE, "--threads must be from 1 to %d", MOST_THREADS);
-    if (fit && strcmp(fit, FITS[LW_FIT_GREEDY]) == 0)
-        task->request.fit = LW_FIT_GREEDY;
-    else if (fit && strcmp(fit, FITS[LW_FIT_ALTERNATING]) != 0)
-        return lw_fail(error, LW_USAGE, "--fit is alternating or greedy, not '%s'", fit);
-    if (arith && !lw_arith_parse(arith, &task->request.arith))
-        return lw_fail(error, LW_USAGE, "--arith is t8, a8 or f32, not '%s'", arith);
+    task->threads = (size_t)threads;
+    if (task->arith && !lw_arith_parse(task->arith, &task->made))
+        return lw_fail(error, LW_USAGE, "--arith is t8, a8 or f32, not '%s'", task->arith);
     return LW_OK;
 }
 
@@ -79,15 +79,50 @@ static bool show_progress(void *context, size_t done_rows, size_t all_rows)
     return true;
 }
 
-/* Paths and threads are left out: the same folder gives the same file anywhere. */
-static enum lw_status write_file(const struct task *task, const struct lw_model *model,
-                                 struct lw_error *error)
+/* Paths and threads are left out: the same folder and plan give the same file anywhere. */
+static enum lw_status write_file(const struct task *task, const struct lw_plan *plan,
+                                 const struct lw_model *model, struct lw_error *error)
 {
-    char made_by[128];
-    snprintf(made_by, sizeof made_by, "lutwidge %s quantize --bits %u --fit %s --arith %s",
-             LW_VERSION, task->request.bits, FITS[task->request.fit],
-             lw_arith_name(task->request.arith));
+    char made_by[256];
+    if (task->request.plan)
+        snprintf(made_by, sizeof made_by, "lutwidge %s quantize --plan %.64s --arith %s",
+                 LW_VERSION, plan->name ? plan->name : "(unnamed)", lw_arith_name(task->made));
+    else
+        snprintf(made_by, sizeof made_by, "lutwidge %s quantize --bits %d --fit %s --arith %s",
+                 LW_VERSION, task->request.bits,
+                 task->request.fit ? task->request.fit : "alternating", lw_arith_name(task->made));
     return lw_lwm_write(task->output, model, made_by, error);
+}
+
+/* Fits and writes what the plan says. */
+static enum lw_status carry_out(struct task *task, const struct cli_planning *planning,
+                                const struct lw_model *source, struct lw_error *error)
+{
+    struct lw_model model;
+    struct cli_progress progress;
+    struct lw_quantize_report report;
+    struct lw_quantize request = {.choices = planning->choices,
+                                  .row_bits = (const uint8_t *const *)planning->row_bits,
+                                  .arith = task->made,
+                                  .threads = task->threads,
+                                  .progress = show_progress,
+                                  .context = &progress};
+    cli_progress_start(&progress, "quantize");
+    enum lw_status status = lw_quantize_model(source, &request, &model, &report, error);
+    cli_progress_end(&progress);
+    if (status != LW_OK)
+        return status;
+    task->relative_mse = report.relative_mse;
+    double weights = 0;
+    for (size_t i = 0; i < model.matrix_count; i++) {
+        double elements = (double)model.matrices[i].rows * (double)model.matrices[i].columns;
+        weights += elements;
+        task->bits += elements * lw_matrix_bits(&model.matrices[i]);
+    }
+    task->bits /= weights;
+    status = write_file(task, &planning->plan, &model, error);
+    lw_model_free(&model);
+    return status;
 }
 
 static enum lw_status quantize(struct task *task, struct lw_error *error)
@@ -96,25 +131,20 @@ static enum lw_status quantize(struct task *task, struct lw_error *error)
         return lw_fail(error, LW_USAGE, "%s is quantised already: give the folder it was made from",
                        task->folder);
     double start_s = cli_now_s();
-    struct lw_model source, model;
+    struct lw_model source;
+    struct cli_planning planning;
     enum lw_status status = lw_marian_import(task->folder, &source, error);
     if (status != LW_OK)
         return status;
     task->fp32_bytes = source.vector_count * sizeof(float);
     for (size_t i = 0; i < source.matrix_count; i++)
         task->fp32_bytes += source.matrices[i].rows * source.matrices[i].columns * sizeof(float);
-
-    struct cli_progress progress;
-    struct lw_quantize_report report;
-    task->request.progress = show_progress;
-    task->request.context = &progress;
-    cli_progress_start(&progress, "quantize");
-    status = lw_quantize_model(&source, &task->request, &model, &report, error);
-    cli_progress_end(&progress);
+    status = cli_plan(&task->request, &source, &planning, error);
     if (status == LW_OK) {
-        task->relative_mse = report.relative_mse;
-        status = write_file(task, &model, error);
-        lw_model_free(&model);
+        if (!task->arith)
+            task->made = planning.plan.arith;
+        status = carry_out(task, &planning, &source, error);
+        cli_plan_free(&planning);
     }
     lw_model_free(&source);
     if (status == LW_OK)
@@ -128,13 +158,12 @@ static enum lw_status print_json(const struct task *task, size_t model_bytes, do
 {
     const struct lw_size *size = &task->size;
     json_t *summary =
-        json_pack("{s:s, s:I, s:I, s:I, s:I, s:f, s:i, s:f, s:s, s:s, s:f, s:f}", "file",
-                  task->output, "file_bytes", (json_int_t)size->file_bytes, "tokenizer_bytes",
+        json_pack("{s:s, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:s, s:f, s:f}", "file", task->output,
+                  "file_bytes", (json_int_t)size->file_bytes, "tokenizer_bytes",
                   (json_int_t)size->tokenizer_bytes, "model_bytes", (json_int_t)model_bytes,
                   "fp32_bytes", (json_int_t)task->fp32_bytes, "smaller_by", smaller, "bits",
-                  (int)task->request.bits, "real_bits", real_bits, "fit", FITS[task->request.fit],
-                  "arith", lw_arith_name(task->request.arith), "relative_mse", task->relative_mse,
-                  "seconds", task->seconds);
+                  task->bits, "real_bits", real_bits, "arith", lw_arith_name(task->made),
+                  "relative_mse", task->relative_mse, "seconds", task->seconds);
     if (!summary)
         return lw_fail(error, LW_FAILED, "%s: no JSON: the path is not UTF-8, or no memory is left",
                        task->output);
@@ -154,8 +183,8 @@ static enum lw_status record(const struct task *task, const char *command, struc
     row.command = command;
     row.model = task->output;
     row.model_hash = hash;
-    row.arith = lw_arith_name(task->request.arith);
-    row.bits = (double)task->request.bits;
+    row.arith = lw_arith_name(task->made);
+    row.bits = task->bits;
     row.real_bits = (double)(size->code_bytes + size->scale_bytes) * 8 / (double)size->weights;
     row.size_bytes = (double)(size->file_bytes - size->tokenizer_bytes);
     row.seconds = task->seconds;
@@ -166,7 +195,6 @@ static enum lw_status record(const struct task *task, const char *command, struc
 static enum lw_status print_summary(const struct task *task, struct lw_error *error)
 {
     const struct lw_size *size = &task->size;
-    const struct lw_quantize *request = &task->request;
     size_t model_bytes = size->file_bytes - size->tokenizer_bytes;
     double real_bits = (double)(size->code_bytes + size->scale_bytes) * 8 / (double)size->weights;
     double smaller = (double)task->fp32_bytes / (double)model_bytes;
@@ -174,9 +202,8 @@ static enum lw_status print_summary(const struct task *task, struct lw_error *er
         return print_json(task, model_bytes, real_bits, smaller, error);
     printf("%s: %zu bytes, %zu without tokeniser (%.1fx smaller than fp32)\n", task->output,
            size->file_bytes, model_bytes, smaller);
-    printf("%u %s, %.2f with scales; %s fit, class %s; relative MSE %.4g; %.1f s\n", request->bits,
-           request->bits == 1 ? "bit" : "bits", real_bits, FITS[request->fit],
-           lw_arith_name(request->arith), task->relative_mse, task->seconds);
+    printf("%.4g bits a weight, %.2f with scales; class %s; relative MSE %.4g; %.1f s\n",
+           task->bits, real_bits, lw_arith_name(task->made), task->relative_mse, task->seconds);
     return LW_OK;
 }
 

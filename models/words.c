@@ -35,13 +35,13 @@ enum lw_status lw_frequencies_add(struct lw_frequencies *frequencies, const int3
 }
 
 enum lw_status lw_frequencies_write(const char *path, const struct lw_frequencies *frequencies,
-                                    const struct lw_pieces *pieces, struct lw_error *error)
+                                    const struct lw_word_list *pieces, struct lw_error *error)
 {
     return words_table_write(path, "counts", pieces, frequencies->word_count, frequencies->counts,
                              error);
 }
 
-enum lw_status lw_frequencies_read(const char *path, const struct lw_pieces *pieces,
+enum lw_status lw_frequencies_read(const char *path, const struct lw_word_list *pieces,
                                    size_t word_count, struct lw_frequencies *frequencies,
                                    struct lw_error *error)
 {

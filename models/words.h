@@ -33,7 +33,7 @@ enum lw_status lw_frequencies_add(struct lw_frequencies *frequencies, const int3
 
 /* The pieces of a vocabulary by id, each ended by a NUL byte: lw_tokenizer_data.source_words or
  * target_words. */
-struct lw_pieces {
+struct lw_word_list {
     const uint8_t *text;
     size_t bytes;
 };
@@ -41,11 +41,11 @@ struct lw_pieces {
 /* Writes a table by id, or by piece where `pieces` is not NULL. LW_CORRUPT where the pieces are not
  * as many as the words or one holds a line break. */
 enum lw_status lw_frequencies_write(const char *path, const struct lw_frequencies *frequencies,
-                                    const struct lw_pieces *pieces, struct lw_error *error);
+                                    const struct lw_word_list *pieces, struct lw_error *error);
 /* Reads a table of word_count words into new frequencies. `pieces` may be NULL: then a table by
  * piece is refused. LW_FAILED where the file cannot be read; LW_CORRUPT, with the line, for
  * anything that is not such a table. On failure *frequencies is zeroed. */
-enum lw_status lw_frequencies_read(const char *path, const struct lw_pieces *pieces,
+enum lw_status lw_frequencies_read(const char *path, const struct lw_word_list *pieces,
                                    size_t word_count, struct lw_frequencies *frequencies,
                                    struct lw_error *error);
 

@@ -17,7 +17,7 @@ static int by_text(const void *a, const void *b)
 }
 
 /* Pieces by id, views, in a new list. */
-static enum lw_status list_pieces(const struct lw_pieces *pieces, size_t word_count,
+static enum lw_status list_pieces(const struct lw_word_list *pieces, size_t word_count,
                                   const char *path, struct piece **list, struct lw_error *error)
 {
     size_t count = 0;
@@ -53,7 +53,7 @@ static enum lw_status write_lines(const char *path, const char *kind, const stru
     return LW_OK;
 }
 
-enum lw_status words_table_write(const char *path, const char *kind, const struct lw_pieces *pieces,
+enum lw_status words_table_write(const char *path, const char *kind, const struct lw_word_list *pieces,
                                  size_t word_count, const uint64_t *values, struct lw_error *error)
 {
     struct piece *list = NULL;
@@ -195,7 +195,7 @@ static const char *skip_head(const struct lw_mapping *file, const char *kind, bo
 }
 
 static enum lw_status read_mapped(const struct lw_mapping *file, const char *kind,
-                                  const struct lw_pieces *pieces, struct table *table,
+                                  const struct lw_word_list *pieces, struct table *table,
                                   struct lw_error *error)
 {
     bool by_piece;
@@ -220,7 +220,7 @@ static enum lw_status read_mapped(const struct lw_mapping *file, const char *kin
     return status;
 }
 
-enum lw_status words_table_read(const char *path, const char *kind, const struct lw_pieces *pieces,
+enum lw_status words_table_read(const char *path, const char *kind, const struct lw_word_list *pieces,
                                 size_t word_count, uint64_t least, uint64_t most, uint64_t *values,
                                 struct lw_error *error)
 {

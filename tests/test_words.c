@@ -145,7 +145,7 @@ Test(word_tables, a_list_gives_bits)
 
 static const uint8_t pieces_text[] = "</s>\0a\tb\0\xe2\x96\x81the\0"
                                      "7";
-static const struct lw_pieces pieces = {pieces_text, sizeof pieces_text};
+static const struct lw_word_list pieces = {pieces_text, sizeof pieces_text};
 
 Test(word_tables, counts_are_written_and_read_both_ways)
 {
@@ -225,14 +225,14 @@ Test(word_tables, vocabularies_that_do_not_fit)
     cr_assert_str_eq(error.text, "t:1: goes by piece, and only ids can be used here");
     cr_assert_eq(lw_frequencies_read("t", &pieces, 5, &read, &error), LW_CORRUPT);
     cr_assert_str_eq(error.text, "t: the vocabulary does not have 5 pieces");
-    const struct lw_pieces twice = {(const uint8_t *)"a\0b\0a\0c", 8};
+    const struct lw_word_list twice = {(const uint8_t *)"a\0b\0a\0c", 8};
     cr_assert_eq(lw_frequencies_read("t", &twice, 4, &read, &error), LW_CORRUPT);
     cr_assert_str_eq(error.text, "t: the vocabulary has \"a\" twice; use a table by id");
-    const struct lw_pieces broken = {(const uint8_t *)"a\0b\n\0d\0c", 9};
+    const struct lw_word_list broken = {(const uint8_t *)"a\0b\n\0d\0c", 9};
     cr_assert_eq(lw_frequencies_write("u", &four, &broken, &error), LW_CORRUPT);
     cr_assert_str_eq(error.text, "u: piece 1 holds a line break; write by id");
     cr_assert_neq(access("u", F_OK), 0);
-    const struct lw_pieces unended = {(const uint8_t *)"a\0b\0d\0c", 7};
+    const struct lw_word_list unended = {(const uint8_t *)"a\0b\0d\0c", 7};
     cr_assert_eq(lw_frequencies_write("u", &four, &unended, &error), LW_CORRUPT);
     lw_frequencies_free(&four);
 }

@@ -1,0 +1,191 @@
+#include "cli/planning.h"
+
+#include "runtime/tokenizer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enum lw_status parse_fit(const char *name, enum lw_fit *fit, struct lw_error *error)
+{
+    static const char *const names[] = {
+        [LW_FIT_GREEDY] = "greedy",
+        [LW_FIT_ALTERNATING] = "alternating",
+        [LW_FIT_ALTERNATING_FROM_GREEDY] = "alternating-from-greedy",
+        [LW_FIT_UNIFORM] = "uniform",
+    };
+    *fit = LW_FIT_ALTERNATING;
+    for (size_t i = 0; name && i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0) {
+            *fit = (enum lw_fit)i;
+            return LW_OK;
+        }
+    return name ? lw_fail(
+                      error, LW_USAGE,
+                      "--fit is alternating, alternating-from-greedy, greedy or uniform, not '%s'",
+                      name)
+                : LW_OK;
+}
+
+static enum lw_status read_plan(const struct cli_plan_request *request, struct lw_plan *plan,
+                                struct lw_error *error)
+{
+    enum lw_fit fit;
+    if (request->plan && (request->bits || request->fit))
+        return lw_fail(error, LW_USAGE,
+                       "--plan says bits and fit itself; leave out --bits and --fit");
+    if (request->plan)
+        return lw_plan_read(request->plan, plan, error);
+    if (request->bits < 1 || request->bits > LW_MAX_BITS)
+        return lw_fail(error, LW_USAGE, "give --plan, or --bits from 1 to %d", LW_MAX_BITS);
+    enum lw_status status = parse_fit(request->fit, &fit, error);
+    return status == LW_OK ? lw_plan_uniform((unsigned)request->bits, fit, plan, error) : status;
+}
+
+/* The same tokeniser with its sides exchanged, so that target text can be encoded. */
+static struct lw_tokenizer_data exchanged(const struct lw_tokenizer_data *t)
+{
+    return (struct lw_tokenizer_data){
+        t->target_spm,   t->source_spm,   t->target_spm_bytes,   t->source_spm_bytes,
+        t->target_words, t->source_words, t->target_words_bytes, t->source_words_bytes,
+    };
+}
+
+static enum lw_status count_lines(const struct lw_tokenizer *tokenizer, const char *path,
+                                  FILE *text, struct lw_frequencies *counts, struct lw_error *error)
+{
+    char *line = NULL;
+    size_t room = 0, number = 0;
+    enum lw_status status = LW_OK;
+    ssize_t length;
+    while (status == LW_OK && (length = getline(&line, &room, text)) >= 0) {
+        int32_t *ids = NULL;
+        size_t count = 0;
+        number++;
+        struct lw_error own = {0};
+        size_t bytes = (size_t)length - (length && line[length - 1] == '\n');
+        status = lw_tokenizer_encode(tokenizer, line, bytes, &ids, &count, &own);
+        if (status == LW_OK)
+            status = lw_frequencies_add(counts, ids, count, &own);
+        if (status != LW_OK)
+            lw_fail(error, status, "%s, line %zu: %s", path, number, own.text);
+        free(ids);
+    }
+    if (status == LW_OK && ferror(text))
+        status = lw_fail(error, LW_FAILED, "%s cannot be read", path);
+    free(line);
+    return status;
+}
+
+/* Adds the words of a text to counts. */
+static enum lw_status count_text(const struct lw_model *model, bool target, const char *path,
+                                 struct lw_frequencies *counts, struct lw_error *error)
+{
+    struct lw_config config = model->config;
+    struct lw_tokenizer_data data = model->tokenizer;
+    struct lw_tokenizer *tokenizer = NULL;
+    if (target) {
+        data = exchanged(&data);
+        config.source_words = model->config.target_words;
+        config.target_words = model->config.source_words;
+    }
+    FILE *text = fopen(path, "re");
+    if (!text)
+        return lw_fail(error, LW_FAILED, "cannot open %s: %m", path);
+    enum lw_status status = lw_tokenizer_open(&data, &config, &tokenizer, error);
+    if (status == LW_OK)
+        status = count_lines(tokenizer, path, text, counts, error);
+    lw_tokenizer_close(tokenizer);
+    fclose(text);
+    return status;
+}
+
+/* Counts for the words of one side; those of both sides where they share a vocabulary. */
+static enum lw_status count_words(const struct cli_plan_request *request,
+                                  const struct lw_model *model, bool target,
+                                  struct lw_frequencies *counts, struct lw_error *error)
+{
+    const struct lw_tokenizer_data *t = &model->tokenizer;
+    bool shared = t->source_words == t->target_words;
+    size_t words = target ? model->config.target_words : model->config.source_words;
+    if (request->counts && !shared)
+        return lw_fail(error, LW_USAGE,
+                       "a table of counts serves models with one vocabulary; count "
+                       "the words of this one with --source-text and --target-text");
+    if (request->counts) {
+        struct lw_word_list pieces = {t->source_words, t->source_words_bytes};
+        return lw_frequencies_read(request->counts, &pieces, words, counts, error);
+    }
+    const char *source = shared || !target ? request->source_text : NULL;
+    const char *wanted = shared || target ? request->target_text : NULL;
+    if (!source && !wanted)
+        return lw_fail(error, LW_USAGE,
+                       "the plan gives bits by frequency: name a text to count %s words "
+                       "in (--source-text, --target-text), or --counts",
+                       shared   ? "its"
+                       : target ? "the target's"
+                                : "the source's");
+    enum lw_status status = lw_frequencies_init(counts, words, error);
+    if (status == LW_OK && source)
+        status = count_text(model, false, source, counts, error);
+    if (status == LW_OK && wanted)
+        status = count_text(model, true, wanted, counts, error);
+    if (status == LW_OK && request->save_counts)
+        status = lw_frequencies_write(
+            request->save_counts, counts,
+            &(struct lw_word_list){t->source_words, t->source_words_bytes}, error);
+    return status;
+}
+
+static enum lw_status find_row_bits(const struct cli_plan_request *request,
+                                    const struct lw_model *model, struct cli_planning *planning,
+                                    size_t matrix, struct lw_error *error)
+{
+    const struct lw_choice *choice = &planning->choices[matrix];
+    struct lw_frequencies counts = {0};
+    size_t rows = model->matrices[matrix].rows;
+    bool target = matrix == model->target_embedding || matrix == model->output;
+    enum lw_status status = LW_OK;
+    if (choice->words.kind == LW_WORDS_ALIKE)
+        return LW_OK;
+    if (lw_words_need_counts(choice))
+        status = count_words(request, model, target, &counts, error);
+    planning->row_bits[matrix] = malloc(rows);
+    if (status == LW_OK && !planning->row_bits[matrix])
+        status = lw_fail(error, LW_FAILED, "out of memory for the plan");
+    if (status == LW_OK)
+        status = lw_words_bits(&planning->plan, choice, counts.counts, rows,
+                               planning->row_bits[matrix], error);
+    lw_frequencies_free(&counts);
+    return status;
+}
+
+enum lw_status cli_plan(const struct cli_plan_request *request, const struct lw_model *model,
+                        struct cli_planning *planning, struct lw_error *error)
+{
+    *planning = (struct cli_planning){.matrix_count = model->matrix_count};
+    enum lw_status status = read_plan(request, &planning->plan, error);
+    planning->choices = calloc(model->matrix_count, sizeof *planning->choices);
+    planning->whys = calloc(model->matrix_count, sizeof *planning->whys);
+    planning->row_bits = calloc(model->matrix_count, sizeof *planning->row_bits);
+    if (status == LW_OK && !(planning->choices && planning->whys && planning->row_bits))
+        status = lw_fail(error, LW_FAILED, "out of memory for the plan");
+    if (status == LW_OK)
+        status = lw_plan_resolve(&planning->plan, model, planning->choices, planning->whys, error);
+    for (size_t i = 0; i < model->matrix_count && status == LW_OK; i++)
+        status = find_row_bits(request, model, planning, i, error);
+    if (status != LW_OK)
+        cli_plan_free(planning);
+    return status;
+}
+
+void cli_plan_free(struct cli_planning *planning)
+{
+    for (size_t i = 0; planning->row_bits && i < planning->matrix_count; i++)
+        free(planning->row_bits[i]);
+    free(planning->row_bits);
+    free(planning->choices);
+    free(planning->whys);
+    lw_plan_free(&planning->plan);
+    *planning = (struct cli_planning){0};
+}

@@ -1,0 +1,32 @@
+/* What the verbs quantise by: a plan from a file or from --bits, resolved for a model, with the
+ * bits of every word. */
+#ifndef LW_CLI_PLANNING_H
+#define LW_CLI_PLANNING_H
+
+#include "models/plan.h"
+#include "models/words.h"
+
+/* As the options give them; NULL where not given. */
+struct cli_plan_request {
+    const char *plan;                      /* YAML, or NULL: `bits` and `fit` for all matrices */
+    int bits;                              /* 0: not given */
+    const char *fit;                       /* NULL: alternating */
+    const char *source_text, *target_text; /* to count words in */
+    const char *counts;                    /* a table of word counts to read */
+    const char *save_counts;               /* where to write the counts that were used */
+};
+
+struct cli_planning {
+    struct lw_plan plan;
+    struct lw_choice *choices; /* [matrix_count] */
+    struct lw_why *whys;       /* [matrix_count] */
+    uint8_t **row_bits;        /* [matrix_count], NULL where rows are alike */
+    size_t matrix_count;
+};
+
+/* Counts words only where the plan needs them. */
+enum lw_status cli_plan(const struct cli_plan_request *request, const struct lw_model *model,
+                        struct cli_planning *planning, struct lw_error *error);
+void cli_plan_free(struct cli_planning *planning);
+
+#endif
