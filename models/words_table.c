@@ -53,8 +53,9 @@ static enum lw_status write_lines(const char *path, const char *kind, const stru
     return LW_OK;
 }
 
-enum lw_status words_table_write(const char *path, const char *kind, const struct lw_word_list *pieces,
-                                 size_t word_count, const uint64_t *values, struct lw_error *error)
+enum lw_status words_table_write(const char *path, const char *kind,
+                                 const struct lw_word_list *pieces, size_t word_count,
+                                 const uint64_t *values, struct lw_error *error)
 {
     struct piece *list = NULL;
     struct lw_writer writer;
@@ -220,8 +221,9 @@ static enum lw_status read_mapped(const struct lw_mapping *file, const char *kin
     return status;
 }
 
-enum lw_status words_table_read(const char *path, const char *kind, const struct lw_word_list *pieces,
-                                size_t word_count, uint64_t least, uint64_t most, uint64_t *values,
+enum lw_status words_table_read(const char *path, const char *kind,
+                                const struct lw_word_list *pieces, size_t word_count,
+                                uint64_t least, uint64_t most, uint64_t *values,
                                 struct lw_error *error)
 {
     struct lw_mapping file;

@@ -6,10 +6,12 @@
 
 /* Reads "# lutwidge word KIND by id" or "... by piece" into values[word_count], each in
  * [least, most]. */
-enum lw_status words_table_read(const char *path, const char *kind, const struct lw_word_list *pieces,
-                                size_t word_count, uint64_t least, uint64_t most, uint64_t *values,
+enum lw_status words_table_read(const char *path, const char *kind,
+                                const struct lw_word_list *pieces, size_t word_count,
+                                uint64_t least, uint64_t most, uint64_t *values,
                                 struct lw_error *error);
-enum lw_status words_table_write(const char *path, const char *kind, const struct lw_word_list *pieces,
-                                 size_t word_count, const uint64_t *values, struct lw_error *error);
+enum lw_status words_table_write(const char *path, const char *kind,
+                                 const struct lw_word_list *pieces, size_t word_count,
+                                 const uint64_t *values, struct lw_error *error);
 
 #endif
