@@ -54,6 +54,40 @@ Test(translate, a8_gives_the_same_bytes_everywhere)
     check_same_bytes("a8");
 }
 
+Test(translate, plans_reach_the_kernels)
+{
+    shell_expect(
+        "printf 'name: mix\nrules:\n  - {match: \"*\", bits: 2, group: 64}\n"
+        "  - {match: encoder, bits: 3, alpha: uniform}\n"
+        "  - {match: embedding, words: {clusters: 4, ratio: 1}, group: row}\n' > $T/p.yaml",
+        0, "");
+    shell_expect("$LUTWIDGE inspect models/open-en-de --plan $T/p.yaml", 0, "encoder (line 4)");
+    shell_expect("$LUTWIDGE quantize models/open-en-de --plan $T/p.yaml -o $T/m.lwm", 2,
+                 "by frequency");
+    shell_expect("$LUTWIDGE quantize models/open-en-de --plan $T/p.yaml --bits 2 -o $T/m.lwm", 2,
+                 "leave out");
+    shell_expect(
+        "$LUTWIDGE quantize models/open-en-de --plan $T/p.yaml -o $T/m.lwm --save-counts $T/c "
+        "--source-text models/open-en-de/dev.en --target-text models/open-en-de/dev.de",
+        0, "bits a weight");
+    shell_expect(
+        "$LUTWIDGE quantize models/open-en-de --plan $T/p.yaml -o $T/n.lwm --counts $T/c && "
+        "cmp $T/m.lwm $T/n.lwm",
+        0, "");
+    shell_expect("$LUTWIDGE inspect $T/m.lwm", 0, "uniform g64");
+    shell_expect("head -n 3 models/open-en-de/test.en > $T/in; "
+                 "$LUTWIDGE translate $T/m.lwm $T/in -b 1 -s --engine reference -q > $T/out",
+                 0, "");
+    shell_expect("XDG_CACHE_HOME=$T $LUTWIDGE translate $T/m.lwm $T/in -b 1 -s -q | cmp - $T/out",
+                 0, "");
+    shell_expect("sed -i 's/encoder/encodr/' $T/p.yaml; "
+                 "$LUTWIDGE inspect models/open-en-de --plan $T/p.yaml",
+                 2, "encodr");
+    shell_expect("sed -i 's/bits: 2/bitz: 2/' $T/p.yaml; "
+                 "$LUTWIDGE inspect models/open-en-de --plan $T/p.yaml",
+                 5, "p.yaml:3");
+}
+
 Test(translate, an_lwm_makes_its_kernels_once)
 {
     quantize("t8");
