@@ -9,11 +9,13 @@
 #include "runtime/tokenizer.h"
 #include "runtime/translator.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* One run over a text. */
 struct text_run {
@@ -217,13 +219,15 @@ static enum lw_status choose_search(const struct translate_options *options,
     return LW_OK;
 }
 
+/* Whether the database can be written to at all, before the work rather than after it. SQLite is
+ * left alone until then: its pages would count as memory of the translation. */
 static enum lw_status check_database(const char *path, struct lw_error *error)
 {
-    struct lw_database *database;
-    enum lw_status status = lw_database_open(path, &database, error);
-    if (status == LW_OK)
-        lw_database_close(database);
-    return status;
+    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (file < 0)
+        return lw_fail(error, LW_FAILED, "cannot open the database %s: %m", path);
+    close(file);
+    return LW_OK;
 }
 
 static enum lw_status translate(const char *command, const char *path, const char *input,
@@ -236,7 +240,7 @@ static enum lw_status translate(const char *command, const char *path, const cha
     struct text_run run = {.scores = options->scores, .quiet = options->quiet};
     run.most_lines = options->lines >= 0 ? (size_t)options->lines : SIZE_MAX;
     enum lw_status status = open_text(input, options->reference, &run, error);
-    if (status == LW_OK && options->database) /* better refused before the work than after it */
+    if (status == LW_OK && options->database)
         status = check_database(options->database, error);
     if (status == LW_OK)
         status = cli_load(path, &options->request, &loaded, error);

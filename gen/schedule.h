@@ -7,7 +7,7 @@
  *
  *   keys    [row block][plane][step][key bytes]: two keys of one row a byte, for the first half of
  *           the step's tables in the low nibble, for the second half in the high one
- *   scales  int16 [row block][plane][row of block]
+ *   scales  int16 [row block][group][plane][row of block]
  *   bias    f32 [padded rows]
  *   tables  [column][part][table][16 bytes]; part 0: an s8 entry (t8), or the low byte, part 1: the
  *           high byte of an s16 entry (a8)

@@ -3,6 +3,8 @@
  *
  *   t8_m1024_k256_b2_n4_avx512   the product: M, K, B planes, N columns, for one class and one
  *                                instruction set
+ *   t8_m1024_k256_b2_g64_n4_avx512
+ *                                the same with scales for each group of 64 columns
  *   t8_k256_avx512               its lookup tables: built from one column of K activations, shared
  *                                by all products that read it
  */

@@ -167,7 +167,9 @@ static enum lw_status place_rows(const struct opening *o)
             return status;
         at += 2 * matrix->rows;
     }
-    return left == 0 ? LW_OK : refuse(o, LWM_ROWS, "%zu bytes too long", left);
+    if (left > 0 || (data && !mixed))
+        return refuse(o, LWM_ROWS, "%zu bytes that no matrix needs", left);
+    return LW_OK;
 }
 
 /* Only planes that end within a byte are looked at, so that other pages stay untouched. */
