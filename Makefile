@@ -20,6 +20,10 @@ CXXFLAGS = -std=c++17 $(COMMON)
 LDFLAGS := -fuse-ld=lld-19 $(SANITIZE) -rdynamic
 LDLIBS = $(shell pkg-config --libs $(PACKAGES)) -lsentencepiece -lpthreadpool -lstdc++ -ldl -lm -lpthread
 
+# What is built is said on stderr, one line a file; V=1 shows the commands.
+SAY := @printf '  %-4s %s\n' >&2
+Q := $(if $(V),,@)
+
 # The fp32 arithmetic is one file built once for each instruction set (runtime/vector.h).
 ISAS_x86_64 := baseline avx2 avx512
 ISA_FLAGS_avx2 := -mavx2
@@ -46,33 +50,40 @@ all: $(BUILD)/lutwidge ## build the program
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo "  SAN=1          with any target: under AddressSanitizer and UndefinedBehaviorSanitizer"
+	@echo "  V=1            with any target: show the commands"
 
 bootstrap: ## install what is missing on a bare Debian 12 (apt)
 	@./bootstrap
 
 $(BUILD)/lutwidge: $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/*.c)) $(LIBRARY)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(SAY) LD $@
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(LIBRARY): $(LIBRARY_OBJECTS)
 	@rm -f $@
-	llvm-ar-19 rcs $@ $^
+	$(SAY) AR $@
+	$(Q)llvm-ar-19 rcs $@ $^
 
 $(BUILD)/%.o: %.c | bootstrap
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -c -o $@ $<
+	$(SAY) CC $@
+	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
 
 $(BUILD)/%.o: %.cc | bootstrap
 	@mkdir -p $(@D)
-	$(CXX) $(CXXFLAGS) -c -o $@ $<
+	$(SAY) CXX $@
+	$(Q)$(CXX) $(CXXFLAGS) -c -o $@ $<
 
 $(BUILD)/runtime/vector-%.o: runtime/vector.c | bootstrap
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -O3 -Wno-psabi $(ISA_FLAGS_$*) -DLW_VECTOR_ISA=$* -c -o $@ $<
+	$(SAY) CC $@
+	$(Q)$(CC) $(CFLAGS) -O3 -Wno-psabi $(ISA_FLAGS_$*) -DLW_VECTOR_ISA=$* -c -o $@ $<
 
 # Files that carry data into the program are embedded as C arrays.
 $(BUILD)/include/%.sql.inc: %.sql
 	@mkdir -p $(@D)
-	(xxd -i < $< && echo ', 0') > $@
+	$(SAY) GEN $@
+	$(Q)(xxd -i < $< && echo ', 0') > $@
 # Names the generator that made a bundle: anything in gen/ that changes makes cached bundles stale.
 GENERATOR := $(shell cat $(sort $(wildcard gen/*)) | sha256sum | cut -c1-16)
 $(BUILD)/gen/bundle.o $(BUILD)/gen/bundle_cache.o: CFLAGS += -DLW_GENERATOR='"$(GENERATOR)"'
@@ -81,7 +92,8 @@ $(BUILD)/profiles/database.o: $(BUILD)/include/profiles/schema.sql.inc
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $< $(TEST_SUPPORT) $(LIBRARY) -lcriterion $(LDLIBS)
+	$(SAY) LD $@
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(TEST_SUPPORT) $(LIBRARY) -lcriterion $(LDLIBS)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
