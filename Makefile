@@ -7,7 +7,7 @@ BUILD := build/$(if $(SAN),san,release)
 VERSION := 0.1.0
 
 ROOMS := models gen runtime profiles
-PACKAGES := jansson libcyaml libxxhash sqlite3 popt
+PACKAGES := jansson libcyaml yaml-0.1 libxxhash sqlite3 popt
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror
 comma := ,
 SANITIZE := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize=vptr -fno-sanitize-recover=all \
