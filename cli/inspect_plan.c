@@ -39,19 +39,13 @@ static void print_why(const struct lw_why *why)
 static void print_row(const struct lw_matrix *matrix, const struct lw_choice *choice,
                       const struct lw_why *why)
 {
-    static const char *const fits[] = {
-        [LW_FIT_GREEDY] = "greedy",
-        [LW_FIT_ALTERNATING] = "alternating",
-        [LW_FIT_ALTERNATING_FROM_GREEDY] = "alternating-from-greedy",
-        [LW_FIT_UNIFORM] = "uniform",
-    };
     char bits[32], group[16] = "row", shape[48];
     bits_text(choice, bits);
     if (choice->group)
         snprintf(group, sizeof group, "%zu", choice->group);
     snprintf(shape, sizeof shape, "%zu x %zu", matrix->rows, matrix->columns);
     printf("%-20s %13s  %-9s %-8s %-5s %-12s ", matrix->name, shape, bits,
-           lw_alpha_name(choice->alpha), group, fits[choice->fit]);
+           lw_alpha_name(choice->alpha), group, lw_fit_name(choice->fit));
     print_why(why);
 }
 

@@ -8,23 +8,12 @@
 
 static enum lw_status parse_fit(const char *name, enum lw_fit *fit, struct lw_error *error)
 {
-    static const char *const names[] = {
-        [LW_FIT_GREEDY] = "greedy",
-        [LW_FIT_ALTERNATING] = "alternating",
-        [LW_FIT_ALTERNATING_FROM_GREEDY] = "alternating-from-greedy",
-        [LW_FIT_UNIFORM] = "uniform",
-    };
     *fit = LW_FIT_ALTERNATING;
-    for (size_t i = 0; name && i < sizeof names / sizeof *names; i++)
-        if (strcmp(name, names[i]) == 0) {
-            *fit = (enum lw_fit)i;
-            return LW_OK;
-        }
-    return name ? lw_fail(
-                      error, LW_USAGE,
-                      "--fit is alternating, alternating-from-greedy, greedy or uniform, not '%s'",
-                      name)
-                : LW_OK;
+    if (!name || lw_fit_parse(name, fit))
+        return LW_OK;
+    return lw_fail(error, LW_USAGE,
+                   "--fit is alternating, alternating-from-greedy, greedy or uniform, not '%s'",
+                   name);
 }
 
 static enum lw_status read_plan(const struct cli_plan_request *request, struct lw_plan *plan,

@@ -110,5 +110,9 @@ bool lw_match(const char *match, const char *name);
 unsigned lw_match_specificity(const char *match);
 
 const char *lw_alpha_name(enum lw_alpha alpha);
+/* As plans and --fit spell them: greedy, alternating, alternating-from-greedy, uniform. */
+const char *lw_fit_name(enum lw_fit fit);
+/* False when the name is none of them. */
+bool lw_fit_parse(const char *name, enum lw_fit *fit);
 
 #endif

@@ -18,6 +18,24 @@ static const cyaml_strval_t fits[] = {
     {"uniform", LW_FIT_UNIFORM},
 };
 
+const char *lw_fit_name(enum lw_fit fit)
+{
+    for (size_t i = 0; i < CYAML_ARRAY_LEN(fits); i++)
+        if (fits[i].val == (int64_t)fit)
+            return fits[i].str;
+    return "unknown";
+}
+
+bool lw_fit_parse(const char *name, enum lw_fit *fit)
+{
+    for (size_t i = 0; i < CYAML_ARRAY_LEN(fits); i++)
+        if (strcmp(fits[i].str, name) == 0) {
+            *fit = (enum lw_fit)fits[i].val;
+            return true;
+        }
+    return false;
+}
+
 enum {
     OPTIONAL = CYAML_FLAG_OPTIONAL | CYAML_FLAG_POINTER,
     OPTIONAL_NAMES = OPTIONAL | CYAML_FLAG_STRICT,
