@@ -70,9 +70,9 @@ static struct lw_why find_rules(const struct lw_plan *plan, const char *name)
     return why;
 }
 
-static struct lw_choice choose(struct lw_why *why)
+static struct lw_choice choose(const struct lw_plan *plan, struct lw_why *why)
 {
-    struct lw_choice choice = {.fit = LW_FIT_ALTERNATING};
+    struct lw_choice choice = {.fit = LW_FIT_ALTERNATING, .arith = plan->arith};
     const struct lw_rule *const *rule = why->rule;
     if (rule[LW_FIELD_BITS]) {
         choice.bits = rule[LW_FIELD_BITS]->choice.bits;
@@ -84,6 +84,8 @@ static struct lw_choice choose(struct lw_why *why)
         choice.group = rule[LW_FIELD_GROUP]->choice.group;
     if (rule[LW_FIELD_FIT])
         choice.fit = rule[LW_FIELD_FIT]->choice.fit;
+    if (rule[LW_FIELD_ARITH])
+        choice.arith = rule[LW_FIELD_ARITH]->choice.arith;
     /* A fit for free scales does not outlive a more specific rule that makes them uniform. */
     if (choice.alpha == LW_ALPHA_UNIFORM &&
         (!rule[LW_FIELD_FIT] || beats(rule[LW_FIELD_ALPHA], rule[LW_FIELD_FIT]))) {
@@ -145,7 +147,7 @@ enum lw_status lw_plan_resolve(const struct lw_plan *plan, const struct lw_model
         right &= check_rule(plan, &plan->rules[i], model, error);
     for (size_t i = 0; i < model->matrix_count; i++) {
         struct lw_why why = find_rules(plan, model->matrices[i].name);
-        choices[i] = choose(&why);
+        choices[i] = choose(plan, &why);
         right &= check_choice(plan, model->matrices[i].name, &choices[i], &why, error);
         if (whys)
             whys[i] = why;

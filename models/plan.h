@@ -50,10 +50,18 @@ struct lw_choice {
     enum lw_alpha alpha;
     size_t group; /* columns that share scales: 32, 64 or 128; 0: the whole row */
     enum lw_fit fit;
+    enum lw_arith arith; /* class of its products */
 };
 
 /* What rules give. `bits` and `words` are one field: the rule that wins gives either. */
-enum lw_field { LW_FIELD_BITS, LW_FIELD_ALPHA, LW_FIELD_GROUP, LW_FIELD_FIT, LW_FIELDS };
+enum lw_field {
+    LW_FIELD_BITS,
+    LW_FIELD_ALPHA,
+    LW_FIELD_GROUP,
+    LW_FIELD_FIT,
+    LW_FIELD_ARITH,
+    LW_FIELDS
+};
 
 struct lw_rule {
     char *match; /* owned */
@@ -64,7 +72,7 @@ struct lw_rule {
 
 struct lw_plan {
     char *name, *comment; /* NULL where not given; owned, as all below */
-    enum lw_arith arith;  /* class of the whole model; t8 where not given */
+    enum lw_arith arith;  /* of matrices that no rule gives one; t8 where not given */
     size_t rule_count;
     struct lw_rule *rules; /* in the order of the text */
     char *source;          /* what messages call the plan: its path */
@@ -89,9 +97,9 @@ void lw_plan_free(struct lw_plan *plan);
  * that the same text. Write errors stay in the stream; LW_FAILED when out of memory. */
 enum lw_status lw_plan_print(const struct lw_plan *plan, FILE *stream, struct lw_error *error);
 
-/* The rule that gave each field; NULL: the default (alpha free, row-wise, fit alternating). Views
- * into the plan. Where alpha is uniform and no later rule says otherwise, the fit is uniform and
- * its rule is alpha's. */
+/* The rule that gave each field; NULL: the default (alpha free, row-wise, fit alternating, the
+ * plan's arith). Views into the plan. Where alpha is uniform and no later rule says otherwise, the
+ * fit is uniform and its rule is alpha's. */
 struct lw_why {
     const struct lw_rule *rule[LW_FIELDS];
 };

@@ -65,6 +65,7 @@ static void print_rule(struct lw_rule *rule, struct printed *printed, struct pla
     out->alpha = rule->gives[LW_FIELD_ALPHA] ? &choice->alpha : NULL;
     out->group = rule->gives[LW_FIELD_GROUP] ? &choice->group : NULL;
     out->fit = rule->gives[LW_FIELD_FIT] ? &choice->fit : NULL;
+    out->arith = rule->gives[LW_FIELD_ARITH] ? &choice->arith : NULL;
 }
 
 enum lw_status lw_plan_print(const struct lw_plan *plan, FILE *stream, struct lw_error *error)

@@ -71,6 +71,7 @@ static const cyaml_schema_field_t rule_fields[] = {
     NAMES("alpha", OPTIONAL_NAMES, struct plan_rule, alpha, alphas),
     NAMES("group", OPTIONAL_NAMES, struct plan_rule, group, groups),
     NAMES("fit", OPTIONAL_NAMES, struct plan_rule, fit, fits),
+    NAMES("arith", OPTIONAL_NAMES, struct plan_rule, arith, ariths),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t rule_schema = {

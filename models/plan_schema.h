@@ -29,6 +29,7 @@ struct plan_rule {
     enum lw_alpha *alpha;
     size_t *group;
     enum lw_fit *fit;
+    enum lw_arith *arith;
 };
 
 struct plan_file {

@@ -152,6 +152,7 @@ static const char *take_rule(const struct plan_rule *from, struct lw_rule *rule)
     rule->gives[LW_FIELD_ALPHA] = from->alpha;
     rule->gives[LW_FIELD_GROUP] = from->group;
     rule->gives[LW_FIELD_FIT] = from->fit;
+    rule->gives[LW_FIELD_ARITH] = from->arith;
     if (from->bits)
         rule->choice.bits = *from->bits;
     if (from->alpha)
@@ -160,6 +161,8 @@ static const char *take_rule(const struct plan_rule *from, struct lw_rule *rule)
         rule->choice.group = *from->group;
     if (from->fit)
         rule->choice.fit = *from->fit;
+    if (from->arith)
+        rule->choice.arith = *from->arith;
     return from->words ? take_words(from->words, &rule->choice.words) : NULL;
 }
 

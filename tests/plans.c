@@ -49,6 +49,7 @@ static void check_same(const struct lw_plan *a, const struct lw_plan *b)
         cr_assert_eq(x.alpha, y.alpha);
         cr_assert_eq(x.group, y.group);
         cr_assert_eq(x.fit, y.fit);
+        cr_assert_eq(x.arith, y.arith);
         cr_assert_eq(x.words.kind, y.words.kind);
         cr_assert_eq(x.words.clusters, y.words.clusters);
         cr_assert_eq(x.words.ratio, y.words.ratio);

@@ -122,6 +122,30 @@ Test(plan, the_later_of_equally_specific_rules_wins)
     lw_model_free(&model);
 }
 
+Test(plan, matrices_without_a_class_of_their_own_have_the_plans)
+{
+    struct lw_plan plan = test_plan("arith: a8\n"
+                                    "rules:\n"
+                                    "- {match: '*', bits: 4}\n"
+                                    "- {match: encoder.self.v, arith: f32}\n"
+                                    "- {match: encoder, arith: t8}\n");
+    struct lw_model model = test_layout(test_small_config());
+    struct lw_choice choices[32];
+    struct lw_why whys[32];
+    cr_assert_eq(lw_plan_resolve(&plan, &model, choices, whys, NULL), LW_OK);
+    size_t v = matrix(&model, "encoder.0.self.v"), k = matrix(&model, "encoder.0.self.k");
+    size_t words = matrix(&model, "embedding");
+    cr_assert_eq(choices[v].arith, LW_ARITH_F32);
+    cr_assert_eq(whys[v].rule[LW_FIELD_ARITH]->line, 4);
+    cr_assert_eq(choices[k].arith, LW_ARITH_T8);
+    cr_assert_eq(whys[k].rule[LW_FIELD_ARITH]->line, 5);
+    cr_assert_eq(choices[words].arith, LW_ARITH_A8);
+    cr_assert_null(whys[words].rule[LW_FIELD_ARITH]);
+    free(test_round_trip(&plan));
+    lw_plan_free(&plan);
+    lw_model_free(&model);
+}
+
 Test(plan, resolving_lists_every_reason)
 {
     struct lw_plan plan = test_plan("rules:\n"
