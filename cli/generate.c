@@ -54,14 +54,15 @@ static enum lw_status record(const char *path, const struct lw_model *model, enu
                              double seconds, const char *command, const char *database,
                              struct lw_error *error)
 {
-    char hash[33];
+    char hash[33], arith[LW_ARITH_NAME_BYTES];
     enum lw_status status = lw_file_hash(path, hash, error);
+    lw_model_arith_name(model, arith);
     struct lw_run row = LW_RUN_UNKNOWN;
     row.verb = "generate";
     row.command = command;
     row.model = path;
     row.model_hash = hash;
-    row.arith = lw_arith_name(model->arith);
+    row.arith = arith;
     row.kernels = lw_isa_info(isa)->name;
     row.seconds = seconds;
     row.peak_memory_bytes = cli_peak_memory_bytes();
@@ -81,13 +82,15 @@ static enum lw_status make(const char *path, const char *device, const char *fol
         return status;
     size_t count = 0;
     struct lw_spec *specs = NULL;
+    char arith[LW_ARITH_NAME_BYTES];
+    lw_model_arith_name(&model, arith);
     status = lw_bundle_specs(&model, isa, &specs, &count, error);
     free(specs);
     if (status == LW_OK)
         status = cli_make_bundle(path, &model, isa, folder, false, error);
     if (status == LW_OK)
-        printf("%s: %zu kernels of class %s for %s, %.1f s\n", folder, count,
-               lw_arith_name(model.arith), lw_isa_info(isa)->device, cli_now_s() - start);
+        printf("%s: %zu kernels of class %s for %s, %.1f s\n", folder, count, arith,
+               lw_isa_info(isa)->device, cli_now_s() - start);
     if (status == LW_OK && database)
         status = record(path, &model, isa, cli_now_s() - start, command, database, error);
     lw_model_free(&model);

@@ -24,6 +24,7 @@ struct view {
     struct lw_model model;
     struct lw_size size; /* file_bytes is 0 for a folder */
     char *made_by;       /* NULL for a folder */
+    char arith[LW_ARITH_NAME_BYTES];
 };
 
 static const char *const BLOCKS[] = {
@@ -49,8 +50,9 @@ static double real_bits(struct share s)
     return (double)(s.code_bytes + s.scale_bytes) * 8 / (double)s.weights;
 }
 
-/* How scales are shared: "", "g64", "uniform", "uniform g64". */
-static void scales_text(const struct lw_matrix *m, char text[24])
+/* How scales are shared: "", "g64", "uniform", "uniform g64"; and the class where matrices differ
+ * in it. */
+static void remark_text(const struct lw_matrix *m, bool with_arith, char text[24])
 {
     const struct lw_code *code = &m->codes[0];
     bool grouped = m->code_count && code->groups > 1;
@@ -59,6 +61,9 @@ static void scales_text(const struct lw_matrix *m, char text[24])
         strcpy(text, grouped ? "uniform " : "uniform");
     if (grouped)
         snprintf(text + strlen(text), 24 - strlen(text), "g%zu", code->group);
+    if (with_arith)
+        snprintf(text + strlen(text), 24 - strlen(text), "%s%s", text[0] ? " " : "",
+                 lw_arith_name(m->arith));
 }
 
 /* The sum over a block, or over everything for BLOCK_COUNT. */
@@ -138,7 +143,7 @@ static void print_matrices(const struct view *view, int name_width)
         snprintf(bits_text, sizeof bits_text, m->code_count > 1 ? "%.2f" : "%.0f",
                  lw_matrix_bits(m));
         char remark[24];
-        scales_text(m, remark);
+        remark_text(m, strchr(view->arith, '+'), remark);
         print_share(m->name, shape, bits_text, matrix_share(m), view->coded, name_width, remark);
     }
 }
@@ -174,8 +179,7 @@ static void print_table(const struct view *view)
         int length = (int)strlen(view->model.matrices[i].name);
         name_width = length > name_width ? length : name_width;
     }
-    printf("%s: %s, class %s\n", view->path, view->coded ? "binary codes" : "fp32",
-           lw_arith_name(view->model.arith));
+    printf("%s: %s, class %s\n", view->path, view->coded ? "binary codes" : "fp32", view->arith);
     if (view->made_by)
         printf("made by: %s\n", view->made_by);
     printf("%zu + %zu layers, d_model %zu, ffn %zu / %zu, heads %zu / %zu, words %zu / %zu%s\n\n",
@@ -201,9 +205,10 @@ static json_t *share_json(struct share s, bool coded)
 
 static json_t *matrix_json(const struct lw_matrix *m, bool coded)
 {
-    json_t *object = json_pack("{s:s, s:s, s:I, s:I, s:f}", "name", m->name, "block",
-                               BLOCKS[m->block], "rows", (json_int_t)m->rows, "columns",
-                               (json_int_t)m->columns, "bits", lw_matrix_bits(m));
+    json_t *object =
+        json_pack("{s:s, s:s, s:s, s:I, s:I, s:f}", "name", m->name, "block", BLOCKS[m->block],
+                  "arith", lw_arith_name(m->arith), "rows", (json_int_t)m->rows, "columns",
+                  (json_int_t)m->columns, "bits", lw_matrix_bits(m));
     if (m->code_count) {
         json_object_set_new(object, "group", json_integer((json_int_t)m->codes[0].group));
         json_object_set_new(object, "uniform", json_boolean(m->codes[0].uniform));
@@ -222,9 +227,8 @@ static enum lw_status print_json(const struct view *view, struct lw_error *error
         json_object_set_new(blocks, BLOCKS[block], share_json(sum(view, block), view->coded));
     json_t *root = json_pack(
         "{s:s, s:b, s:s, s:s?, s:o, s:o, s:o, s:I, s:I}", "model", view->path, "quantized",
-        (int)view->coded, "arith", lw_arith_name(view->model.arith), "made_by", view->made_by,
-        "matrices", matrices, "blocks", blocks, "all",
-        share_json(sum(view, BLOCK_COUNT), view->coded), "vector_bytes",
+        (int)view->coded, "arith", view->arith, "made_by", view->made_by, "matrices", matrices,
+        "blocks", blocks, "all", share_json(sum(view, BLOCK_COUNT), view->coded), "vector_bytes",
         (json_int_t)size->vector_bytes, "tokenizer_bytes", (json_int_t)size->tokenizer_bytes);
     if (!root)
         return lw_fail(error, LW_FAILED, "%s: no JSON: the path is not UTF-8, or no memory is left",
@@ -253,6 +257,7 @@ int cli_inspect(int argc, const char **argv)
     struct view view = {.path = rest[0]};
     struct lw_error error = {0};
     status = open_view(&view, &error);
+    lw_model_arith_name(&view.model, view.arith);
     if (status == LW_OK && json && plan)
         status = lw_fail(&error, LW_USAGE, "--plan prints a table; leave out --json");
     else if (status == LW_OK && plan)

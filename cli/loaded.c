@@ -88,12 +88,12 @@ static enum lw_status open_cached(const char *path, const struct cli_request *re
     return status;
 }
 
-/* Whether the products are those of a quantised class, which is then the model's own. */
+/* Whether there are products of quantised classes, which are then the model's own. */
 static bool is_quantised(const struct cli_request *request, const struct lw_model *model)
 {
     bool asks_fp32 = request->arith &&
                      (strcmp(request->arith, "f32") == 0 || strcmp(request->arith, "blas") == 0);
-    return model->arith != LW_ARITH_F32 && !asks_fp32;
+    return lw_model_has_quantised_products(model) && !asks_fp32;
 }
 
 /* What there is to ask for depends on what the model is. */
@@ -102,22 +102,24 @@ static enum lw_status check_request(const char *path, const struct cli_request *
                                     struct lw_error *error)
 {
     enum lw_arith arith = LW_ARITH_F32;
-    const char *own = lw_arith_name(model->arith);
+    char own[LW_ARITH_NAME_BYTES];
+    lw_model_arith_name(model, own);
+    bool is_own = request->arith && strcmp(request->arith, own) == 0;
     if (request->engine && strcmp(request->engine, "kernels") != 0 &&
         strcmp(request->engine, "reference") != 0)
         return lw_fail(error, LW_USAGE, "unknown engine '%s'; there are kernels and reference",
                        request->engine);
-    if (request->arith && strcmp(request->arith, "blas") != 0 &&
+    if (request->arith && strcmp(request->arith, "blas") != 0 && !is_own &&
         !lw_arith_parse(request->arith, &arith))
         return lw_fail(error, LW_USAGE, "unknown class '%s'; there are f32, a8, t8 and blas",
                        request->arith);
     if (arith != LW_ARITH_F32 && !coded)
         return lw_fail(error, LW_USAGE, "%s is not quantised: it runs in class f32 or by blas",
                        path);
-    if (arith != LW_ARITH_F32 && arith != model->arith)
+    if (arith != LW_ARITH_F32)
         return lw_fail(
             error, LW_USAGE,
-            "%s is of class %s; a class belongs to a model: quantise with --arith %s (f32 "
+            "%s is of class %s; classes belong to a model: quantise with --arith %s (f32 "
             "and blas work with any model)",
             path, own, request->arith);
     if (!is_quantised(request, model) && (request->engine || request->device))
@@ -136,10 +138,12 @@ static enum lw_status open_backend(const char *path, const struct cli_request *r
     const struct lw_model *model = &loaded->model;
     bool quantised = is_quantised(request, model);
     enum lw_status status;
-    const char *arith = request->arith ? request->arith : lw_arith_name(model->arith);
-    snprintf(loaded->arith, sizeof loaded->arith, "%s", arith);
+    const char *arith = loaded->arith;
+    lw_model_arith_name(model, loaded->arith);
+    if (request->arith)
+        snprintf(loaded->arith, sizeof loaded->arith, "%s", request->arith);
     if (quantised && request->engine && strcmp(request->engine, "reference") == 0) {
-        status = lw_backend_reference(model, model->arith, &loaded->backend, error);
+        status = lw_backend_reference(model, &loaded->backend, error);
     } else if (quantised) {
         status = is_bundle ? lw_bundle_open(path, model, &loaded->bundle, error)
                            : open_cached(path, request, loaded, error);

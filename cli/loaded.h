@@ -21,8 +21,8 @@ struct cli_loaded {
     struct lw_model model;
     struct lw_bundle bundle;
     struct lw_backend backend;
-    char arith[8];     /* class of the products, or "blas" */
-    char kernels[16];  /* instruction set of the kernels, or the backend's name */
+    char arith[LW_ARITH_NAME_BYTES]; /* class of the products, or "blas" */
+    char kernels[16];                /* instruction set of the kernels, or the backend's name */
     double bits;       /* average bits a weight without scales; 32 when not quantised */
     double real_bits;  /* with scales and padding */
     double size_bytes; /* the model without its tokeniser */

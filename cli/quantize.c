@@ -23,9 +23,10 @@ struct task {
     struct cli_plan_request request;
     const char *arith; /* NULL: the plan's */
     size_t threads;
-    enum lw_arith made; /* class of the model */
-    double bits;        /* average, without scales */
-    size_t fp32_bytes;  /* matrices and vectors of the source */
+    enum lw_arith replacing;        /* the class that `arith` names */
+    char made[LW_ARITH_NAME_BYTES]; /* class of the model */
+    double bits;                    /* average, without scales */
+    size_t fp32_bytes;              /* matrices and vectors of the source */
     double relative_mse;
     double seconds;
     struct lw_size size;
@@ -45,7 +46,8 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
          "with --bits: alternating (default, best), alternating-from-greedy, greedy or uniform",
          "FIT"},
         {"arith", 'a', POPT_ARG_STRING, &task->arith, 0,
-         "arithmetic class of the products: t8 (default, fastest), a8 or f32", "CLASS"},
+         "arithmetic class of all products, whatever the plan says: t8 (default, fastest), a8, f32",
+         "CLASS"},
         {"source-text", 0, POPT_ARG_STRING, &r->source_text, 0,
          "count words of plans by frequency in this text", "FILE"},
         {"target-text", 0, POPT_ARG_STRING, &r->target_text, 0, "and in this one", "FILE"},
@@ -68,7 +70,7 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
     if (threads < 1 || threads > MOST_THREADS)
         return lw_fail(error, LW_USAGE, "--threads must be from 1 to %d", MOST_THREADS);
     task->threads = (size_t)threads;
-    if (task->arith && !lw_arith_parse(task->arith, &task->made))
+    if (task->arith && !lw_arith_parse(task->arith, &task->replacing))
         return lw_fail(error, LW_USAGE, "--arith is t8, a8 or f32, not '%s'", task->arith);
     return LW_OK;
 }
@@ -85,12 +87,13 @@ static enum lw_status write_file(const struct task *task, const struct lw_plan *
 {
     char made_by[256];
     if (task->request.plan)
-        snprintf(made_by, sizeof made_by, "lutwidge %s quantize --plan %.64s --arith %s",
-                 LW_VERSION, plan->name ? plan->name : "(unnamed)", lw_arith_name(task->made));
+        snprintf(made_by, sizeof made_by, "lutwidge %s quantize --plan %.64s%s%s", LW_VERSION,
+                 plan->name ? plan->name : "(unnamed)", task->arith ? " --arith " : "",
+                 task->arith ? task->arith : "");
     else
         snprintf(made_by, sizeof made_by, "lutwidge %s quantize --bits %d --fit %s --arith %s",
                  LW_VERSION, task->request.bits,
-                 task->request.fit ? task->request.fit : "alternating", lw_arith_name(task->made));
+                 task->request.fit ? task->request.fit : "alternating", task->made);
     return lw_lwm_write(task->output, model, made_by, error);
 }
 
@@ -103,7 +106,6 @@ static enum lw_status carry_out(struct task *task, const struct cli_planning *pl
     struct lw_quantize_report report;
     struct lw_quantize request = {.choices = planning->choices,
                                   .row_bits = (const uint8_t *const *)planning->row_bits,
-                                  .arith = task->made,
                                   .threads = task->threads,
                                   .progress = show_progress,
                                   .context = &progress};
@@ -120,6 +122,7 @@ static enum lw_status carry_out(struct task *task, const struct cli_planning *pl
         task->bits += elements * lw_matrix_bits(&model.matrices[i]);
     }
     task->bits /= weights;
+    lw_model_arith_name(&model, task->made);
     status = write_file(task, &planning->plan, &model, error);
     lw_model_free(&model);
     return status;
@@ -141,8 +144,8 @@ static enum lw_status quantize(struct task *task, struct lw_error *error)
         task->fp32_bytes += source.matrices[i].rows * source.matrices[i].columns * sizeof(float);
     status = cli_plan(&task->request, &source, &planning, error);
     if (status == LW_OK) {
-        if (!task->arith)
-            task->made = planning.plan.arith;
+        for (size_t i = 0; task->arith && i < source.matrix_count; i++)
+            planning.choices[i].arith = task->replacing;
         status = carry_out(task, &planning, &source, error);
         cli_plan_free(&planning);
     }
@@ -162,8 +165,8 @@ static enum lw_status print_json(const struct task *task, size_t model_bytes, do
                   "file_bytes", (json_int_t)size->file_bytes, "tokenizer_bytes",
                   (json_int_t)size->tokenizer_bytes, "model_bytes", (json_int_t)model_bytes,
                   "fp32_bytes", (json_int_t)task->fp32_bytes, "smaller_by", smaller, "bits",
-                  task->bits, "real_bits", real_bits, "arith", lw_arith_name(task->made),
-                  "relative_mse", task->relative_mse, "seconds", task->seconds);
+                  task->bits, "real_bits", real_bits, "arith", task->made, "relative_mse",
+                  task->relative_mse, "seconds", task->seconds);
     if (!summary)
         return lw_fail(error, LW_FAILED, "%s: no JSON: the path is not UTF-8, or no memory is left",
                        task->output);
@@ -183,7 +186,7 @@ static enum lw_status record(const struct task *task, const char *command, struc
     row.command = command;
     row.model = task->output;
     row.model_hash = hash;
-    row.arith = lw_arith_name(task->made);
+    row.arith = task->made;
     row.bits = task->bits;
     row.real_bits = (double)(size->code_bytes + size->scale_bytes) * 8 / (double)size->weights;
     row.size_bytes = (double)(size->file_bytes - size->tokenizer_bytes);
@@ -203,7 +206,7 @@ static enum lw_status print_summary(const struct task *task, struct lw_error *er
     printf("%s: %zu bytes, %zu without tokeniser (%.1fx smaller than fp32)\n", task->output,
            size->file_bytes, model_bytes, smaller);
     printf("%.4g bits a weight, %.2f with scales; class %s; relative MSE %.4g; %.1f s\n",
-           task->bits, real_bits, lw_arith_name(task->made), task->relative_mse, task->seconds);
+           task->bits, real_bits, task->made, task->relative_mse, task->seconds);
     return LW_OK;
 }
 

@@ -105,7 +105,7 @@ static enum lw_status write_sources(struct making *m, struct lw_error *error)
 static enum lw_status write_code(const struct making *m, const struct lw_matrix *matrix,
                                  size_t code, size_t first, FILE *stream, struct lw_error *error)
 {
-    struct lw_spec spec = lw_spec_of(matrix, code, 1, m->model->arith, m->isa);
+    struct lw_spec spec = lw_spec_of(matrix, code, 1, m->isa);
     struct lw_schedule schedule;
     struct lw_pack_layout layout;
     lw_schedule_build(&spec, &schedule);
@@ -131,8 +131,8 @@ static enum lw_status write_weights(const struct making *m, const char *path,
     enum lw_status status = lw_writer_open(path, &writer, error);
     for (size_t i = 0; i < m->model->matrix_count && status == LW_OK; i++) {
         const struct lw_matrix *matrix = &m->model->matrices[i];
-        size_t first = 0;
-        for (size_t c = 0; matrix->bias && c < matrix->code_count && status == LW_OK; c++) {
+        size_t first = 0, codes = lw_matrix_has_quantised_product(matrix) ? matrix->code_count : 0;
+        for (size_t c = 0; c < codes && status == LW_OK; c++) {
             status = write_code(m, matrix, c, first, writer.stream, error);
             first += matrix->codes[c].rows;
         }
@@ -167,9 +167,10 @@ static enum lw_status write_manifest(const struct making *m, const char *made_by
                                      struct lw_error *error)
 {
     static const char *const names[] = {"model.lwm", "weights.bin", "kernels.so"};
-    char version[256] = "", flags[256], hash[33];
+    char version[256] = "", flags[256], hash[33], arith[LW_ARITH_NAME_BYTES];
     enum lw_status status = lw_compiler_version(version, sizeof version, error);
     lw_compiler_flags(m->isa, flags, sizeof flags);
+    lw_model_arith_name(m->model, arith);
     json_t *files = json_object(), *kernels = json_array();
     for (size_t i = 0; i < 3 && status == LW_OK; i++) {
         char *path = lw_path_join(m->folder, names[i]);
@@ -186,8 +187,8 @@ static enum lw_status write_manifest(const struct making *m, const char *made_by
     json_t *manifest =
         json_pack("{s:i s:s s:s s:s s:s s:s s:s s:s s:o s:o}", "lutwidge_bundle", LW_BUNDLE_FORMAT,
                   "version", LW_VERSION, "generator", LW_GENERATOR, "made_by", made_by, "compiler",
-                  version, "flags", flags, "isa", lw_isa_info(m->isa)->name, "arith",
-                  lw_arith_name(m->model->arith), "xxh3_128", files, "kernels", kernels);
+                  version, "flags", flags, "isa", lw_isa_info(m->isa)->name, "arith", arith,
+                  "xxh3_128", files, "kernels", kernels);
     char *path = lw_path_join(m->folder, "manifest.json");
     struct lw_writer writer;
     if (status == LW_OK && (!manifest || !path))

@@ -13,9 +13,10 @@
 
 enum { LW_BUNDLE_FORMAT = 1 };
 
-/* The kernels that a model needs on an instruction set: tables for every K, products for every (M,
- * K, B) and each N of 1, 2, 4 and 8; without repetition, tables first, products of falling N.
- * *specs is malloc'ed. LW_USAGE for a model of class f32 or not quantised. */
+/* The kernels that a model needs on an instruction set: tables for every class and K, products for
+ * every (class, M, K, B, G) and each N of 1, 2, 4 and 8; without repetition, tables first, products
+ * of falling N. Matrices of class f32 need none. *specs is malloc'ed. LW_USAGE for a model that is
+ * all of class f32 or not quantised. */
 enum lw_status lw_bundle_specs(const struct lw_model *model, enum lw_isa isa,
                                struct lw_spec **specs, size_t *count, struct lw_error *error);
 

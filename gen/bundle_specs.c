@@ -29,13 +29,13 @@ static size_t add(struct lw_spec *specs, size_t count, const struct lw_spec *spe
 
 static enum lw_status check_model(const struct lw_model *model, struct lw_error *error)
 {
-    if (model->arith == LW_ARITH_F32)
+    if (!lw_model_has_quantised_products(model))
         return lw_fail(
             error, LW_USAGE,
             "the model is of class f32, which has no generated kernels; quantise it with "
             "--arith t8 or a8");
     for (size_t i = 0; i < model->matrix_count; i++)
-        if (model->matrices[i].bias && !model->matrices[i].code_count)
+        if (lw_matrix_has_quantised_product(&model->matrices[i]) && !model->matrices[i].code_count)
             return lw_fail(error, LW_USAGE, "matrix %s is not quantised", model->matrices[i].name);
     return LW_OK;
 }
@@ -53,9 +53,10 @@ enum lw_status lw_bundle_specs(const struct lw_model *model, enum lw_isa isa,
     for (size_t b = 0; b <= BATCHES; b++)
         for (size_t i = 0; i < model->matrix_count; i++) {
             const struct lw_matrix *matrix = &model->matrices[i];
-            for (size_t c = 0; matrix->bias && c < matrix->code_count && status == LW_OK; c++) {
-                struct lw_spec spec =
-                    lw_spec_of(matrix, c, b ? batches[b - 1] : 0, model->arith, isa);
+            if (!lw_matrix_has_quantised_product(matrix))
+                continue;
+            for (size_t c = 0; c < matrix->code_count && status == LW_OK; c++) {
+                struct lw_spec spec = lw_spec_of(matrix, c, b ? batches[b - 1] : 0, isa);
                 status = lw_spec_check(&spec, error);
                 used = add(list, used, &spec);
             }

@@ -39,6 +39,8 @@ static enum lw_status read_manifest(const char *folder, const struct lw_model *m
     const char *isa = json_string_value(json_object_get(manifest, "isa"));
     const char *arith = json_string_value(json_object_get(manifest, "arith"));
     const json_t *hashes = json_object_get(manifest, "xxh3_128");
+    char own[LW_ARITH_NAME_BYTES];
+    lw_model_arith_name(model, own);
     if (!path)
         status = lw_fail(error, LW_FAILED, "out of memory");
     else if (!manifest)
@@ -47,12 +49,11 @@ static enum lw_status read_manifest(const char *folder, const struct lw_model *m
         status = lw_fail(error, format > LW_BUNDLE_FORMAT ? LW_FAILED : LW_CORRUPT,
                          "%s: bundle format %d; this version reads format %d", path, format,
                          LW_BUNDLE_FORMAT);
-    else if (!isa || !lw_isa_parse(isa, &bundle->isa) || !arith ||
-             !lw_arith_parse(arith, &bundle->arith))
+    else if (!isa || !lw_isa_parse(isa, &bundle->isa) || !arith)
         status = lw_fail(error, LW_CORRUPT, "%s: unknown instruction set or class", path);
-    else if (bundle->arith != model->arith)
+    else if (strcmp(arith, own) != 0)
         status = lw_fail(error, LW_CORRUPT, "%s: class %s, but its model is of class %s", path,
-                         arith, lw_arith_name(model->arith));
+                         arith, own);
     else if (!lw_isa_runs_here(bundle->isa))
         status = lw_fail(error, LW_FAILED, "%s: these kernels need a CPU with %s", path,
                          lw_isa_info(bundle->isa)->needs);
@@ -66,11 +67,11 @@ static enum lw_status read_manifest(const char *folder, const struct lw_model *m
 
 /* Points to the packed weights of one code at *offset and moves past them; they may lie beyond the
  * end. */
-static enum lw_status place_code(const struct lw_model *model, const struct lw_matrix *matrix,
-                                 size_t code, const struct lw_bundle *bundle, size_t *offset,
+static enum lw_status place_code(const struct lw_matrix *matrix, size_t code,
+                                 const struct lw_bundle *bundle, size_t *offset,
                                  struct lw_packed_code *packed, struct lw_error *error)
 {
-    struct lw_spec spec = lw_spec_of(matrix, code, 1, model->arith, bundle->isa);
+    struct lw_spec spec = lw_spec_of(matrix, code, 1, bundle->isa);
     struct lw_schedule schedule;
     struct lw_pack_layout layout;
     enum lw_status status = lw_spec_check(&spec, error);
@@ -97,12 +98,11 @@ static enum lw_status map_weights(const char *folder, const struct lw_model *mod
     size_t offset = 0;
     for (size_t i = 0; i < model->matrix_count && status == LW_OK; i++) {
         const struct lw_matrix *matrix = &model->matrices[i];
-        if (!matrix->bias)
+        if (!lw_matrix_has_quantised_product(matrix))
             continue;
         bundle->matrices[i].unit = ldexpf(1.0f, matrix->codes[0].exponent);
         for (size_t c = 0; c < matrix->code_count && status == LW_OK; c++)
-            status =
-                place_code(model, matrix, c, bundle, &offset, &bundle->matrices[i].codes[c], error);
+            status = place_code(matrix, c, bundle, &offset, &bundle->matrices[i].codes[c], error);
     }
     if (status == LW_OK && offset != bundle->weights.size)
         status = lw_fail(error, LW_CORRUPT, "%s: %zu bytes do not fit the model", path,
@@ -149,8 +149,10 @@ static enum lw_status check_kernels(const char *folder, const struct lw_model *m
 {
     for (size_t i = 0; i < model->matrix_count; i++) {
         const struct lw_matrix *matrix = &model->matrices[i];
-        bool found = !matrix->bias || lw_bundle_tables(bundle, matrix->columns);
-        for (size_t c = 0; matrix->bias && c < matrix->code_count; c++)
+        if (!lw_matrix_has_quantised_product(matrix))
+            continue;
+        bool found = lw_bundle_tables(bundle, matrix);
+        for (size_t c = 0; c < matrix->code_count; c++)
             found = found && lw_bundle_product(bundle, matrix, c, 1);
         if (!found)
             return lw_fail(error, LW_CORRUPT, "%s/kernels.so has no kernel for matrix %s", folder,
@@ -185,22 +187,26 @@ void lw_bundle_close(struct lw_bundle *bundle)
     *bundle = (struct lw_bundle){0};
 }
 
-const struct lw_kernel *lw_bundle_tables(const struct lw_bundle *bundle, size_t columns)
+const struct lw_kernel *lw_bundle_tables(const struct lw_bundle *bundle,
+                                         const struct lw_matrix *matrix)
 {
-    for (size_t i = 0; i < bundle->kernel_count; i++)
-        if (bundle->kernels[i].spec.rows == 0 && bundle->kernels[i].spec.columns == columns)
+    for (size_t i = 0; i < bundle->kernel_count; i++) {
+        const struct lw_spec *spec = &bundle->kernels[i].spec;
+        if (spec->rows == 0 && spec->arith == matrix->arith && spec->columns == matrix->columns)
             return &bundle->kernels[i];
+    }
     return NULL;
 }
 
 const struct lw_kernel *lw_bundle_product(const struct lw_bundle *bundle,
                                           const struct lw_matrix *matrix, size_t code, size_t batch)
 {
-    struct lw_spec wanted = lw_spec_of(matrix, code, batch, bundle->arith, bundle->isa);
+    struct lw_spec wanted = lw_spec_of(matrix, code, batch, bundle->isa);
     for (size_t i = 0; i < bundle->kernel_count; i++) {
         const struct lw_spec *spec = &bundle->kernels[i].spec;
-        if (spec->rows == wanted.rows && spec->columns == wanted.columns &&
-            spec->bits == wanted.bits && spec->group == wanted.group && spec->batch <= batch)
+        if (spec->arith == wanted.arith && spec->rows == wanted.rows &&
+            spec->columns == wanted.columns && spec->bits == wanted.bits &&
+            spec->group == wanted.group && spec->batch <= batch)
             return &bundle->kernels[i];
     }
     return NULL;

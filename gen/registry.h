@@ -3,9 +3,9 @@
  *
  *   bundle/manifest.json   what it was made from and by; hashes of the other files
  *          model.lwm       the model with its tokeniser
- *          weights.bin     every product's packed weights, one after the other, mapped as they are
- *          kernels.so      the compiled kernels
- *          kernels/        their C sources
+ *          weights.bin     packed weights of every quantised product, one after the other, mapped
+ * as they are; matrices of class f32 have none here kernels.so      the compiled kernels kernels/
+ * their C sources
  */
 #ifndef LW_GEN_REGISTRY_H
 #define LW_GEN_REGISTRY_H
@@ -41,7 +41,7 @@ struct lw_kernel {
     lw_product_function *product;
 };
 
-/* The rows of one code, packed; NULL: the matrix is only looked up. */
+/* The rows of one code, packed; NULL: the matrix is of class f32 or only looked up. */
 struct lw_packed_code {
     const uint8_t *keys, *scales, *bias;
 };
@@ -53,7 +53,6 @@ struct lw_packed_matrix {
 
 struct lw_bundle {
     enum lw_isa isa;
-    enum lw_arith arith;
     size_t kernel_count;
     struct lw_kernel *kernels;         /* tables first, then products of falling N */
     struct lw_packed_matrix *matrices; /* by index into lw_model.matrices */
@@ -68,8 +67,9 @@ enum lw_status lw_bundle_open(const char *folder, const struct lw_model *model,
                               struct lw_bundle *bundle, struct lw_error *error);
 void lw_bundle_close(struct lw_bundle *bundle);
 
-/* The kernel that builds tables of K activations, or NULL. */
-const struct lw_kernel *lw_bundle_tables(const struct lw_bundle *bundle, size_t columns);
+/* The kernel that builds the tables of a matrix's inputs, by its class and K; or NULL. */
+const struct lw_kernel *lw_bundle_tables(const struct lw_bundle *bundle,
+                                         const struct lw_matrix *matrix);
 /* The product kernel of a matrix's code with the largest N <= batch, or NULL. */
 const struct lw_kernel *lw_bundle_product(const struct lw_bundle *bundle,
                                           const struct lw_matrix *matrix, size_t code,

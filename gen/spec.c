@@ -20,12 +20,12 @@ void lw_spec_name(const struct lw_spec *spec, char name[LW_SPEC_NAME_BYTES])
 }
 
 struct lw_spec lw_spec_of(const struct lw_matrix *matrix, size_t code, size_t batch,
-                          enum lw_arith arith, enum lw_isa isa)
+                          enum lw_isa isa)
 {
     const struct lw_code *c = &matrix->codes[code];
     if (batch == 0)
-        return (struct lw_spec){.arith = arith, .columns = matrix->columns, .isa = isa};
-    return (struct lw_spec){.arith = arith,
+        return (struct lw_spec){.arith = matrix->arith, .columns = matrix->columns, .isa = isa};
+    return (struct lw_spec){.arith = matrix->arith,
                             .rows = c->rows,
                             .columns = matrix->columns,
                             .bits = c->bits,

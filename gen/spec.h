@@ -36,9 +36,10 @@ static inline size_t lw_spec_groups(const struct lw_spec *spec)
     return spec->group ? (spec->columns + spec->group - 1) / spec->group : 1;
 }
 
-/* The product of the rows of one code of a matrix; of its tables where batch is 0. */
+/* The product of the rows of one code of a matrix, in the class of the matrix; its tables where
+ * batch is 0. */
 struct lw_spec lw_spec_of(const struct lw_matrix *matrix, size_t code, size_t batch,
-                          enum lw_arith arith, enum lw_isa isa);
+                          enum lw_isa isa);
 
 /* Writes the spec string. The spec must be valid. */
 void lw_spec_name(const struct lw_spec *spec, char name[LW_SPEC_NAME_BYTES]);

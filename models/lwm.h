@@ -1,4 +1,4 @@
-/* The quantised model file, .lwm version 2 (docs/MODEL_FORMAT.md): mapped, checksummed, written
+/* The quantised model file, .lwm version 3 (docs/MODEL_FORMAT.md): mapped, checksummed, written
  * atomically. */
 #ifndef LW_MODELS_LWM_H
 #define LW_MODELS_LWM_H
@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { LW_LWM_VERSION = 2 };
+enum { LW_LWM_VERSION = 3 };
 
 /* Writes a quantised model. `made_by` is the command that made it, kept in the file. */
 enum lw_status lw_lwm_write(const char *path, const struct lw_model *model, const char *made_by,

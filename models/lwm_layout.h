@@ -1,4 +1,4 @@
-/* Private to models/lwm_*.c: the bytes of an .lwm file, version 2 (docs/MODEL_FORMAT.md).
+/* Private to models/lwm_*.c: the bytes of an .lwm file, version 3 (docs/MODEL_FORMAT.md).
  *
  *   0    struct lwm_head: 32 bytes, then 32 bytes a section, in ascending order of kind
  *   ...  zeros up to a multiple of LWM_ALIGN
@@ -82,7 +82,7 @@ enum lw_status lwm_verify(const char *path, const struct lw_mapping *mapping, st
 /* The meta section of a model: NUL-terminated, malloc'ed. */
 enum lw_status lwm_meta_write(const struct lw_model *model, const char *made_by, char **text,
                               struct lw_error *error);
-/* Fills config, arith, layout, and of each matrix its codes but for their data. *made_by
+/* Fills config, layout, and of each matrix its class and its codes but for their data. *made_by
  * (malloc'ed) may be NULL where nobody asks. On failure the caller frees the model. */
 enum lw_status lwm_meta_read(const char *text, size_t bytes, struct lw_model *model, char **made_by,
                              struct lw_error *error);

@@ -129,7 +129,8 @@ static json_t *matrices_json(const struct lw_model *model)
         const struct lw_matrix *matrix = &model->matrices[i];
         const struct lw_code *code = &matrix->codes[0];
         failed |= json_array_append_new(
-            array, json_pack("{s:s, s:I, s:I, s:o, s:I, s:b, s:i}", "name", matrix->name, "rows",
+            array, json_pack("{s:s, s:s, s:I, s:I, s:o, s:I, s:b, s:i}", "name", matrix->name,
+                             "arith", lw_arith_name(matrix->arith), "rows",
                              (json_int_t)matrix->rows, "columns", (json_int_t)matrix->columns,
                              "codes", codes_json(matrix), "group", (json_int_t)code->group,
                              "uniform", (int)code->uniform, "exponent", code->exponent));
@@ -147,9 +148,8 @@ enum lw_status lwm_meta_write(const struct lw_model *model, const char *made_by,
     if (!maker)
         return lw_fail(error, LW_USAGE, "the command that made the model is not UTF-8");
     /* "o" steals the references, also of NULL values, and fails on these. */
-    json_t *root =
-        json_pack("{s:o, s:s, s:o, s:o}", "made_by", maker, "arith", lw_arith_name(model->arith),
-                  "config", config_json(&model->config), "matrices", matrices_json(model));
+    json_t *root = json_pack("{s:o, s:o, s:o}", "made_by", maker, "config",
+                             config_json(&model->config), "matrices", matrices_json(model));
     *text = root ? json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(root);
     return *text ? LW_OK
@@ -238,14 +238,14 @@ static bool codes_read(const json_t *array, struct lw_matrix *matrix)
 
 static enum lw_status matrix_read(json_t *object, struct lw_matrix *matrix, struct lw_error *error)
 {
-    const char *name;
+    const char *name, *arith;
     json_int_t rows, columns, group, exponent;
     int uniform;
     json_t *codes;
     json_error_t reason;
-    if (json_unpack_ex(object, &reason, JSON_STRICT, "{s:s, s:I, s:I, s:o, s:I, s:b, s:I}", "name",
-                       &name, "rows", &rows, "columns", &columns, "codes", &codes, "group", &group,
-                       "uniform", &uniform, "exponent", &exponent) != 0)
+    if (json_unpack_ex(object, &reason, JSON_STRICT, "{s:s, s:s, s:I, s:I, s:o, s:I, s:b, s:I}",
+                       "name", &name, "arith", &arith, "rows", &rows, "columns", &columns, "codes",
+                       &codes, "group", &group, "uniform", &uniform, "exponent", &exponent) != 0)
         return lw_fail(error, LW_CORRUPT, "matrix %s: %s", matrix->name, reason.text);
     if (strcmp(name, matrix->name) != 0 || rows < 0 || (uint64_t)rows != matrix->rows ||
         columns < 0 || (uint64_t)columns != matrix->columns)
@@ -253,6 +253,9 @@ static enum lw_status matrix_read(json_t *object, struct lw_matrix *matrix, stru
                        "matrix %.48s of %lld x %lld where the configuration has %s of %zu x %zu",
                        name, (long long)rows, (long long)columns, matrix->name, matrix->rows,
                        matrix->columns);
+    if (!lw_arith_parse(arith, &matrix->arith))
+        return lw_fail(error, LW_CORRUPT, "matrix %s is of the unknown arithmetic class '%.32s'",
+                       matrix->name, arith);
     if (!codes_read(codes, matrix))
         return lw_fail(error, LW_CORRUPT, "matrix %s has codes that do not add up to its rows",
                        matrix->name);
@@ -269,14 +272,12 @@ static enum lw_status matrix_read(json_t *object, struct lw_matrix *matrix, stru
 static enum lw_status model_read(json_t *root, struct lw_model *model, char **made_by,
                                  struct lw_error *error)
 {
-    const char *maker, *arith;
+    const char *maker;
     json_t *config, *matrices;
     json_error_t reason;
-    if (json_unpack_ex(root, &reason, JSON_STRICT, "{s:s, s:s, s:o, s:o}", "made_by", &maker,
-                       "arith", &arith, "config", &config, "matrices", &matrices) != 0)
+    if (json_unpack_ex(root, &reason, JSON_STRICT, "{s:s, s:o, s:o}", "made_by", &maker, "config",
+                       &config, "matrices", &matrices) != 0)
         return lw_fail(error, LW_CORRUPT, "%s", reason.text);
-    if (!lw_arith_parse(arith, &model->arith))
-        return lw_fail(error, LW_CORRUPT, "unknown arithmetic class '%.32s'", arith);
     enum lw_status status = config_read(config, &model->config, error);
     if (status == LW_OK)
         status = lw_model_layout(model, error);

@@ -201,7 +201,6 @@ static void read_folder(const char *folder, char *const *paths, struct lw_model 
     }
     model->storage = storage;
     model->release = release;
-    model->arith = LW_ARITH_F32;
     lw_marian_read_config(paths[CONFIG], exists(paths[GENERATION]) ? paths[GENERATION] : NULL,
                           &model->config, refusal);
     bool configured = refusal->status == LW_OK;

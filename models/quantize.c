@@ -298,6 +298,7 @@ static void shape_codes(struct lw_matrix *matrix, const struct lw_choice *choice
         matrix->codes[0] = (struct lw_code){.rows = matrix->rows, .bits = choice->bits};
     }
     lw_matrix_set_scales(matrix, group, choice->alpha == LW_ALPHA_UNIFORM, 0);
+    matrix->arith = choice->arith;
 }
 
 /* Points the codes of all matrices into the block: scales after the vectors and orders, then
@@ -333,7 +334,6 @@ static enum lw_status take_model(const struct lw_model *source, const struct lw_
                                  struct lw_model *model, struct lw_error *error)
 {
     model->config = source->config;
-    model->arith = request->arith;
     model->tokenizer = source->tokenizer;
     if (!copy_bad_words(&source->config, &model->config))
         return lw_fail(error, LW_FAILED, "out of memory for the quantised model");
@@ -432,9 +432,10 @@ enum lw_status lw_quantize_alike(const struct lw_model *source, unsigned bits, e
         choices ? LW_OK : lw_fail(error, LW_FAILED, "out of memory for the quantised model");
     if (status == LW_OK)
         status = lw_plan_uniform(bits, fit, &plan, error);
+    plan.arith = arith;
     if (status == LW_OK)
         status = lw_plan_resolve(&plan, source, choices, NULL, error);
-    struct lw_quantize request = {.choices = choices, .arith = arith, .threads = threads};
+    struct lw_quantize request = {.choices = choices, .threads = threads};
     if (status == LW_OK)
         status = lw_quantize_model(source, &request, model, report, error);
     lw_plan_free(&plan);

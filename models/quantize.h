@@ -17,8 +17,7 @@ struct lw_quantize {
     const uint8_t *const *row_bits;
     /* [matrix_count]; lw_fit_row's importance of each column, or NULL; may be NULL */
     const float *const *importance;
-    enum lw_arith arith; /* class recorded in the model */
-    size_t threads;      /* >= 1; the result does not depend on it */
+    size_t threads; /* >= 1; the result does not depend on it */
     /* Called from the calling thread after each matrix; may be NULL. Return false to stop
      * (LW_FAILED). */
     bool (*progress)(void *context, size_t done_rows, size_t all_rows);
@@ -37,7 +36,7 @@ enum lw_status lw_quantize_model(const struct lw_model *source, const struct lw_
                                  struct lw_model *model, struct lw_quantize_report *report,
                                  struct lw_error *error);
 
-/* The same bits and fit for every matrix, row-wise. */
+/* The same bits, fit and class for every matrix, row-wise. */
 enum lw_status lw_quantize_alike(const struct lw_model *source, unsigned bits, enum lw_fit fit,
                                  enum lw_arith arith, size_t threads, struct lw_model *model,
                                  struct lw_quantize_report *report, struct lw_error *error);

@@ -218,3 +218,30 @@ bool lw_arith_parse(const char *name, enum lw_arith *arith)
         }
     return false;
 }
+
+bool lw_matrix_has_quantised_product(const struct lw_matrix *matrix)
+{
+    return matrix->bias && matrix->arith != LW_ARITH_F32;
+}
+
+bool lw_model_has_quantised_products(const struct lw_model *model)
+{
+    for (size_t i = 0; i < model->matrix_count; i++)
+        if (lw_matrix_has_quantised_product(&model->matrices[i]))
+            return true;
+    return false;
+}
+
+void lw_model_arith_name(const struct lw_model *model, char name[LW_ARITH_NAME_BYTES])
+{
+    bool found[LW_ARITHS] = {false};
+    for (size_t i = 0; i < model->matrix_count; i++)
+        if (model->matrices[i].bias)
+            found[model->matrices[i].arith] = true;
+    size_t used = 0;
+    name[0] = '\0';
+    for (size_t a = 0; a < LW_ARITHS; a++)
+        if (found[a])
+            used += (size_t)snprintf(name + used, LW_ARITH_NAME_BYTES - used, "%s%s",
+                                     used ? "+" : "", arith_names[a]);
+}

@@ -78,7 +78,8 @@ static inline size_t lw_code_row_scales(const struct lw_code *code)
 }
 
 /* Arithmetic classes (docs/NUMBERS.md): within one class every kernel gives the same bits. */
-enum lw_arith { LW_ARITH_F32, LW_ARITH_A8, LW_ARITH_T8 };
+enum lw_arith { LW_ARITH_F32, LW_ARITH_A8, LW_ARITH_T8, LW_ARITHS };
+enum { LW_ARITH_NAME_BYTES = 16 }; /* of the longest name of a model's classes */
 
 struct lw_matrix {
     char name[48]; /* "encoder.0.self.q", "decoder.2.ffn.fc1", "embedding", ... */
@@ -92,6 +93,7 @@ struct lw_matrix {
     const uint32_t *order; /* [M], row of each stored row; NULL: rows are stored in order */
     const uint32_t *place; /* [M], where a row is stored: the inverse; NULL as well */
     const float *bias;     /* [M], or NULL: a matrix that is only looked up */
+    enum lw_arith arith;   /* class of its products; LW_ARITH_F32 where it is not quantised */
 };
 
 struct lw_norm {
@@ -123,7 +125,6 @@ struct lw_tokenizer_data {
 
 struct lw_model {
     struct lw_config config;
-    enum lw_arith arith; /* class of the products; LW_ARITH_F32 for an unquantised model */
 
     size_t matrix_count;
     struct lw_matrix *matrices; /* in canonical order: embedding(s), encoder, decoder, output */
@@ -168,5 +169,13 @@ void lw_matrix_row(const struct lw_matrix *matrix, size_t row, float *out);
 const char *lw_arith_name(enum lw_arith arith);
 /* False when the name is none of f32, a8, t8. */
 bool lw_arith_parse(const char *name, enum lw_arith *arith);
+
+/* Whether products with the matrix are of a quantised class, a8 or t8. */
+bool lw_matrix_has_quantised_product(const struct lw_matrix *matrix);
+/* Whether any matrix of the model has such products. */
+bool lw_model_has_quantised_products(const struct lw_model *model);
+/* The class of a model's products for people: its name where all have the same, else the names
+ * joined in the order of enum lw_arith, as in "f32+t8". */
+void lw_model_arith_name(const struct lw_model *model, char name[LW_ARITH_NAME_BYTES]);
 
 #endif

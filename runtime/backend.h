@@ -25,22 +25,29 @@ struct lw_backend {
     void (*close)(void *self);
 };
 
-/* All of these borrow the model, which must outlive the backend. Coded matrices are expanded to
- * fp32 by the first two. */
+/* All of these borrow the model, which must outlive the backend. The first two compute
+ * every product in fp32, whatever the class of its matrix; coded matrices are expanded for that. */
 
 /* fp32 through OpenBLAS, loaded when asked for; LW_FAILED where it is not installed. */
 enum lw_status lw_backend_blas(const struct lw_model *model, struct lw_backend *backend,
                                struct lw_error *error);
-/* Class f32: sums in our fixed lane order. */
+/* As in class f32: sums in our fixed lane order. */
 enum lw_status lw_backend_f32(const struct lw_model *model, struct lw_backend *backend,
                               struct lw_error *error);
-/* Class a8 or t8 straight from the definition in docs/NUMBERS.md; slow, the oracle of the kernels.
- */
-enum lw_status lw_backend_reference(const struct lw_model *model, enum lw_arith arith,
-                                    struct lw_backend *backend, struct lw_error *error);
+/* The same for matrices of class f32 alone: what the backends below leave to it. Only such matrices
+ * are expanded, and only those that have a bias can be asked for. */
+enum lw_status lw_backend_f32_part(const struct lw_model *model, struct lw_backend *backend,
+                                   struct lw_error *error);
 
-/* The generated kernels of a bundle, in the class of the model. The bundle must outlive the
- * backend. */
+/* The last two compute each product in the class of its matrix, which must have a bias where it is
+ * f32. */
+
+/* Classes a8 and t8 straight from the definition in docs/NUMBERS.md; slow, the oracle of the
+ * kernels. */
+enum lw_status lw_backend_reference(const struct lw_model *model, struct lw_backend *backend,
+                                    struct lw_error *error);
+
+/* Classes a8 and t8 by the generated kernels of a bundle, which must outlive the backend. */
 enum lw_status lw_backend_kernels(const struct lw_model *model, const struct lw_bundle *bundle,
                                   struct lw_backend *backend, struct lw_error *error);
 

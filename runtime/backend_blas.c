@@ -120,7 +120,7 @@ enum lw_status lw_backend_blas(const struct lw_model *model, struct lw_backend *
     blas->model = model;
     enum lw_status status = load(blas, error);
     if (status == LW_OK)
-        status = lw_expand(model, &blas->expanded, error);
+        status = lw_expand(model, LW_EXPAND_ALL, &blas->expanded, error);
     if (status != LW_OK) {
         close_blas(blas);
         return status;

@@ -32,18 +32,30 @@ static void close_f32(void *self)
     free(f32);
 }
 
-enum lw_status lw_backend_f32(const struct lw_model *model, struct lw_backend *backend,
-                              struct lw_error *error)
+static enum lw_status open_f32(const struct lw_model *model, enum lw_expand which,
+                               struct lw_backend *backend, struct lw_error *error)
 {
     struct f32 *f32 = malloc(sizeof *f32);
     if (!f32)
         return lw_fail(error, LW_FAILED, "out of memory for the products of class f32");
     *f32 = (struct f32){.model = model, .vector = lw_vector_host()};
-    enum lw_status status = lw_expand(model, &f32->expanded, error);
+    enum lw_status status = lw_expand(model, which, &f32->expanded, error);
     if (status != LW_OK) {
         free(f32);
         return status;
     }
     *backend = (struct lw_backend){"f32", f32, multiply, close_f32};
     return LW_OK;
+}
+
+enum lw_status lw_backend_f32(const struct lw_model *model, struct lw_backend *backend,
+                              struct lw_error *error)
+{
+    return open_f32(model, LW_EXPAND_ALL, backend, error);
+}
+
+enum lw_status lw_backend_f32_part(const struct lw_model *model, struct lw_backend *backend,
+                                   struct lw_error *error)
+{
+    return open_f32(model, LW_EXPAND_F32, backend, error);
 }

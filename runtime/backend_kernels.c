@@ -1,9 +1,10 @@
 /* Products through the generated kernels of a bundle. Tables are built once for all products of one
- * input. */
+ * input and class; products of class f32 have none. */
 #include "runtime/backend.h"
 
 #include "gen/registry.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,8 @@ enum { COLUMNS_AT_ONCE = 8 };
 struct kernels {
     const struct lw_model *model;
     const struct lw_bundle *bundle;
-    uint8_t *tables; /* COLUMNS_AT_ONCE columns of the widest input */
+    struct lw_backend f32; /* for the matrices of this class */
+    uint8_t *tables;       /* COLUMNS_AT_ONCE columns of the widest input */
     float steps[COLUMNS_AT_ONCE];
     float *stored; /* COLUMNS_AT_ONCE outputs of the largest code of a matrix whose rows differ */
 };
@@ -54,12 +56,18 @@ static void product(const struct kernels *k, unsigned index, size_t columns, siz
     }
 }
 
-static enum lw_status multiply(void *self, const struct lw_product *products, size_t count,
-                               size_t columns, const float *x, struct lw_error *error)
+static const struct lw_matrix *matrix_of(const struct kernels *k, const struct lw_product *product)
 {
-    struct kernels *k = self;
-    const struct lw_matrix *first = &k->model->matrices[products[0].matrix];
-    const struct lw_kernel *tables = lw_bundle_tables(k->bundle, first->columns);
+    return &k->model->matrices[product->matrix];
+}
+
+/* The products of the first one's class. The tables of a column serve them all. */
+static enum lw_status multiply_class(struct kernels *k, const struct lw_product *products,
+                                     size_t count, size_t columns, const float *x,
+                                     struct lw_error *error)
+{
+    const struct lw_matrix *first = matrix_of(k, products);
+    const struct lw_kernel *tables = lw_bundle_tables(k->bundle, first);
     for (size_t done = 0; done < columns; done += COLUMNS_AT_ONCE) {
         size_t now = columns - done < COLUMNS_AT_ONCE ? columns - done : COLUMNS_AT_ONCE;
         for (size_t n = 0; n < now; n++)
@@ -67,16 +75,36 @@ static enum lw_status multiply(void *self, const struct lw_product *products, si
                                k->tables + n * tables->table_bytes, (uint8_t *)&k->steps[n]))
                 return lw_fail(error, LW_FAILED, "matrix %s: its input is not finite", first->name);
         for (size_t p = 0; p < count; p++) {
-            size_t rows = k->model->matrices[products[p].matrix].rows;
-            product(k, products[p].matrix, now, tables->table_bytes, products[p].y + done * rows);
+            const struct lw_matrix *matrix = matrix_of(k, &products[p]);
+            if (matrix->arith == first->arith)
+                product(k, products[p].matrix, now, tables->table_bytes,
+                        products[p].y + done * matrix->rows);
         }
     }
     return LW_OK;
 }
 
+static enum lw_status multiply(void *self, const struct lw_product *products, size_t count,
+                               size_t columns, const float *x, struct lw_error *error)
+{
+    struct kernels *k = self;
+    bool done[LW_ARITHS] = {false};
+    enum lw_status status = LW_OK;
+    for (size_t p = 0; p < count && status == LW_OK; p++) {
+        enum lw_arith arith = matrix_of(k, &products[p])->arith;
+        if (arith == LW_ARITH_F32)
+            status = k->f32.multiply(k->f32.self, &products[p], 1, columns, x, error);
+        else if (!done[arith])
+            status = multiply_class(k, products + p, count - p, columns, x, error);
+        done[arith] = true;
+    }
+    return status;
+}
+
 static void close_kernels(void *self)
 {
     struct kernels *k = self;
+    lw_backend_close(&k->f32);
     free(k->tables);
     free(k->stored);
     free(k);
@@ -98,10 +126,14 @@ enum lw_status lw_backend_kernels(const struct lw_model *model, const struct lw_
         k->tables = aligned_alloc(64, (COLUMNS_AT_ONCE * widest + 63) & ~(size_t)63);
         k->stored = calloc(COLUMNS_AT_ONCE * rows, sizeof *k->stored);
     }
-    if (!k || !k->tables || !k->stored) {
+    enum lw_status status =
+        k && k->tables && k->stored
+            ? lw_backend_f32_part(model, &k->f32, error)
+            : lw_fail(error, LW_FAILED, "out of memory for the tables of the kernels");
+    if (status != LW_OK) {
         if (k)
             close_kernels(k);
-        return lw_fail(error, LW_FAILED, "out of memory for the tables of the kernels");
+        return status;
     }
     k->model = model;
     k->bundle = bundle;

@@ -12,7 +12,7 @@
  * signed sum of x[4j .. 4j+3] where bit i of v gives the sign of x[4j + i] (set: +). */
 struct reference {
     const struct lw_model *model;
-    enum lw_arith arith;
+    struct lw_backend f32; /* for the matrices of this class */
     int8_t *entries;
     float *sums; /* t8: the entries before rounding */
 };
@@ -59,10 +59,11 @@ static bool bit(const uint8_t *plane, size_t columns, size_t k)
 }
 
 /* The sum of a plane over columns [first, end); first is a multiple of 4. */
-static int64_t plane_sum(const struct reference *r, const uint8_t *plane, size_t first, size_t end)
+static int64_t plane_sum(const struct reference *r, enum lw_arith arith, const uint8_t *plane,
+                         size_t first, size_t end)
 {
     int64_t sum = 0;
-    if (r->arith == LW_ARITH_A8) {
+    if (arith == LW_ARITH_A8) {
         for (size_t k = first; k < end; k++)
             sum += bit(plane, end, k) ? r->entries[k] : -r->entries[k];
         return sum;
@@ -77,8 +78,8 @@ static int64_t plane_sum(const struct reference *r, const uint8_t *plane, size_t
 }
 
 /* R = sum over groups and planes of scale * plane sum, of one stored row */
-static int64_t row_sum(const struct reference *r, const struct lw_code *code, size_t row,
-                       size_t columns)
+static int64_t row_sum(const struct reference *r, const struct lw_matrix *matrix,
+                       const struct lw_code *code, size_t row)
 {
     int64_t sum = 0;
     for (size_t g = 0; g < code->groups; g++)
@@ -86,7 +87,8 @@ static int64_t row_sum(const struct reference *r, const struct lw_code *code, si
             const uint8_t *plane = code->planes + (row * code->bits + i) * code->plane_bytes;
             size_t first = g * code->group, end = first + code->group;
             sum += lw_code_scale(code, row, g, i) *
-                   plane_sum(r, plane, first, end < columns ? end : columns);
+                   plane_sum(r, matrix->arith, plane, first,
+                             end < matrix->columns ? end : matrix->columns);
         }
     return sum;
 }
@@ -101,7 +103,7 @@ static void multiply_column(const struct reference *r, const struct lw_matrix *m
         float unit = ldexpf(step, code->exponent);
         for (size_t row = 0; row < code->rows; row++, stored++) {
             size_t m = matrix->order ? matrix->order[stored] : stored;
-            y[m] = (float)row_sum(r, code, row, matrix->columns) * unit;
+            y[m] = (float)row_sum(r, matrix, code, row) * unit;
             if (matrix->bias)
                 y[m] += matrix->bias[m];
         }
@@ -114,12 +116,12 @@ static enum lw_status multiply_matrix(struct reference *r, const struct lw_produ
     const struct lw_matrix *matrix = &r->model->matrices[product->matrix];
     if (matrix->code_count == 0)
         return lw_fail(error, LW_USAGE, "matrix %s is not coded; class %s needs binary codes",
-                       matrix->name, lw_arith_name(r->arith));
+                       matrix->name, lw_arith_name(matrix->arith));
     size_t k = matrix->columns, tables = (k + 3) / 4;
     for (size_t n = 0; n < columns; n++) {
         float step;
         bool finite;
-        if (r->arith == LW_ARITH_T8) {
+        if (matrix->arith == LW_ARITH_T8) {
             signed_sums(x + n * k, k, r->sums);
             finite = round_entries(r->sums, 16 * tables, r->entries, &step);
         } else {
@@ -135,39 +137,45 @@ static enum lw_status multiply_matrix(struct reference *r, const struct lw_produ
 static enum lw_status multiply(void *self, const struct lw_product *products, size_t count,
                                size_t columns, const float *x, struct lw_error *error)
 {
+    struct reference *r = self;
     enum lw_status status = LW_OK;
     for (size_t i = 0; i < count && status == LW_OK; i++)
-        status = multiply_matrix(self, &products[i], columns, x, error);
+        if (r->model->matrices[products[i].matrix].arith == LW_ARITH_F32)
+            status = r->f32.multiply(r->f32.self, &products[i], 1, columns, x, error);
+        else
+            status = multiply_matrix(r, &products[i], columns, x, error);
     return status;
 }
 
 static void close_reference(void *self)
 {
     struct reference *r = self;
+    lw_backend_close(&r->f32);
     free(r->entries);
     free(r->sums);
     free(r);
 }
 
-enum lw_status lw_backend_reference(const struct lw_model *model, enum lw_arith arith,
-                                    struct lw_backend *backend, struct lw_error *error)
+enum lw_status lw_backend_reference(const struct lw_model *model, struct lw_backend *backend,
+                                    struct lw_error *error)
 {
-    if (arith != LW_ARITH_A8 && arith != LW_ARITH_T8)
-        return lw_fail(error, LW_USAGE, "the reference backend computes classes a8 and t8, not %s",
-                       lw_arith_name(arith));
     size_t widest = 0, bytes;
     for (size_t i = 0; i < model->matrix_count; i++)
         if (model->matrices[i].columns > widest)
             widest = model->matrices[i].columns;
     struct reference *r = calloc(1, sizeof *r);
     if (r && lw_checked_mul(widest / 4 + 1, 16 * sizeof *r->sums, &bytes)) {
-        *r = (struct reference){model, arith, malloc(bytes / sizeof *r->sums), malloc(bytes)};
-        if (r->entries && r->sums) {
-            *backend = (struct lw_backend){"reference", r, multiply, close_reference};
-            return LW_OK;
-        }
+        r->model = model;
+        r->entries = malloc(bytes / sizeof *r->sums);
+        r->sums = malloc(bytes);
     }
-    if (r)
+    enum lw_status status =
+        r && r->entries && r->sums
+            ? lw_backend_f32_part(model, &r->f32, error)
+            : lw_fail(error, LW_FAILED, "out of memory for the reference products");
+    if (status == LW_OK)
+        *backend = (struct lw_backend){"reference", r, multiply, close_reference};
+    else if (r)
         close_reference(r);
-    return lw_fail(error, LW_FAILED, "out of memory for the reference products");
+    return status;
 }

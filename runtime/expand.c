@@ -5,14 +5,19 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-/* Floats of all coded matrices together; false where they overflow. */
-static bool count_coded(const struct lw_model *model, size_t *floats)
+static bool is_wanted(const struct lw_matrix *matrix, enum lw_expand which)
+{
+    return which == LW_EXPAND_ALL || (matrix->bias && matrix->arith == LW_ARITH_F32);
+}
+
+/* Floats of the coded matrices together; false where they overflow. */
+static bool count_coded(const struct lw_model *model, enum lw_expand which, size_t *floats)
 {
     *floats = 0;
     for (size_t i = 0; i < model->matrix_count; i++) {
         const struct lw_matrix *matrix = &model->matrices[i];
         size_t elements;
-        if (matrix->dense)
+        if (matrix->dense || !is_wanted(matrix, which))
             continue;
         if (!lw_checked_mul(matrix->rows, matrix->columns, &elements) ||
             !lw_checked_add(*floats, elements, floats))
@@ -21,13 +26,13 @@ static bool count_coded(const struct lw_model *model, size_t *floats)
     return true;
 }
 
-enum lw_status lw_expand(const struct lw_model *model, struct lw_expanded *expanded,
-                         struct lw_error *error)
+enum lw_status lw_expand(const struct lw_model *model, enum lw_expand which,
+                         struct lw_expanded *expanded, struct lw_error *error)
 {
     *expanded = (struct lw_expanded){0};
     size_t floats;
     expanded->weights = calloc(model->matrix_count, sizeof *expanded->weights);
-    if (count_coded(model, &floats))
+    if (count_coded(model, which, &floats))
         expanded->decoded = calloc(floats ? floats : 1, sizeof *expanded->decoded);
     if (!expanded->weights || !expanded->decoded) {
         lw_expanded_free(expanded);
@@ -36,6 +41,8 @@ enum lw_status lw_expand(const struct lw_model *model, struct lw_expanded *expan
     float *at = expanded->decoded;
     for (size_t i = 0; i < model->matrix_count; i++) {
         const struct lw_matrix *matrix = &model->matrices[i];
+        if (!is_wanted(matrix, which))
+            continue;
         expanded->weights[i] = matrix->dense ? matrix->dense : at;
         if (matrix->dense)
             continue;

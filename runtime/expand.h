@@ -6,14 +6,17 @@
 #include "models/transformer.h"
 
 struct lw_expanded {
-    const float *
-        *weights;   /* [matrix_count], each [M][K]; the model's own where a matrix is dense */
-    float *decoded; /* the coded ones, one after the other */
+    const float **weights; /* [matrix_count], each [M][K]; the model's own where a matrix is dense,
+                              NULL where it was not asked for */
+    float *decoded;        /* the coded ones, one after the other */
 };
 
-/* Decodes every coded matrix; dense ones are borrowed. LW_FAILED when out of memory. */
-enum lw_status lw_expand(const struct lw_model *model, struct lw_expanded *expanded,
-                         struct lw_error *error);
+/* Which matrices: all, or those with products of class f32. */
+enum lw_expand { LW_EXPAND_ALL, LW_EXPAND_F32 };
+
+/* Decodes coded matrices; dense ones are borrowed. LW_FAILED when out of memory. */
+enum lw_status lw_expand(const struct lw_model *model, enum lw_expand which,
+                         struct lw_expanded *expanded, struct lw_error *error);
 void lw_expanded_free(struct lw_expanded *expanded);
 
 #endif

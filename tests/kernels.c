@@ -165,13 +165,13 @@ int run_reference(const struct product_case *c, float *y)
                                .columns = c->spec.columns,
                                .code_count = 1,
                                .codes = {c->code},
-                               .bias = c->bias};
-    struct lw_model model = {.arith = c->spec.arith, .matrix_count = 1, .matrices = &matrix};
+                               .bias = c->bias,
+                               .arith = c->spec.arith};
+    struct lw_model model = {.matrix_count = 1, .matrices = &matrix};
     struct lw_backend backend;
     struct lw_error error = {0};
     struct lw_product product = {0, y};
-    cr_assert_eq(lw_backend_reference(&model, c->spec.arith, &backend, &error), LW_OK, "%s",
-                 error.text);
+    cr_assert_eq(lw_backend_reference(&model, &backend, &error), LW_OK, "%s", error.text);
     enum lw_status status =
         backend.multiply(backend.self, &product, 1, c->spec.batch, c->x, &error);
     lw_backend_close(&backend);

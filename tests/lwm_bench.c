@@ -51,14 +51,13 @@ void lwm_bench_open(struct lwm_bench *bench, const struct lw_config *config)
     const uint8_t *row_bits[64] = {0};
     static const uint8_t mixed[] = {3, 1, 2, 2, 1, 3, 3, 1, 2, 1, 1};
     for (size_t i = 0; i < bench->dense.matrix_count; i++)
-        choices[i] = (struct lw_choice){.bits = 3, .fit = LW_FIT_GREEDY};
+        choices[i] = (struct lw_choice){.bits = 3, .fit = LW_FIT_GREEDY, .arith = LW_ARITH_A8};
     if (!simple) {
         row_bits[0] = mixed;
-        choices[2] =
-            (struct lw_choice){.bits = 2, .alpha = LW_ALPHA_UNIFORM, .fit = LW_FIT_UNIFORM};
+        choices[2] = (struct lw_choice){
+            .bits = 2, .alpha = LW_ALPHA_UNIFORM, .fit = LW_FIT_UNIFORM, .arith = LW_ARITH_T8};
     }
-    struct lw_quantize request = {
-        .choices = choices, .row_bits = row_bits, .arith = LW_ARITH_A8, .threads = 1};
+    struct lw_quantize request = {.choices = choices, .row_bits = row_bits, .threads = 1};
     struct lw_quantize_report report;
     cr_assert_eq(lw_quantize_model(&bench->dense, &request, &bench->coded, &report, NULL), LW_OK);
     lwm_write_model(bench->path, &bench->coded);

@@ -11,13 +11,13 @@
 
 enum { K = 24, COLUMNS = 5 };
 
-static void quantize(const struct lw_model *dense, unsigned bits, struct lw_model *coded)
+static void quantize(const struct lw_model *dense, unsigned bits, enum lw_arith arith,
+                     struct lw_model *coded)
 {
     struct lw_error error = {0};
     struct lw_quantize_report report;
-    cr_assert_eq(
-        lw_quantize_alike(dense, bits, LW_FIT_GREEDY, LW_ARITH_T8, 1, coded, &report, &error),
-        LW_OK, "%s", error.text);
+    cr_assert_eq(lw_quantize_alike(dense, bits, LW_FIT_GREEDY, arith, 1, coded, &report, &error),
+                 LW_OK, "%s", error.text);
 }
 
 /* Multiplies every matrix of a model and compares with the oracle; bound relative to |W| |x|. */
@@ -54,7 +54,7 @@ Test(backends, fp32_on_dense_and_coded_matrices)
     struct lw_config config = oracle_config();
     struct lw_model dense, coded;
     test_random_model(&config, 3, &dense);
-    quantize(&dense, 3, &coded);
+    quantize(&dense, 3, LW_ARITH_T8, &coded);
     const struct lw_model *models[] = {&dense, &coded};
     for (size_t i = 0; i < 2; i++) {
         struct lw_backend backend;
@@ -80,17 +80,15 @@ Test(backends, integer_classes_are_near_fp32)
     struct lw_config config = oracle_config();
     struct lw_model dense, coded;
     test_random_model(&config, 3, &dense);
-    for (unsigned bits = 1; bits <= 8; bits++) {
-        struct lw_backend backend;
-        quantize(&dense, bits, &coded);
-        cr_assert_eq(lw_backend_reference(&coded, LW_ARITH_A8, &backend, NULL), LW_OK);
-        check_backend(&coded, &backend, 0.5);
-        lw_backend_close(&backend);
-        cr_assert_eq(lw_backend_reference(&coded, LW_ARITH_T8, &backend, NULL), LW_OK);
-        check_backend(&coded, &backend, 0.5);
-        lw_backend_close(&backend);
-        lw_model_free(&coded);
-    }
+    for (unsigned bits = 1; bits <= 8; bits++)
+        for (int arith = LW_ARITH_A8; arith <= LW_ARITH_T8; arith++) {
+            struct lw_backend backend;
+            quantize(&dense, bits, (enum lw_arith)arith, &coded);
+            cr_assert_eq(lw_backend_reference(&coded, &backend, NULL), LW_OK);
+            check_backend(&coded, &backend, 0.5);
+            lw_backend_close(&backend);
+            lw_model_free(&coded);
+        }
     lw_model_free(&dense);
 }
 
@@ -122,12 +120,13 @@ static void make_tiny(struct tiny *t)
     t->model = (struct lw_model){.matrix_count = 1, .matrices = &t->matrix};
 }
 
-static enum lw_status run_tiny(const struct tiny *t, enum lw_arith arith, const float *x, float *y,
+static enum lw_status run_tiny(struct tiny *t, enum lw_arith arith, const float *x, float *y,
                                struct lw_error *error)
 {
     struct lw_backend backend;
     struct lw_product product = {0, y};
-    cr_assert_eq(lw_backend_reference(&t->model, arith, &backend, error), LW_OK);
+    t->matrix.arith = arith;
+    cr_assert_eq(lw_backend_reference(&t->model, &backend, error), LW_OK);
     enum lw_status status = backend.multiply(backend.self, &product, 1, 1, x, error);
     lw_backend_close(&backend);
     return status;
@@ -195,8 +194,9 @@ Test(backends, integer_classes_need_codes)
     float x[K] = {0}, y[40];
     struct lw_product product = {1, y};
     test_random_model(&config, 3, &dense);
-    cr_assert_eq(lw_backend_reference(&dense, LW_ARITH_F32, &backend, &error), LW_USAGE);
-    cr_assert_eq(lw_backend_reference(&dense, LW_ARITH_T8, &backend, &error), LW_OK);
+    cr_assert_eq(lw_backend_reference(&dense, &backend, &error), LW_OK);
+    cr_assert_eq(backend.multiply(backend.self, &product, 1, 1, x, &error), LW_OK, "class f32");
+    dense.matrices[1].arith = LW_ARITH_T8;
     cr_assert_eq(backend.multiply(backend.self, &product, 1, 1, x, &error), LW_USAGE);
     cr_assert_not_null(strstr(error.text, dense.matrices[1].name), "%s", error.text);
     lw_backend_close(&backend);

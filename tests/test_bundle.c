@@ -2,9 +2,7 @@
 #include "gen/bundle.h"
 #include "gen/registry.h"
 #include "models/file.h"
-#include "models/lwm.h"
-#include "models/quantize.h"
-#include "runtime/backend.h"
+#include "tests/places.h"
 #include "tests/random_model.h"
 
 #include <criterion/criterion.h>
@@ -15,43 +13,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* A quantised model in a file of its own folder, opened; the bundle goes to FOLDER/bundle. */
-struct place {
-    char folder[64], file[96], bundle[96];
-    struct lw_model source, model;
-};
-
-static void place_make(struct place *place, enum lw_arith arith)
-{
-    struct lw_error error = {0};
-    struct lw_model coded;
-    struct lw_quantize_report report;
-    struct lw_config config = test_small_config();
-    config.d_model = 44; /* two groups of columns, the second one short */
-    config.encoder_heads = config.decoder_heads = 2;
-    strcpy(place->folder, "/tmp/lutwidge-bundle-XXXXXX");
-    cr_assert(mkdtemp(place->folder) != NULL);
-    snprintf(place->file, sizeof place->file, "%s/m.lwm", place->folder);
-    snprintf(place->bundle, sizeof place->bundle, "%s/bundle", place->folder);
-    test_random_model(&config, 3, &place->source);
-    struct lw_choice choices[64];
-    const uint8_t *row_bits[64] = {0};
-    static const uint8_t mixed[] = {3, 1, 2, 2, 1, 3, 3, 1, 2};
-    for (size_t i = 0; i < place->source.matrix_count; i++)
-        choices[i] = (struct lw_choice){.bits = 2,
-                                        .group = i % 3 ? 0 : 32,
-                                        .alpha = i % 2 ? LW_ALPHA_FREE : LW_ALPHA_UNIFORM,
-                                        .fit = i % 2 ? LW_FIT_GREEDY : LW_FIT_UNIFORM};
-    row_bits[0] = mixed; /* the tied embedding: its outputs are permuted */
-    struct lw_quantize request = {
-        .choices = choices, .row_bits = row_bits, .arith = arith, .threads = 1};
-    cr_assert_eq(lw_quantize_model(&place->source, &request, &coded, &report, &error), LW_OK, "%s",
-                 error.text);
-    cr_assert_eq(lw_lwm_write(place->file, &coded, "test", &error), LW_OK, "%s", error.text);
-    lw_model_free(&coded);
-    cr_assert_eq(lw_lwm_open(place->file, &place->model, &error), LW_OK, "%s", error.text);
-}
 
 static size_t entries_in(const char *folder)
 {
@@ -64,72 +25,10 @@ static size_t entries_in(const char *folder)
     return count;
 }
 
-static void place_free(struct place *place)
-{
-    char command[128];
-    lw_model_free(&place->model);
-    lw_model_free(&place->source);
-    snprintf(command, sizeof command, "rm -rf %s", place->folder);
-    cr_assert_eq(system(command), 0);
-}
-
 static enum lw_status make(struct place *place, enum lw_isa isa, const struct lw_watch *watch,
                            struct lw_error *error)
 {
     return lw_bundle_make(place->file, &place->model, isa, place->bundle, "test", watch, error);
-}
-
-/* Every matrix, 1 to 11 columns, kernels against the definition. */
-static void check_products(const struct place *place, const struct lw_bundle *bundle)
-{
-    struct lw_backend kernels, reference;
-    struct lw_error error = {0};
-    cr_assert_eq(lw_backend_kernels(&place->model, bundle, &kernels, &error), LW_OK);
-    cr_assert_eq(lw_backend_reference(&place->model, place->model.arith, &reference, &error),
-                 LW_OK);
-    uint64_t seed = 9;
-    for (size_t i = 0; i < place->model.matrix_count; i++)
-        for (size_t n = 1; n < 12; n++) {
-            const struct lw_matrix *matrix = &place->model.matrices[i];
-            if (!matrix->bias)
-                continue;
-            float *x = calloc(n * matrix->columns, sizeof *x);
-            float *y = calloc(2 * n * matrix->rows, sizeof *y), *z = y + n * matrix->rows;
-            for (size_t k = 0; k < n * matrix->columns; k++)
-                x[k] = test_normal(&seed);
-            struct lw_product a = {(unsigned)i, y}, b = {(unsigned)i, z};
-            cr_assert_eq(kernels.multiply(kernels.self, &a, 1, n, x, &error), LW_OK, "%s",
-                         error.text);
-            cr_assert_eq(reference.multiply(reference.self, &b, 1, n, x, &error), LW_OK);
-            cr_assert_eq(memcmp(y, z, n * matrix->rows * sizeof *y), 0, "%s, N = %zu", matrix->name,
-                         n);
-            x[0] = 1.0f / 0.0f;
-            cr_assert_eq(kernels.multiply(kernels.self, &a, 1, n, x, &error), LW_FAILED);
-            cr_assert(strstr(error.text, matrix->name) != NULL, "%s", error.text);
-            free(x);
-            free(y);
-        }
-    lw_backend_close(&kernels);
-    lw_backend_close(&reference);
-}
-
-Test(bundle, products_equal_the_definition)
-{
-    for (int arith = LW_ARITH_A8; arith <= LW_ARITH_T8; arith++)
-        for (int isa = 0; isa < LW_ISA_COUNT; isa++) {
-            struct place place;
-            struct lw_bundle bundle;
-            struct lw_error error = {0};
-            if (!lw_isa_runs_here((enum lw_isa)isa))
-                continue;
-            place_make(&place, (enum lw_arith)arith);
-            cr_assert_eq(make(&place, (enum lw_isa)isa, NULL, &error), LW_OK, "%s", error.text);
-            cr_assert_eq(lw_bundle_open(place.bundle, &place.model, &bundle, &error), LW_OK, "%s",
-                         error.text);
-            check_products(&place, &bundle);
-            lw_bundle_close(&bundle);
-            place_free(&place);
-        }
 }
 
 Test(bundle, replaces_a_bundle_and_nothing_else)

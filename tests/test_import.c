@@ -46,7 +46,7 @@ Test(import, reads_the_bundled_model)
     check_bundled_config(&model.config);
     cr_assert_eq(model.matrix_count, 1 + 5 * 6 + 3 * 10);
     cr_assert_eq(model.output, model.source_embedding);
-    cr_assert_eq(model.arith, LW_ARITH_F32);
+    cr_assert(!lw_model_has_quantised_products(&model));
     const struct lw_matrix *fc1 = matrix(&model, "encoder.4.ffn.fc1");
     cr_assert_eq(fc1->rows, 1024);
     cr_assert_eq(fc1->columns, 256);

@@ -33,7 +33,7 @@ Test(lwm, heads_that_lie)
     head = good;
     head.version = LW_LWM_VERSION + 1;
     with_head(&bench, &head);
-    lwm_expect(&bench, LW_FAILED, "version 3 is newer than this program reads (2)");
+    lwm_expect(&bench, LW_FAILED, "version 4 is newer than this program reads (3)");
 
     head = good;
     head.sections[5].kind = 10;
@@ -120,7 +120,8 @@ Test(lwm, contents_that_contradict)
 {
     static const char *const cases[][3] = {
         {"\"made_by\"", "\"made_up\"", "made_by"},
-        {"\"arith\":\"a8\"", "\"arith\":\"b8\"", "unknown arithmetic class 'b8'"},
+        {"\"arith\":\"a8\"", "\"arith\":\"b8\"",
+         "matrix embedding is of the unknown arithmetic class 'b8'"},
         {"\"d_model\":12", "\"d_model\":18", "matrix embedding of 9 x 12"},
         {"\"d_model\":12", "\"d_model\":13", "do not make sense"},
         {"\"d_model\":12", "\"d_modem\":12", "config.d_model is missing"},

@@ -120,7 +120,8 @@ Test(quantize, keeps_everything_else)
     struct lw_model source = random_model(4), model;
     struct lw_quantize_report report;
     quantize(&source, 2, LW_FIT_ALTERNATING, 2, &model, &report);
-    cr_assert_eq(model.arith, LW_ARITH_T8);
+    for (size_t i = 0; i < model.matrix_count; i++)
+        cr_assert_eq(model.matrices[i].arith, LW_ARITH_T8);
     cr_assert_eq(model.config.d_model, source.config.d_model);
     cr_assert_eq(model.config.bad_words[1], 3);
     cr_assert_neq(model.config.bad_words, source.config.bad_words);
@@ -243,10 +244,10 @@ Test(quantize, mixes_rows_groups_and_uniform_scales)
         choices[i] = (struct lw_choice){.bits = 2,
                                         .group = i % 2 ? 32 : 0,
                                         .alpha = i % 3 ? LW_ALPHA_FREE : LW_ALPHA_UNIFORM,
-                                        .fit = i % 3 ? LW_FIT_GREEDY : LW_FIT_UNIFORM};
+                                        .fit = i % 3 ? LW_FIT_GREEDY : LW_FIT_UNIFORM,
+                                        .arith = (enum lw_arith)(i % LW_ARITHS)};
     row_bits[0] = bits;
-    struct lw_quantize request = {
-        .choices = choices, .row_bits = row_bits, .arith = LW_ARITH_A8, .threads = 1};
+    struct lw_quantize request = {.choices = choices, .row_bits = row_bits, .threads = 1};
     struct lw_quantize_report report;
     struct lw_error error = {0};
     cr_assert_eq(lw_quantize_model(&source, &request, &one, &report, &error), LW_OK, "%s",
@@ -257,6 +258,7 @@ Test(quantize, mixes_rows_groups_and_uniform_scales)
     cr_assert_eq(one.matrices[0].code_count, 3);
     for (size_t i = 0; i < one.matrix_count; i++) {
         const struct lw_matrix *m = &one.matrices[i];
+        cr_assert_eq(m->arith, choices[i].arith);
         float row[512], again[512], scales[LW_MAX_BITS];
         uint8_t levels[512];
         void *scratch = malloc(lw_fit_scratch_bytes(512));

@@ -187,3 +187,23 @@ Test(transformer, names_arithmetic)
     }
     cr_assert(!lw_arith_parse("f64", &arith));
 }
+
+Test(transformer, names_the_classes_of_a_model)
+{
+    float bias = 0;
+    struct lw_matrix matrices[3] = {
+        {.arith = LW_ARITH_T8, .bias = &bias}, {.arith = LW_ARITH_A8}, {.arith = LW_ARITH_F32}};
+    struct lw_model model = {.matrix_count = 3, .matrices = matrices};
+    char name[LW_ARITH_NAME_BYTES];
+    lw_model_arith_name(&model, name);
+    cr_assert_str_eq(name, "t8", "matrices that are only looked up have no products");
+    matrices[1].bias = matrices[2].bias = &bias;
+    lw_model_arith_name(&model, name);
+    cr_assert_str_eq(name, "f32+a8+t8");
+    cr_assert(lw_model_has_quantised_products(&model));
+    cr_assert(!lw_matrix_has_quantised_product(&matrices[2]));
+    matrices[0].arith = matrices[1].arith = LW_ARITH_F32;
+    lw_model_arith_name(&model, name);
+    cr_assert_str_eq(name, "f32");
+    cr_assert(!lw_model_has_quantised_products(&model));
+}

@@ -20,10 +20,9 @@ static void quantize(const char *arith)
     shell_expect("head -n 6 models/open-en-de/test.en > $T/in; export XDG_CACHE_HOME=$T", 0, "");
 }
 
-/* Portable C, AVX2, AVX-512, a bundle and the definition, greedy and beam search. */
-static void check_same_bytes(const char *arith)
+/* Portable C, AVX2, AVX-512, a bundle and the definition, greedy and beam search, of $T/m.lwm. */
+static void check_same_bytes(void)
 {
-    quantize(arith);
     shell_expect("$LUTWIDGE translate $T/m.lwm $T/in -b 1 -s --engine reference -q > $T/greedy", 0,
                  "");
     shell_expect(
@@ -46,12 +45,45 @@ static void check_same_bytes(const char *arith)
 
 Test(translate, t8_gives_the_same_bytes_everywhere)
 {
-    check_same_bytes("t8");
+    quantize("t8");
+    check_same_bytes();
 }
 
 Test(translate, a8_gives_the_same_bytes_everywhere)
 {
-    check_same_bytes("a8");
+    quantize("a8");
+    check_same_bytes();
+}
+
+Test(translate, matrices_of_several_classes)
+{
+    quantize("t8"); /* $T/in */
+    shell_expect("printf 'name: classes\narith: a8\nrules:\n  - {match: \"*\", bits: 3}\n"
+                 "  - {match: self.k, arith: t8}\n  - {match: self.v, arith: f32}\n"
+                 "  - {match: embedding, arith: t8}\n' > $T/p.yaml",
+                 0, "");
+    shell_expect("$LUTWIDGE inspect models/open-en-de --plan $T/p.yaml | grep encoder.0.self.v", 0,
+                 "f32   bits: * (line 4), arith: self.v (line 6)");
+    shell_expect("$LUTWIDGE quantize models/open-en-de --plan $T/p.yaml -o $T/m.lwm", 0,
+                 "class f32+a8+t8");
+    shell_expect("$LUTWIDGE inspect $T/m.lwm", 0, "binary codes, class f32+a8+t8\n");
+    shell_expect("$LUTWIDGE inspect $T/m.lwm | grep encoder.0.self.k", 0, "  t8\n");
+    shell_expect("$LUTWIDGE inspect $T/m.lwm --json", 0, "\"arith\": \"f32+a8+t8\"");
+    check_same_bytes();
+    shell_expect("$LUTWIDGE generate $T/m.lwm -o $T/bundle", 0, "kernels of class f32+a8+t8 for");
+    shell_expect("$LUTWIDGE translate $T/bundle $T/in -b 1 -s -q --arith f32+a8+t8 --db $T/x.db | "
+                 "cmp - $T/greedy",
+                 0, "");
+    shell_expect("$LUTWIDGE translate $T/bundle $T/in -b 1 -s -q --arith f32 | cmp -s - $T/greedy",
+                 1, "");
+    shell_expect("$LUTWIDGE query --db $T/x.db --csv --sql 'SELECT verb, arith FROM runs_view'", 0,
+                 "translate,f32+a8+t8");
+    shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --arith a8", 2,
+                 "m.lwm is of class f32+a8+t8; classes belong to a model");
+    shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --arith a8+t8", 2, "unknown class");
+    shell_expect("$LUTWIDGE quantize models/open-en-de --plan $T/p.yaml --arith a8 -o $T/n.lwm && "
+                 "$LUTWIDGE inspect $T/n.lwm",
+                 0, "class a8\nmade by: lutwidge 0.1.0 quantize --plan classes --arith a8\n");
 }
 
 Test(translate, plans_reach_the_kernels)
@@ -160,7 +192,7 @@ Test(translate, damaged_models_are_refused)
 Test(translate, requests_that_make_no_sense_are_refused)
 {
     quantize("t8");
-    shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --arith a8", 2, "a class belongs to a model");
+    shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --arith a8", 2, "classes belong to a model");
     shell_expect("$LUTWIDGE translate models/open-en-de $T/in --arith t8", 2, "not quantised");
     shell_expect("$LUTWIDGE translate models/open-en-de $T/in --device portable", 2, "--device");
     shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --device x87", 2, "x86-avx512");
