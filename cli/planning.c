@@ -20,15 +20,29 @@ static enum lw_status read_plan(const struct cli_plan_request *request, struct l
                                 struct lw_error *error)
 {
     enum lw_fit fit;
-    if (request->plan && (request->bits || request->fit))
+    if (request->plan &&
+        (request->bits || request->fit || request->weighting || request->correct_biases))
         return lw_fail(error, LW_USAGE,
-                       "--plan says bits and fit itself; leave out --bits and --fit");
+                       "--plan says bits and fit itself; leave out --bits, --fit, --weighting and "
+                       "--correct-biases");
     if (request->plan)
         return lw_plan_read(request->plan, plan, error);
     if (request->bits < 1 || request->bits > LW_MAX_BITS)
         return lw_fail(error, LW_USAGE, "give --plan, or --bits from 1 to %d", LW_MAX_BITS);
+    enum lw_weighting weighting = LW_WEIGHTING_NONE;
     enum lw_status status = parse_fit(request->fit, &fit, error);
-    return status == LW_OK ? lw_plan_uniform((unsigned)request->bits, fit, plan, error) : status;
+    if (status == LW_OK && request->weighting &&
+        !lw_weighting_parse(request->weighting, &weighting))
+        status = lw_fail(error, LW_USAGE, "--weighting is none or activations, not '%s'",
+                         request->weighting);
+    if (status == LW_OK)
+        status = lw_plan_uniform((unsigned)request->bits, fit, plan, error);
+    if (status != LW_OK)
+        return status;
+    plan->correct_biases = request->correct_biases;
+    plan->rules[0].gives[LW_FIELD_WEIGHTING] = request->weighting;
+    plan->rules[0].choice.weighting = weighting;
+    return LW_OK;
 }
 
 static enum lw_status count_line(void *context, const int32_t *ids, size_t count,

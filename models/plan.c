@@ -84,6 +84,8 @@ static struct lw_choice choose(struct lw_why *why)
         choice.group = rule[LW_FIELD_GROUP]->choice.group;
     if (rule[LW_FIELD_FIT])
         choice.fit = rule[LW_FIELD_FIT]->choice.fit;
+    if (rule[LW_FIELD_WEIGHTING])
+        choice.weighting = rule[LW_FIELD_WEIGHTING]->choice.weighting;
     /* A fit for free scales does not outlive a more specific rule that makes them uniform. */
     if (choice.alpha == LW_ALPHA_UNIFORM &&
         (!rule[LW_FIELD_FIT] || beats(rule[LW_FIELD_ALPHA], rule[LW_FIELD_FIT]))) {
