@@ -88,7 +88,7 @@ $(BUILD)/include/%.sql.inc: %.sql
 GENERATOR := $(shell cat $(sort $(wildcard gen/*)) | sha256sum | cut -c1-16)
 $(BUILD)/gen/bundle.o $(BUILD)/gen/bundle_cache.o: CFLAGS += -DLW_GENERATOR='"$(GENERATOR)"'
 $(BUILD)/gen/bundle.o $(BUILD)/gen/bundle_cache.o: $(wildcard gen/*)
-$(BUILD)/profiles/database.o: $(BUILD)/include/profiles/schema.sql.inc
+$(BUILD)/profiles/database.o: $(patsubst %,$(BUILD)/include/%.inc,$(wildcard profiles/schema_*.sql))
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)
 	@mkdir -p $(@D)

@@ -23,7 +23,7 @@ static void bits_text(const struct lw_choice *choice, char text[32])
 /* "decoder.ffn (line 9)", each rule once, in the order of the fields; "defaults" where none is. */
 static void print_why(const struct lw_why *why)
 {
-    static const char *const fields[] = {"bits", "alpha", "group", "fit", "arith"};
+    static const char *const fields[] = {"bits", "alpha", "group", "fit", "weighting", "arith"};
     bool any = false;
     for (int f = 0; f < LW_FIELDS; f++) {
         if (!why->rule[f])
@@ -44,9 +44,9 @@ static void print_row(const struct lw_matrix *matrix, const struct lw_choice *ch
     if (choice->group)
         snprintf(group, sizeof group, "%zu", choice->group);
     snprintf(shape, sizeof shape, "%zu x %zu", matrix->rows, matrix->columns);
-    printf("%-20s %13s  %-9s %-8s %-5s %-12s %-5s ", matrix->name, shape, bits,
+    printf("%-20s %13s  %-9s %-8s %-5s %-12s %-12s %-5s ", matrix->name, shape, bits,
            lw_alpha_name(choice->alpha), group, lw_fit_name(choice->fit),
-           lw_arith_name(choice->arith));
+           lw_weighting_name(choice->weighting), lw_arith_name(choice->arith));
     print_why(why);
 }
 
@@ -62,9 +62,10 @@ enum lw_status cli_inspect_plan(const struct lw_model *model, const char *path,
     status = choices && whys ? lw_plan_resolve(&plan, model, choices, whys, error)
                              : lw_fail(error, LW_FAILED, "out of memory for the plan");
     if (status == LW_OK) {
-        printf("plan %s\n\n", plan.name ? plan.name : path);
-        printf("%-20s %13s  %-9s %-8s %-5s %-12s %-5s %s\n", "matrix", "shape", "bits", "alpha",
-               "group", "fit", "arith", "why");
+        printf("plan %s%s\n\n", plan.name ? plan.name : path,
+               plan.correct_biases ? ", biases corrected" : "");
+        printf("%-20s %13s  %-9s %-8s %-5s %-12s %-12s %-5s %s\n", "matrix", "shape", "bits",
+               "alpha", "group", "fit", "weighting", "arith", "why");
         for (size_t i = 0; i < model->matrix_count; i++)
             print_row(&model->matrices[i], &choices[i], &whys[i]);
     }

@@ -33,8 +33,15 @@ const struct cli_verb cli_verbs[] = {
      "lutwidge score --ref test.de out.de\n"
      "lutwidge translate open3.lwm < test.en | lutwidge score --ref test.de --json\n",
      "--ref REF [HYP]", cli_score},
+    {"profile", "measure what few bits cost each part of a model alone",
+     "lutwidge profile models/open-en-de --what sensitivity --source dev.en --ref dev.de --by "
+     "kind\n"
+     "lutwidge profile models/open-en-de --what sensitivity --source dev.en --ref dev.de \\\n"
+     "    --bits 2-3 --modes free/row,free/64 --no-bleu\n",
+     "MODEL_DIR --what sensitivity --source SRC --ref REF", cli_profile},
     {"query", "print what the database holds",
      "lutwidge query runs\n"
+     "lutwidge query sensitivity\n"
      "lutwidge query --db lutwidge.db --csv --sql 'SELECT verb, bits, bleu FROM runs_view'\n",
      "[NAME]", cli_query},
 };

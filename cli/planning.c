@@ -1,6 +1,6 @@
 #include "cli/planning.h"
 
-#include "runtime/tokenizer.h"
+#include "runtime/lines.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,73 +20,35 @@ static enum lw_status read_plan(const struct cli_plan_request *request, struct l
                                 struct lw_error *error)
 {
     enum lw_fit fit;
-    if (request->plan && (request->bits || request->fit))
+    if (request->plan &&
+        (request->bits || request->fit || request->weighting || request->correct_biases))
         return lw_fail(error, LW_USAGE,
-                       "--plan says bits and fit itself; leave out --bits and --fit");
+                       "--plan says bits and fit itself; leave out --bits, --fit, --weighting and "
+                       "--correct-biases");
     if (request->plan)
         return lw_plan_read(request->plan, plan, error);
     if (request->bits < 1 || request->bits > LW_MAX_BITS)
         return lw_fail(error, LW_USAGE, "give --plan, or --bits from 1 to %d", LW_MAX_BITS);
+    enum lw_weighting weighting = LW_WEIGHTING_NONE;
     enum lw_status status = parse_fit(request->fit, &fit, error);
-    return status == LW_OK ? lw_plan_uniform((unsigned)request->bits, fit, plan, error) : status;
-}
-
-/* The same tokeniser with its sides exchanged, so that target text can be encoded. */
-static struct lw_tokenizer_data exchanged(const struct lw_tokenizer_data *t)
-{
-    return (struct lw_tokenizer_data){
-        t->target_spm,   t->source_spm,   t->target_spm_bytes,   t->source_spm_bytes,
-        t->target_words, t->source_words, t->target_words_bytes, t->source_words_bytes,
-    };
-}
-
-static enum lw_status count_lines(const struct lw_tokenizer *tokenizer, const char *path,
-                                  FILE *text, struct lw_frequencies *counts, struct lw_error *error)
-{
-    char *line = NULL;
-    size_t room = 0, number = 0;
-    enum lw_status status = LW_OK;
-    ssize_t length;
-    while (status == LW_OK && (length = getline(&line, &room, text)) >= 0) {
-        int32_t *ids = NULL;
-        size_t count = 0;
-        number++;
-        struct lw_error own = {0};
-        size_t bytes = (size_t)length - (length && line[length - 1] == '\n');
-        status = lw_tokenizer_encode(tokenizer, line, bytes, &ids, &count, &own);
-        if (status == LW_OK)
-            status = lw_frequencies_add(counts, ids, count, &own);
-        if (status != LW_OK)
-            lw_fail(error, status, "%s, line %zu: %s", path, number, own.text);
-        free(ids);
-    }
-    if (status == LW_OK && ferror(text))
-        status = lw_fail(error, LW_FAILED, "%s cannot be read", path);
-    free(line);
-    return status;
-}
-
-/* Adds the words of a text to counts. */
-static enum lw_status count_text(const struct lw_model *model, bool target, const char *path,
-                                 struct lw_frequencies *counts, struct lw_error *error)
-{
-    struct lw_config config = model->config;
-    struct lw_tokenizer_data data = model->tokenizer;
-    struct lw_tokenizer *tokenizer = NULL;
-    if (target) {
-        data = exchanged(&data);
-        config.source_words = model->config.target_words;
-        config.target_words = model->config.source_words;
-    }
-    FILE *text = fopen(path, "re");
-    if (!text)
-        return lw_fail(error, LW_FAILED, "cannot open %s: %m", path);
-    enum lw_status status = lw_tokenizer_open(&data, &config, &tokenizer, error);
+    if (status == LW_OK && request->weighting &&
+        !lw_weighting_parse(request->weighting, &weighting))
+        status = lw_fail(error, LW_USAGE, "--weighting is none or activations, not '%s'",
+                         request->weighting);
     if (status == LW_OK)
-        status = count_lines(tokenizer, path, text, counts, error);
-    lw_tokenizer_close(tokenizer);
-    fclose(text);
-    return status;
+        status = lw_plan_uniform((unsigned)request->bits, fit, plan, error);
+    if (status != LW_OK)
+        return status;
+    plan->correct_biases = request->correct_biases;
+    plan->rules[0].gives[LW_FIELD_WEIGHTING] = request->weighting;
+    plan->rules[0].choice.weighting = weighting;
+    return LW_OK;
+}
+
+static enum lw_status count_line(void *context, const int32_t *ids, size_t count,
+                                 struct lw_error *error)
+{
+    return lw_frequencies_add(context, ids, count, error);
 }
 
 /* Counts for the words of one side; those of both sides where they share a vocabulary. */
@@ -116,9 +78,9 @@ static enum lw_status count_words(const struct cli_plan_request *request,
                                 : "the source's");
     enum lw_status status = lw_frequencies_init(counts, words, error);
     if (status == LW_OK && source)
-        status = count_text(model, false, source, counts, error);
+        status = lw_lines_encode(model, false, source, SIZE_MAX, count_line, counts, error);
     if (status == LW_OK && wanted)
-        status = count_text(model, true, wanted, counts, error);
+        status = lw_lines_encode(model, true, wanted, SIZE_MAX, count_line, counts, error);
     if (status == LW_OK && request->save_counts)
         status = lw_frequencies_write(
             request->save_counts, counts,

@@ -5,13 +5,17 @@
 
 #include "models/plan.h"
 #include "models/words.h"
+#include "runtime/calibrate.h"
 
 /* As the options give them; NULL where not given. */
 struct cli_plan_request {
     const char *plan;                      /* YAML, or NULL: `bits` and `fit` for all matrices */
     int bits;                              /* 0: not given */
     const char *fit;                       /* NULL: alternating */
-    const char *source_text, *target_text; /* to count words in */
+    const char *weighting;                 /* with `bits`; NULL: none */
+    int correct_biases;                    /* with `bits` */
+    const char *source_text, *target_text; /* to count words in, and to calibrate on */
+    int calibration_lines;                 /* of these texts */
     const char *counts;                    /* a table of word counts to read */
     const char *save_counts;               /* where to write the counts that were used */
 };
@@ -28,5 +32,12 @@ struct cli_planning {
 enum lw_status cli_plan(const struct cli_plan_request *request, const struct lw_model *model,
                         struct cli_planning *planning, struct lw_error *error);
 void cli_plan_free(struct cli_planning *planning);
+
+/* Moments of the inputs of all matrices, of `model` (dense) over the first lines of the texts, in
+ * class f32, with progress. A zeroed calibration where the planning needs none; LW_USAGE where it
+ * does and a text is missing. */
+enum lw_status cli_calibrate(const struct cli_plan_request *request, const struct lw_model *model,
+                             const struct cli_planning *planning,
+                             struct lw_calibration *calibration, struct lw_error *error);
 
 #endif

@@ -36,6 +36,7 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
 {
     int threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
     struct cli_plan_request *r = &task->request;
+    r->calibration_lines = 1000;
     struct poptOption options[] = {
         {"output", 'o', POPT_ARG_STRING, &task->output, 0, "the model file to write", "M.lwm"},
         {"bits", 'b', POPT_ARG_INT, &r->bits, 0,
@@ -45,12 +46,20 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
         {"fit", 'f', POPT_ARG_STRING, &r->fit, 0,
          "with --bits: alternating (default, best), alternating-from-greedy, greedy or uniform",
          "FIT"},
+        {"weighting", 0, POPT_ARG_STRING, &r->weighting, 0,
+         "with --bits: none (default), or activations: fit what large inputs meet more closely",
+         "W"},
+        {"correct-biases", 0, POPT_ARG_NONE, &r->correct_biases, 0,
+         "with --bits: biases take over the mean error of their products", NULL},
         {"arith", 'a', POPT_ARG_STRING, &task->arith, 0,
          "arithmetic class of all products, whatever the plan says: t8 (default, fastest), a8, f32",
          "CLASS"},
         {"source-text", 0, POPT_ARG_STRING, &r->source_text, 0,
-         "count words of plans by frequency in this text", "FILE"},
-        {"target-text", 0, POPT_ARG_STRING, &r->target_text, 0, "and in this one", "FILE"},
+         "count words of plans by frequency in this text, and calibrate on it", "FILE"},
+        {"target-text", 0, POPT_ARG_STRING, &r->target_text, 0,
+         "and in this one, its translation line by line", "FILE"},
+        {"calibration-lines", 0, POPT_ARG_INT, &r->calibration_lines, 0,
+         "lines of these texts to calibrate on, from the first (default: 1000)", "N"},
         {"counts", 0, POPT_ARG_STRING, &r->counts, 0, "or read the counts from a table", "TABLE"},
         {"save-counts", 0, POPT_ARG_STRING, &r->save_counts, 0, "write the counts to a table",
          "TABLE"},
@@ -69,6 +78,8 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
         return lw_fail(error, LW_USAGE, "where to? Name the model file with -o M.lwm");
     if (threads < 1 || threads > MOST_THREADS)
         return lw_fail(error, LW_USAGE, "--threads must be from 1 to %d", MOST_THREADS);
+    if (r->calibration_lines < 1)
+        return lw_fail(error, LW_USAGE, "--calibration-lines must be 1 or more");
     task->threads = (size_t)threads;
     if (task->arith && !lw_arith_parse(task->arith, &task->replacing))
         return lw_fail(error, LW_USAGE, "--arith is t8, a8 or f32, not '%s'", task->arith);
@@ -99,6 +110,7 @@ static enum lw_status write_file(const struct task *task, const struct lw_plan *
 
 /* Fits and writes what the plan says. */
 static enum lw_status carry_out(struct task *task, const struct cli_planning *planning,
+                                const struct lw_calibration *calibration,
                                 const struct lw_model *source, struct lw_error *error)
 {
     struct lw_model model;
@@ -106,6 +118,8 @@ static enum lw_status carry_out(struct task *task, const struct cli_planning *pl
     struct lw_quantize_report report;
     struct lw_quantize request = {.choices = planning->choices,
                                   .row_bits = (const uint8_t *const *)planning->row_bits,
+                                  .moments = calibration->moments,
+                                  .correct_biases = planning->plan.correct_biases,
                                   .threads = task->threads,
                                   .progress = show_progress,
                                   .context = &progress};
@@ -146,7 +160,11 @@ static enum lw_status quantize(struct task *task, struct lw_error *error)
     if (status == LW_OK) {
         for (size_t i = 0; task->arith && i < source.matrix_count; i++)
             planning.choices[i].arith = task->replacing;
-        status = carry_out(task, &planning, &source, error);
+        struct lw_calibration calibration;
+        status = cli_calibrate(&task->request, &source, &planning, &calibration, error);
+        if (status == LW_OK)
+            status = carry_out(task, &planning, &calibration, &source, error);
+        lw_calibration_free(&calibration);
         cli_plan_free(&planning);
     }
     lw_model_free(&source);

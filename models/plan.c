@@ -84,6 +84,8 @@ static struct lw_choice choose(const struct lw_plan *plan, struct lw_why *why)
         choice.group = rule[LW_FIELD_GROUP]->choice.group;
     if (rule[LW_FIELD_FIT])
         choice.fit = rule[LW_FIELD_FIT]->choice.fit;
+    if (rule[LW_FIELD_WEIGHTING])
+        choice.weighting = rule[LW_FIELD_WEIGHTING]->choice.weighting;
     if (rule[LW_FIELD_ARITH])
         choice.arith = rule[LW_FIELD_ARITH]->choice.arith;
     /* A fit for free scales does not outlive a more specific rule that makes them uniform. */

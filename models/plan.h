@@ -19,6 +19,14 @@
 /* Whether the scales of a row are free, or scales[i] = 2^i * s. */
 enum lw_alpha { LW_ALPHA_FREE, LW_ALPHA_UNIFORM };
 
+/* What the squared errors of a fit are weighted by, column by column. */
+enum lw_weighting {
+    LW_WEIGHTING_NONE,
+    /* the second moment of the column's input, from a calibration text (models/moments.h); not
+     * where the matrix is only looked up and so has no inputs */
+    LW_WEIGHTING_ACTIVATIONS,
+};
+
 enum lw_words_kind {
     LW_WORDS_ALIKE,      /* all rows have lw_choice.bits */
     LW_WORDS_CLUSTERS,   /* by frequency, in clusters that grow by a ratio (Chung et al. 2020) */
@@ -50,6 +58,7 @@ struct lw_choice {
     enum lw_alpha alpha;
     size_t group; /* columns that share scales: 32, 64 or 128; 0: the whole row */
     enum lw_fit fit;
+    enum lw_weighting weighting;
     enum lw_arith arith; /* class of its products */
 };
 
@@ -59,6 +68,7 @@ enum lw_field {
     LW_FIELD_ALPHA,
     LW_FIELD_GROUP,
     LW_FIELD_FIT,
+    LW_FIELD_WEIGHTING,
     LW_FIELD_ARITH,
     LW_FIELDS
 };
@@ -73,6 +83,7 @@ struct lw_rule {
 struct lw_plan {
     char *name, *comment; /* NULL where not given; owned, as all below */
     enum lw_arith arith;  /* of matrices that no rule gives one; t8 where not given */
+    bool correct_biases;  /* biases take over the mean error of their products */
     size_t rule_count;
     struct lw_rule *rules; /* in the order of the text */
     char *source;          /* what messages call the plan: its path */
@@ -97,9 +108,9 @@ void lw_plan_free(struct lw_plan *plan);
  * that the same text. Write errors stay in the stream; LW_FAILED when out of memory. */
 enum lw_status lw_plan_print(const struct lw_plan *plan, FILE *stream, struct lw_error *error);
 
-/* The rule that gave each field; NULL: the default (alpha free, row-wise, fit alternating, the
- * plan's arith). Views into the plan. Where alpha is uniform and no later rule says otherwise, the
- * fit is uniform and its rule is alpha's. */
+/* The rule that gave each field; NULL: the default (alpha free, row-wise, fit alternating,
+ * weighting none, the plan's arith). Views into the plan. Where alpha is uniform and no later rule
+ * says otherwise, the fit is uniform and its rule is alpha's. */
 struct lw_why {
     const struct lw_rule *rule[LW_FIELDS];
 };
@@ -122,5 +133,7 @@ const char *lw_alpha_name(enum lw_alpha alpha);
 const char *lw_fit_name(enum lw_fit fit);
 /* False when the name is none of them. */
 bool lw_fit_parse(const char *name, enum lw_fit *fit);
+const char *lw_weighting_name(enum lw_weighting weighting);
+bool lw_weighting_parse(const char *name, enum lw_weighting *weighting);
 
 #endif

@@ -65,6 +65,7 @@ static void print_rule(struct lw_rule *rule, struct printed *printed, struct pla
     out->alpha = rule->gives[LW_FIELD_ALPHA] ? &choice->alpha : NULL;
     out->group = rule->gives[LW_FIELD_GROUP] ? &choice->group : NULL;
     out->fit = rule->gives[LW_FIELD_FIT] ? &choice->fit : NULL;
+    out->weighting = rule->gives[LW_FIELD_WEIGHTING] ? &choice->weighting : NULL;
     out->arith = rule->gives[LW_FIELD_ARITH] ? &choice->arith : NULL;
 }
 
@@ -73,7 +74,12 @@ enum lw_status lw_plan_print(const struct lw_plan *plan, FILE *stream, struct lw
     struct lw_plan view = *plan; /* libcyaml asks for pointers to what it only reads */
     struct plan_rule *rules = calloc(plan->rule_count, sizeof *rules);
     struct printed *printed = calloc(plan->rule_count, sizeof *printed);
-    struct plan_file file = {view.name, view.comment, &view.arith, rules, plan->rule_count};
+    struct plan_file file = {.name = view.name,
+                             .comment = view.comment,
+                             .arith = &view.arith,
+                             .correct_biases = view.correct_biases ? &view.correct_biases : NULL,
+                             .rules = rules,
+                             .rule_count = plan->rule_count};
     cyaml_config_t config = {.mem_fn = cyaml_mem, .flags = CYAML_CFG_STYLE_BLOCK};
     cyaml_err_t why = CYAML_ERR_OOM;
     char *text = NULL;

@@ -18,6 +18,11 @@ static const cyaml_strval_t fits[] = {
     {"uniform", LW_FIT_UNIFORM},
 };
 
+static const cyaml_strval_t weightings[] = {{"none", LW_WEIGHTING_NONE},
+                                            {"activations", LW_WEIGHTING_ACTIVATIONS}};
+/* libcyaml takes any text but a few for a true boolean. */
+static const cyaml_strval_t truths[] = {{"false", false}, {"true", true}};
+
 const char *lw_fit_name(enum lw_fit fit)
 {
     for (size_t i = 0; i < CYAML_ARRAY_LEN(fits); i++)
@@ -31,6 +36,21 @@ bool lw_fit_parse(const char *name, enum lw_fit *fit)
     for (size_t i = 0; i < CYAML_ARRAY_LEN(fits); i++)
         if (strcmp(fits[i].str, name) == 0) {
             *fit = (enum lw_fit)fits[i].val;
+            return true;
+        }
+    return false;
+}
+
+const char *lw_weighting_name(enum lw_weighting weighting)
+{
+    return weightings[weighting].str;
+}
+
+bool lw_weighting_parse(const char *name, enum lw_weighting *weighting)
+{
+    for (size_t i = 0; i < CYAML_ARRAY_LEN(weightings); i++)
+        if (strcmp(weightings[i].str, name) == 0) {
+            *weighting = (enum lw_weighting)weightings[i].val;
             return true;
         }
     return false;
@@ -71,6 +91,7 @@ static const cyaml_schema_field_t rule_fields[] = {
     NAMES("alpha", OPTIONAL_NAMES, struct plan_rule, alpha, alphas),
     NAMES("group", OPTIONAL_NAMES, struct plan_rule, group, groups),
     NAMES("fit", OPTIONAL_NAMES, struct plan_rule, fit, fits),
+    NAMES("weighting", OPTIONAL_NAMES, struct plan_rule, weighting, weightings),
     NAMES("arith", OPTIONAL_NAMES, struct plan_rule, arith, ariths),
     CYAML_FIELD_END,
 };
@@ -81,6 +102,7 @@ static const cyaml_schema_field_t plan_fields[] = {
     TEXT("name", OPTIONAL, struct plan_file, name),
     TEXT("comment", OPTIONAL | CYAML_FLAG_SCALAR_LITERAL, struct plan_file, comment),
     NAMES("arith", OPTIONAL_NAMES, struct plan_file, arith, ariths),
+    NAMES("correct_biases", OPTIONAL_NAMES, struct plan_file, correct_biases, truths),
     CYAML_FIELD_SEQUENCE_COUNT("rules", CYAML_FLAG_POINTER, struct plan_file, rules, rule_count,
                                &rule_schema, 1, CYAML_UNLIMITED),
     CYAML_FIELD_END,

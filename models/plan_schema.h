@@ -29,12 +29,14 @@ struct plan_rule {
     enum lw_alpha *alpha;
     size_t *group;
     enum lw_fit *fit;
+    enum lw_weighting *weighting;
     enum lw_arith *arith;
 };
 
 struct plan_file {
     char *name, *comment;
     enum lw_arith *arith;
+    bool *correct_biases;
     struct plan_rule *rules;
     size_t rule_count;
 };

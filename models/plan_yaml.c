@@ -152,6 +152,7 @@ static const char *take_rule(const struct plan_rule *from, struct lw_rule *rule)
     rule->gives[LW_FIELD_ALPHA] = from->alpha;
     rule->gives[LW_FIELD_GROUP] = from->group;
     rule->gives[LW_FIELD_FIT] = from->fit;
+    rule->gives[LW_FIELD_WEIGHTING] = from->weighting;
     rule->gives[LW_FIELD_ARITH] = from->arith;
     if (from->bits)
         rule->choice.bits = *from->bits;
@@ -161,6 +162,8 @@ static const char *take_rule(const struct plan_rule *from, struct lw_rule *rule)
         rule->choice.group = *from->group;
     if (from->fit)
         rule->choice.fit = *from->fit;
+    if (from->weighting)
+        rule->choice.weighting = *from->weighting;
     if (from->arith)
         rule->choice.arith = *from->arith;
     return from->words ? take_words(from->words, &rule->choice.words) : NULL;
@@ -176,6 +179,7 @@ static enum lw_status take_plan(const struct plan_file *file, const char *text, 
                                 const char *source, struct lw_plan *plan, struct lw_error *error)
 {
     plan->arith = file->arith ? *file->arith : LW_ARITH_T8;
+    plan->correct_biases = file->correct_biases && *file->correct_biases;
     plan->rules = calloc(file->rule_count, sizeof *plan->rules);
     if (!take_text(source, &plan->source) || !take_text(file->name, &plan->name) ||
         !take_text(file->comment, &plan->comment) || !plan->rules)

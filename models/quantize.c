@@ -2,6 +2,8 @@
  * to the int16 mantissas that are stored (docs/NUMBERS.md). */
 #include "models/quantize.h"
 
+#include "models/quantize_moments.h"
+
 #include <math.h>
 #include <pthreadpool.h>
 #include <stdlib.h>
@@ -22,12 +24,14 @@ struct job {
     const struct lw_matrix *source;
     struct lw_matrix *target; /* its codes point to the places to fill */
     enum lw_fit fit;
-    const float *importance;
+    const float *importance; /* [columns], or NULL */
+    const float *mean;       /* [columns], of the inputs, where they correct the bias; or NULL */
     size_t worker_count;
     struct worker *workers;
-    float *fitted;   /* scales before rounding, in the order of the stored ones */
-    double *errors;  /* [rows], squared; NAN marks a row that is not finite */
-    double *squares; /* [rows], of the weights */
+    float *column_weights; /* [columns] */
+    float *fitted;         /* scales before rounding, in the order of the stored ones */
+    double *errors;        /* [rows], squared; NAN marks a row that is not finite */
+    double *squares;       /* [rows], of the weights */
 };
 
 /* A stored row. */
@@ -132,6 +136,8 @@ static void measure_slice(void *context, size_t slice)
         }
         job->errors[stored] = error;
         job->squares[stored] = square;
+        if (job->mean)
+            lw_correct_bias(job->source, row, decoded, job->mean, matrix);
     }
 }
 
@@ -196,6 +202,7 @@ static void free_workers(struct job *job)
         free(job->workers[i].decoded);
     }
     free(job->workers);
+    free(job->column_weights);
     free(job->fitted);
     free(job->errors);
     free(job->squares);
@@ -221,10 +228,11 @@ static bool take_workers(const struct lw_model *model, struct job *job)
         scales = scale_count(matrix) > scales ? scale_count(matrix) : scales;
     }
     job->fitted = calloc(scales, sizeof *job->fitted);
+    job->column_weights = calloc(columns, sizeof *job->column_weights);
     job->errors = calloc(rows, sizeof *job->errors);
     job->squares = calloc(rows, sizeof *job->squares);
     job->workers = calloc(job->worker_count, sizeof *job->workers);
-    bool taken = job->fitted && job->errors && job->squares && job->workers;
+    bool taken = job->column_weights && job->fitted && job->errors && job->squares && job->workers;
     for (size_t i = 0; taken && i < job->worker_count; i++) {
         struct worker *worker = &job->workers[i];
         worker->scratch = malloc(lw_fit_scratch_bytes(columns));
@@ -270,7 +278,7 @@ static enum lw_status check_request(const struct lw_model *source,
     for (size_t i = 0; i < source->matrix_count && status == LW_OK; i++)
         status = check_choice(&source->matrices[i], &request->choices[i], row_bits_of(request, i),
                               error);
-    return status;
+    return status == LW_OK ? lw_check_moments(source, request, error) : status;
 }
 
 static bool copy_bad_words(const struct lw_config *source, struct lw_config *target)
@@ -380,7 +388,8 @@ static enum lw_status quantize_matrices(const struct lw_model *source,
         job->source = &source->matrices[i];
         job->target = matrix;
         job->fit = request->choices[i].fit;
-        job->importance = request->importance ? request->importance[i] : NULL;
+        job->importance = lw_column_weights(request, i, job->column_weights);
+        job->mean = lw_correcting_mean(request, i, job->source);
         enum lw_status status = quantize_matrix(job, pool, error);
         if (status != LW_OK)
             return status;

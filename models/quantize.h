@@ -3,6 +3,7 @@
 #define LW_MODELS_QUANTIZE_H
 
 #include "models/fit.h"
+#include "models/moments.h"
 #include "models/plan.h"
 #include "models/status.h"
 #include "models/transformer.h"
@@ -15,8 +16,10 @@ struct lw_quantize {
     const struct lw_choice *choices; /* [matrix_count] */
     /* [matrix_count]; the bits of each row, or NULL where all have choices[i].bits; may be NULL */
     const uint8_t *const *row_bits;
-    /* [matrix_count]; lw_fit_row's importance of each column, or NULL; may be NULL */
-    const float *const *importance;
+    /* [matrix_count], or NULL where nothing needs them (lw_quantize_needs_moments) */
+    const struct lw_moments *moments;
+    /* A bias takes over the mean of its products' errors: b + (W - W^) mean(x). */
+    bool correct_biases;
     size_t threads; /* >= 1; the result does not depend on it */
     /* Called from the calling thread after each matrix; may be NULL. Return false to stop
      * (LW_FAILED). */
@@ -31,10 +34,15 @@ struct lw_quantize_report {
 
 /* Quantises every matrix of `source` (dense) into a new model that owns all it needs but borrows
  * the source's tokeniser: the source must outlive it. Scales are rounded to the stored mantissas.
- * LW_CORRUPT names the matrix and row of a weight that is not finite. */
+ * Where moments hold no inputs (count 0) the matrix is fitted unweighted and keeps its bias.
+ * LW_CORRUPT names the matrix and row of a weight that is not finite; LW_USAGE where moments are
+ * needed and absent. */
 enum lw_status lw_quantize_model(const struct lw_model *source, const struct lw_quantize *request,
                                  struct lw_model *model, struct lw_quantize_report *report,
                                  struct lw_error *error);
+
+/* True where a choice weights by activations or biases are corrected. */
+bool lw_quantize_needs_moments(const struct lw_quantize *request, size_t matrix_count);
 
 /* The same bits, fit and class for every matrix, row-wise. */
 enum lw_status lw_quantize_alike(const struct lw_model *source, unsigned bits, enum lw_fit fit,

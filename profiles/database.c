@@ -9,12 +9,15 @@
 
 enum { APPLICATION_ID = 0x4c574442, BUSY_MS = 10000 };
 
-static const char schema[] = {
-#include "profiles/schema.sql.inc"
+static const char schema_1[] = {
+#include "profiles/schema_1.sql.inc"
+};
+static const char schema_2[] = {
+#include "profiles/schema_2.sql.inc"
 };
 
 /* migrations[v] brings version v to version v + 1; an empty file is version 0. */
-static const char *const migrations[] = {schema};
+static const char *const migrations[] = {schema_1, schema_2};
 enum { VERSION = sizeof migrations / sizeof *migrations };
 
 enum lw_status lw_database_fail(const struct lw_database *database, struct lw_error *error)
@@ -147,12 +150,16 @@ enum lw_status lw_database_open_read_only(const char *path, struct lw_database *
                                           struct lw_error *error)
 {
     int version;
-    enum lw_status status = open_file(path, SQLITE_OPEN_READONLY, database, &version, error);
-    if (status == LW_OK && version < VERSION) {
+    /* SQLite would not read what a killed writer left, for it must roll that back first. */
+    enum lw_status status = open_file(path, SQLITE_OPEN_READWRITE, database, &version, error);
+    if (status == LW_OK)
+        status = execute(*database, "PRAGMA query_only = ON", error);
+    if (status == LW_OK && version < VERSION)
         status =
             lw_fail(error, LW_FAILED,
                     "%s: version %d of the database; the next run added to it migrates it to %d",
                     path, version, (int)VERSION);
+    if (status != LW_OK) {
         lw_database_close(*database);
         *database = NULL;
     }

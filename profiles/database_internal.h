@@ -15,4 +15,13 @@ struct lw_database {
  */
 enum lw_status lw_database_fail(const struct lw_database *database, struct lw_error *error);
 
+/* Both return SQLite's code. NULL and NAN become NULL; bytes that are no UTF-8 are kept as '?'. */
+int lw_database_bind_text(sqlite3_stmt *statement, int index, const char *text);
+int lw_database_bind_real(sqlite3_stmt *statement, int index, double value);
+/* Runs a statement to its end where `code` is SQLITE_OK, and finalizes it; *id is the first column
+ * of its last row where it gives one. */
+int lw_database_finish(sqlite3_stmt *statement, int code, sqlite3_int64 *id);
+/* The time as it is stored, "2026-01-31T12:00:00Z". */
+void lw_database_now(char now[32]);
+
 #endif

@@ -15,6 +15,12 @@ struct named_query {
 /* A whole number of bits is shown as one. */
 #define BITS "iif(bits = round(bits), CAST(bits AS INTEGER), bits) AS bits"
 
+/* One cell of the table of sensitivities: a figure at so many bits. */
+#define AT(figure, bits_wanted, label)                                                             \
+    ", max(iif(bits = " bits_wanted ", " figure ", NULL)) AS \"" label " " bits_wanted "\""
+#define AT_BITS(figure, label)                                                                     \
+    AT(figure, "1", label) AT(figure, "2", label) AT(figure, "3", label) AT(figure, "4", label)
+
 static const struct named_query queries[] = {
     {"runs",
      "SELECT id, replace(substr(time_utc, 1, 16), 'T', ' ') AS \"time (UTC)\", verb, model, " BITS
@@ -28,6 +34,18 @@ static const struct named_query queries[] = {
      "times_faster AS \"times faster\", peak_memory_bytes / 1e6 AS \"peak MB\", "
      "times_less_memory AS \"times less MB\" FROM translations_view ORDER BY id",
      "SELECT * FROM translations_view ORDER BY id"},
+    /* Kinds first; what a kind's bits cost, in nats a word and in BLEU. */
+    {"sensitivity",
+     "SELECT max(model) AS model, lines, alpha || '/' || "
+     "iif(group_columns, group_columns, 'row') AS codes, target" AT_BITS("nats_a_word_change",
+                                                                         "nats")
+         AT_BITS("bleu_change", "BLEU") ", nullif(count(error), 0) AS failed "
+                                        "FROM sensitivities_view GROUP BY model_hash, source_hash, "
+                                        "reference_hash, lines, alpha, "
+                                        "group_columns, fit, target ORDER BY model, source_hash, "
+                                        "reference_hash, lines, "
+                                        "target <> kind, alpha, group_columns, fit, min(id)",
+     "SELECT * FROM sensitivities_view ORDER BY id"},
 };
 enum { QUERIES = sizeof queries / sizeof *queries };
 

@@ -2,6 +2,7 @@
 #include "profiles/database.h"
 
 #include "profiles/database_internal.h"
+#include "profiles/database_sensitivity.h"
 #include "profiles/machine.h"
 #include "runtime/text.h"
 
@@ -10,8 +11,8 @@
 #include <string.h>
 #include <time.h>
 
-/* Paths may hold any bytes, the database holds text: bytes that are no UTF-8 are kept as '?'. */
-static int bind_text(sqlite3_stmt *statement, int index, const char *text)
+/* Paths may hold any bytes, the database holds text. */
+int lw_database_bind_text(sqlite3_stmt *statement, int index, const char *text)
 {
     size_t bytes, offset;
     if (!text)
@@ -26,14 +27,13 @@ static int bind_text(sqlite3_stmt *statement, int index, const char *text)
     return sqlite3_bind_text64(statement, index, copy, bytes, free, SQLITE_UTF8);
 }
 
-static int bind_real(sqlite3_stmt *statement, int index, double value)
+int lw_database_bind_real(sqlite3_stmt *statement, int index, double value)
 {
     return isnan(value) ? sqlite3_bind_null(statement, index)
                         : sqlite3_bind_double(statement, index, value);
 }
 
-/* Runs a statement to its end; *id is the first column of its last row where it gives one. */
-static int finish(sqlite3_stmt *statement, int code, sqlite3_int64 *id)
+int lw_database_finish(sqlite3_stmt *statement, int code, sqlite3_int64 *id)
 {
     while (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
         *id = sqlite3_column_int64(statement, 0);
@@ -41,6 +41,13 @@ static int finish(sqlite3_stmt *statement, int code, sqlite3_int64 *id)
     }
     int finalized = sqlite3_finalize(statement);
     return code != SQLITE_OK && code != SQLITE_DONE ? code : finalized;
+}
+
+void lw_database_now(char now[32])
+{
+    time_t seconds = time(NULL);
+    struct tm utc;
+    strftime(now, 32, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &utc));
 }
 
 static int add_machine(sqlite3 *handle, sqlite3_int64 *id)
@@ -53,14 +60,14 @@ static int add_machine(sqlite3 *handle, sqlite3_int64 *id)
     lw_machine_detect(&machine);
     int code = sqlite3_prepare_v2(handle, sql, -1, &statement, NULL);
     if (code == SQLITE_OK)
-        code = bind_text(statement, 1, machine.cpu);
+        code = lw_database_bind_text(statement, 1, machine.cpu);
     if (code == SQLITE_OK)
-        code = bind_text(statement, 2, machine.arch);
+        code = lw_database_bind_text(statement, 2, machine.arch);
     if (code == SQLITE_OK)
         code = sqlite3_bind_int(statement, 3, machine.cores);
     if (code == SQLITE_OK)
-        code = bind_text(statement, 4, machine.kernel);
-    return finish(statement, code, id);
+        code = lw_database_bind_text(statement, 4, machine.kernel);
+    return lw_database_finish(statement, code, id);
 }
 
 static int add_model(sqlite3 *handle, const struct lw_run *run, sqlite3_int64 *id)
@@ -70,10 +77,10 @@ static int add_model(sqlite3 *handle, const struct lw_run *run, sqlite3_int64 *i
     sqlite3_stmt *statement = NULL;
     int code = sqlite3_prepare_v2(handle, sql, -1, &statement, NULL);
     if (code == SQLITE_OK)
-        code = bind_text(statement, 1, run->model);
+        code = lw_database_bind_text(statement, 1, run->model);
     if (code == SQLITE_OK)
-        code = bind_text(statement, 2, run->model_hash);
-    return finish(statement, code, id);
+        code = lw_database_bind_text(statement, 2, run->model_hash);
+    return lw_database_finish(statement, code, id);
 }
 
 static int add_row(sqlite3 *handle, const struct lw_run *run, sqlite3_int64 machine,
@@ -86,9 +93,7 @@ static int add_row(sqlite3 *handle, const struct lw_run *run, sqlite3_int64 mach
         "peak_memory_bytes, bleu, chrf, machine_id, model_id) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0))";
     char now[32];
-    time_t seconds = time(NULL);
-    struct tm utc;
-    strftime(now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &utc));
+    lw_database_now(now);
     const char *const texts[] = {now,         run->verb,       run->command, LW_VERSION,
                                  __VERSION__, run->input_hash, run->arith,   run->kernels};
     const double figures[] = {run->bits,  run->real_bits, run->size_bytes,  run->beams,
@@ -98,18 +103,25 @@ static int add_row(sqlite3 *handle, const struct lw_run *run, sqlite3_int64 mach
     int index = 1;
     int code = sqlite3_prepare_v2(handle, sql, -1, &statement, NULL);
     for (size_t i = 0; i < sizeof texts / sizeof *texts && code == SQLITE_OK; i++)
-        code = bind_text(statement, index++, texts[i]);
+        code = lw_database_bind_text(statement, index++, texts[i]);
     for (size_t i = 0; i < sizeof figures / sizeof *figures && code == SQLITE_OK; i++)
-        code = bind_real(statement, index++, figures[i]);
+        code = lw_database_bind_real(statement, index++, figures[i]);
     if (code == SQLITE_OK)
         code = sqlite3_bind_int64(statement, index++, machine);
     if (code == SQLITE_OK)
         code = sqlite3_bind_int64(statement, index, model);
-    return finish(statement, code, &machine);
+    return lw_database_finish(statement, code, &machine);
 }
 
 enum lw_status lw_database_add_run(struct lw_database *database, const struct lw_run *run,
                                    struct lw_error *error)
+{
+    int64_t id;
+    return lw_database_start_run(database, run, &id, error);
+}
+
+enum lw_status lw_database_start_run(struct lw_database *database, const struct lw_run *run,
+                                     int64_t *id, struct lw_error *error)
 {
     sqlite3 *handle = database->handle;
     sqlite3_int64 machine = 0, model = 0;
@@ -121,6 +133,7 @@ enum lw_status lw_database_add_run(struct lw_database *database, const struct lw
         code = add_model(handle, run, &model);
     if (code == SQLITE_OK)
         code = add_row(handle, run, machine, model);
+    *id = sqlite3_last_insert_rowid(handle);
     if (code == SQLITE_OK)
         code = sqlite3_exec(handle, "COMMIT", NULL, NULL, NULL);
     if (code == SQLITE_OK)

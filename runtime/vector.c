@@ -2,6 +2,7 @@
  * runtime/vector.h. */
 #include "runtime/vector.h"
 
+#include "runtime/vector_gram.h"
 #include "runtime/vector_product.h"
 
 #include <math.h>
@@ -262,4 +263,5 @@ const struct lw_vector JOIN(lw_vector_, LW_VECTOR_ISA) = {
     .gelu = gelu,
     .argmax = argmax,
     .above = above,
+    .gram = gram,
 };

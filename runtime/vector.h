@@ -36,6 +36,10 @@ struct lw_vector {
     size_t (*argmax)(const float *x, size_t count);
     /* the first index i >= from where x[i] + shift > threshold, or count */
     size_t (*above)(const float *x, float shift, float threshold, size_t from, size_t count);
+    /* gram[i][j] += sum over n of x[n][i] x[n][j] for j <= i, n ascending, in double; what lies
+     * above the diagonal means nothing. x is [N][K], gram is [K][K]. However the columns are
+     * divided into calls, the sums are the same bits. */
+    void (*gram)(const float *x, size_t columns_n, size_t columns_k, double *gram);
 };
 
 /* count rounded up to whole groups of 16 lanes */

@@ -33,6 +33,7 @@ struct lw_model test_layout(struct lw_config config)
 static void check_same(const struct lw_plan *a, const struct lw_plan *b)
 {
     cr_assert_eq(a->arith, b->arith);
+    cr_assert_eq(a->correct_biases, b->correct_biases);
     cr_assert_eq(a->rule_count, b->rule_count);
     cr_assert_eq(!a->comment, !b->comment);
     if (a->comment)
@@ -49,6 +50,7 @@ static void check_same(const struct lw_plan *a, const struct lw_plan *b)
         cr_assert_eq(x.alpha, y.alpha);
         cr_assert_eq(x.group, y.group);
         cr_assert_eq(x.fit, y.fit);
+        cr_assert_eq(x.weighting, y.weighting);
         cr_assert_eq(x.arith, y.arith);
         cr_assert_eq(x.words.kind, y.words.kind);
         cr_assert_eq(x.words.clusters, y.words.clusters);

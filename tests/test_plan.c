@@ -65,6 +65,7 @@ Test(plan, specific_rules_win_field_by_field)
                                     "  bits: 3\n"
                                     "  group: 128\n"
                                     "  fit: greedy\n"
+                                    "  weighting: activations\n"
                                     "- match: self.decoder*\n" /* never in this order */
                                     "  bits: 8\n"
                                     "- match: decoder.?\n"
@@ -74,7 +75,7 @@ Test(plan, specific_rules_win_field_by_field)
     struct lw_why whys[32];
     struct lw_error error = {0};
     cr_assert_eq(lw_plan_resolve(&plan, &model, choices, whys, &error), LW_USAGE);
-    cr_assert_str_eq(error.text, "P:11: \"self.decoder*\" matches no matrix of the model");
+    cr_assert_str_eq(error.text, "P:12: \"self.decoder*\" matches no matrix of the model");
 
     free(plan.rules[3].match);
     plan.rules[3].match = strdup("encoder.*");
@@ -93,6 +94,8 @@ Test(plan, specific_rules_win_field_by_field)
     cr_assert_eq(choices[ffn].fit, LW_FIT_GREEDY);
     cr_assert_eq(whys[ffn].rule[LW_FIELD_FIT]->line, 7);
     cr_assert_null(whys[ffn].rule[LW_FIELD_ALPHA]);
+    cr_assert_eq(choices[ffn].weighting, LW_WEIGHTING_ACTIVATIONS);
+    cr_assert_eq(whys[ffn].rule[LW_FIELD_WEIGHTING]->line, 7);
     cr_assert_eq(choices[words].bits, 3);
     cr_assert_eq(choices[words].group, 128);
     lw_plan_free(&plan);

@@ -120,6 +120,42 @@ Test(translate, plans_reach_the_kernels)
                  5, "p.yaml:3");
 }
 
+/* A plan and the options of --bits calibrate alike. */
+Test(translate, calibration_needs_a_parallel_text)
+{
+    static const char text[] = " --source-text $T/s --target-text $T/t --calibration-lines 3";
+    static const char one_side[] = " --source-text $T/s";
+    static const char quantize[] = "$LUTWIDGE quantize models/open-en-de --arith t8 ";
+    static const char plan[] = "--plan $T/p.yaml -o $T/p.lwm",
+                      bits[] = "--bits 1 --fit greedy "
+                               "--weighting activations --correct-biases -o $T/b.lwm";
+    char line[512];
+    shell_expect("printf 'correct_biases: true\nrules:\n- match: \"*\"\n  bits: 1\n  fit: greedy\n"
+                 "  weighting: activations\n' > $T/p.yaml",
+                 0, "");
+    shell_expect(
+        "head -n 3 models/open-en-de/dev.en > $T/s; head -n 3 models/open-en-de/dev.de > $T/t", 0,
+        "");
+    shell_expect("$LUTWIDGE inspect models/open-en-de --plan $T/p.yaml", 0,
+                 "greedy       activations");
+    snprintf(line, sizeof line, "%s%s%s", quantize, plan, one_side);
+    shell_expect(line, 2, "name both sides of a parallel one");
+    snprintf(line, sizeof line, "%s%s%s", quantize, bits, text);
+    shell_expect(line, 0, "bits a weight");
+    snprintf(line, sizeof line, "%s%s%s", quantize, plan, text);
+    shell_expect(line, 0, "calibrate");
+    /* All but what says how the files were made. */
+    shell_expect("tail -c 1300000 $T/b.lwm > $T/1; tail -c 1300000 $T/p.lwm | cmp - $T/1", 0, "");
+    shell_expect("$LUTWIDGE inspect $T/b.lwm", 0, "quantize --bits 1 --fit greedy --arith t8\n");
+    shell_expect("echo more >> $T/s", 0, "");
+    snprintf(line, sizeof line, "%s%s%s4", quantize, bits, text);
+    shell_expect(line, 5, "more lines than");
+    shell_expect("$LUTWIDGE quantize models/open-en-de --bits 2 --weighting some -o $T/b.lwm", 2,
+                 "--weighting is none or activations");
+    shell_expect("$LUTWIDGE quantize models/open-en-de --bits 2 --calibration-lines 0 -o $T/b.lwm",
+                 2, "--calibration-lines must be");
+}
+
 Test(translate, an_lwm_makes_its_kernels_once)
 {
     quantize("t8");

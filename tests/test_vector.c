@@ -5,6 +5,7 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MOST = 700 };
@@ -259,6 +260,37 @@ static void compute_searches(const struct lw_vector *vector, size_t count, float
 Test(vector, argmax_and_above_find_the_first)
 {
     same_bits(compute_searches);
+}
+
+/* Sums of exact products in the order of the columns: the same bits however these are divided. */
+static void check_gram(const struct lw_vector *vector, size_t k)
+{
+    enum { N = 9 };
+    static float x[N * MOST];
+    uint64_t seed = k;
+    double *got = calloc(k * k, sizeof *got), *parts = calloc(k * k, sizeof *parts);
+    fill(&seed, x, N * k, 1.0f);
+    vector->gram(x, N, k, got);
+    vector->gram(x, 4, k, parts);
+    vector->gram(x + 4 * k, 1, k, parts);
+    vector->gram(x + 5 * k, N - 5, k, parts);
+    for (size_t i = 0; i < k; i++)
+        for (size_t j = 0; j <= i; j++) {
+            double want = 0;
+            for (size_t n = 0; n < N; n++)
+                want += (double)x[n * k + i] * (double)x[n * k + j];
+            cr_assert_eq(got[i * k + j], want, "%s: K %zu, %zu %zu", vector->isa, k, i, j);
+            cr_assert_eq(parts[i * k + j], want);
+        }
+    free(got);
+    free(parts);
+}
+
+Test(vector, gram_sums_in_the_order_of_columns)
+{
+    for (size_t i = 0; i < ISAS; i++)
+        for (size_t k = 1; k < 75 && lw_vector_named(isas[i]); k++)
+            check_gram(lw_vector_named(isas[i]), k);
 }
 
 Test(vector, names)
