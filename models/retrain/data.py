@@ -70,8 +70,10 @@ class Epochs:
                 continue
             del self.running[out]
             os.unlink(out + ".job")
+            with process.stderr as said:
+                message = said.read().decode()[-500:]
             if process.returncode:
-                raise Refusal(f"a worker that cuts text failed: {process.stderr.read().decode()[-500:]}")
+                raise Refusal(f"a worker that cuts text failed: {message}")
         while self.queue and len(self.running) < self.workers:
             job = self.queue.pop(0)
             Path(job["out"] + ".job").write_text(json.dumps(job), encoding="utf-8")
@@ -84,7 +86,7 @@ class Epochs:
         self.queue = []
         for out, process in self.running.items():
             process.terminate()
-            process.wait()
+            process.communicate()
             Path(out + ".job").unlink(missing_ok=True)
         self.running = {}
 

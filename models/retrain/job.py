@@ -113,6 +113,7 @@ def finish(args, setup, plan, validation, out, device):
 
 def run(args):
     device = pick_device(args)
+    torch.manual_seed(args.seed)
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     results = out / "results.json"

@@ -30,7 +30,7 @@ def _mix(z, teacher, words, keep, smoothing, distil):
 class Mixture:
     def __init__(self, smoothing, distil, compile_parts=False):
         self.smoothing, self.distil = smoothing, distil
-        self.mix = torch.compile(_mix, dynamic=True) if compile_parts else _mix
+        self.mix = torch.compile(_mix) if compile_parts else _mix
 
     def __call__(self, hidden, output, bias, words, keep, teacher=None):
         """hidden [N, d], output [V, d], bias [V], words [N], keep [N] (1 or 0); teacher: the same

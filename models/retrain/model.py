@@ -78,10 +78,8 @@ class Marian:
         self.source = "embedding" if config.shared else "embedding.source"
         self.target = "embedding" if config.shared else "embedding.target"
         self.output = self.target if config.tied else "output"
-        self.add_norm, self.activate = add_norm, ACTIVATIONS[config.activation]
-        if compile_parts:
-            self.add_norm = torch.compile(add_norm, dynamic=True)
-            self.activate = torch.compile(self.activate, dynamic=True)
+        self.activate = ACTIVATIONS[config.activation]
+        self.add_norm = torch.compile(add_norm) if compile_parts else add_norm
 
     def seen(self, x):
         """Activations as a quantised product sees them."""
@@ -116,7 +114,9 @@ class Marian:
         return F.linear(self.seen(y), w[f"{lw}.o"], w[f"{hf}.out_proj.bias"])
 
     def norm(self, w, hf, x, y, drop):
-        return self.add_norm(x, y, w[f"{hf}.weight"], w[f"{hf}.bias"], drop)
+        shape, rows = x.shape, (x.flatten(0, 1), y.flatten(0, 1))  # compiled for one varying size, not two
+        x, y = self.add_norm(*rows, w[f"{hf}.weight"], w[f"{hf}.bias"], drop)
+        return x.view(shape), y.view(shape)
 
     def feed_forward(self, w, lw, hf, y):
         y = self.activate(F.linear(self.seen(y), w[f"{lw}.fc1"], w[f"{hf}.fc1.bias"]))

@@ -62,7 +62,7 @@ def summarise(out, names, codes):
             print(f"{name}\tdone\t{r['seconds']}\t{bits}\t{r['val_nll']:.4f}\t{r['val_bleu_greedy']}")
             done += 1
         else:
-            state = "stopped, can go on" if codes.get(name) == 0 else f"failed ({codes.get(name)})"
+            state = "stopped, can go on" if codes.get(name, 0) in (0, -signal.SIGTERM) else f"failed ({codes.get(name)})"
             print(f"{name}\t{state}\t{last_line(out / name / 'log.txt')}")
     print(f"{done} of {len(names)} runs are done")
     return done == len(names)
@@ -92,7 +92,7 @@ def start(command, folder, gpu):
     environment["PYTHONPATH"] = os.pathsep.join(
         [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     environment["CUDA_VISIBLE_DEVICES"] = "" if gpu is None else str(gpu)
-    environment.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:False")
+    environment.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "4")
     with open(folder / "log.txt", "a", encoding="utf-8") as log:
         return subprocess.Popen([sys.executable, "-m", "retrain", *command], stdout=log,
                                 stderr=subprocess.STDOUT, env=environment)
