@@ -69,25 +69,22 @@ class Epochs:
             if process.poll() is None:
                 continue
             del self.running[out]
-            os.unlink(out + ".job")
             with process.stderr as said:
                 message = said.read().decode()[-500:]
             if process.returncode:
                 raise Refusal(f"a worker that cuts text failed: {message}")
         while self.queue and len(self.running) < self.workers:
             job = self.queue.pop(0)
-            Path(job["out"] + ".job").write_text(json.dumps(job), encoding="utf-8")
-            command = [sys.executable, "-m", "retrain.pieces", job["out"] + ".job"]
+            command = [sys.executable, "-m", "retrain.pieces", json.dumps(job)]
             path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
             environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
             self.running[job["out"]] = subprocess.Popen(command, stderr=subprocess.PIPE, env=environment)
 
     def close(self):
         self.queue = []
-        for out, process in self.running.items():
+        for process in self.running.values():
             process.terminate()
             process.communicate()
-            Path(out + ".job").unlink(missing_ok=True)
         self.running = {}
 
     def load(self, epoch):

@@ -1,7 +1,7 @@
 """Text to word ids. As a program: cuts some lines of a text pair and writes them to a file, so that many
 processes can do what Python does slowly. Needs no PyTorch.
 
-    python -m retrain.pieces JOB.json"""
+    python -m retrain.pieces JOB, the JSON of a job of data.Epochs"""
 
 import gzip
 import itertools
@@ -90,6 +90,6 @@ def run(job):
 
 if __name__ == "__main__":
     try:
-        run(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
+        run(json.loads(sys.argv[1]))
     except Refusal as refusal:
         sys.exit(str(refusal))
