@@ -111,6 +111,7 @@ test-long: ## the long tests
 	@+$(MAKE) --no-print-directory bootstrap
 	@+$(MAKE) --no-print-directory -j$$(nproc) $(BUILD)/lutwidge $(LONG_TESTS)
 	@LUTWIDGE=$(abspath $(BUILD)/lutwidge) tests/run $(LONG_TESTS)
+	@LUTWIDGE=$(abspath $(BUILD)/lutwidge) tests/long/retrain
 
 goldens: $(BUILD)/lutwidge ## renew the committed kernels of tests/golden; read the diff
 	for f in tests/golden/*.txt; do $< generate --spec $$(basename $$f .txt) > $$f || exit 1; done
