@@ -3,6 +3,7 @@
 #define LW_MODELS_QUANTIZE_H
 
 #include "models/fit.h"
+#include "models/nested.h"
 #include "models/plan.h"
 #include "models/status.h"
 #include "models/transformer.h"
@@ -36,6 +37,18 @@ struct lw_quantize_report {
 enum lw_status lw_quantize_model(const struct lw_model *source, const struct lw_quantize *request,
                                  struct lw_model *model, struct lw_quantize_report *report,
                                  struct lw_error *error);
+
+struct lw_nested_report {
+    /* relative_mse[q - 1]: of the prefix of q planes, or of all planes of rows that have fewer */
+    double relative_mse[LW_MAX_BITS];
+};
+
+/* Quantises every matrix into nested planes: the bits of a row are its most planes, its fit is
+ * lw_fit_nested whatever the choice says. nested->model borrows the source's tokeniser and has no
+ * made_by. LW_USAGE, too, where a choice asks for uniform scales. */
+enum lw_status lw_quantize_nested(const struct lw_model *source, const struct lw_quantize *request,
+                                  struct lw_nested *nested, struct lw_nested_report *report,
+                                  struct lw_error *error);
 
 /* The same bits and fit for every matrix, row-wise. */
 enum lw_status lw_quantize_alike(const struct lw_model *source, unsigned bits, enum lw_fit fit,
