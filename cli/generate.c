@@ -1,6 +1,7 @@
 /* lutwidge generate: kernels and packed weights of a model, or the stages of one kernel. */
 #include "cli/cli.h"
 #include "cli/loaded.h"
+#include "cli/prefix.h"
 
 #include "gen/bundle.h"
 #include "gen/ir.h"
@@ -69,15 +70,38 @@ static enum lw_status record(const char *path, const struct lw_model *model, enu
     return status == LW_OK ? cli_record(database, &row, error) : status;
 }
 
-static enum lw_status make(const char *path, const char *device, const char *folder,
-                           const char *command, const char *database, struct lw_error *error)
+/* Of nested planes, the prefix that fits; what was chosen is said on stderr. */
+static enum lw_status open_model(const char *path, const char *size, struct lw_model *model,
+                                 struct lw_error *error)
+{
+    struct lw_nested nested;
+    size_t chunks, bytes;
+    enum lw_status status = lw_lwm_open_nested(path, &nested, error);
+    if (status != LW_OK)
+        return status;
+    status = cli_choose_prefix(path, &nested, size, &chunks, &bytes, error);
+    if (status == LW_OK && chunks) {
+        status = lw_nested_prefix(&nested, chunks, model, error);
+        if (status == LW_OK)
+            cli_print_prefix(path, model, chunks, nested.chunk_count, bytes);
+    } else if (status == LW_OK) {
+        *model = nested.model;
+        nested.model = (struct lw_model){0};
+    }
+    lw_nested_free(&nested);
+    return status;
+}
+
+static enum lw_status make(const char *path, const char *size, const char *device,
+                           const char *folder, const char *command, const char *database,
+                           struct lw_error *error)
 {
     enum lw_isa isa;
     struct lw_model model;
     double start = cli_now_s();
     enum lw_status status = cli_parse_device(device, &isa, error);
     if (status == LW_OK)
-        status = lw_lwm_open(path, &model, error);
+        status = open_model(path, size, &model, error);
     if (status != LW_OK)
         return status;
     size_t count = 0;
@@ -87,7 +111,7 @@ static enum lw_status make(const char *path, const char *device, const char *fol
     status = lw_bundle_specs(&model, isa, &specs, &count, error);
     free(specs);
     if (status == LW_OK)
-        status = cli_make_bundle(path, &model, isa, folder, false, error);
+        status = cli_make_bundle(&model, isa, folder, false, error);
     if (status == LW_OK)
         printf("%s: %zu kernels of class %s for %s, %.1f s\n", folder, count, arith,
                lw_isa_info(isa)->device, cli_now_s() - start);
@@ -100,11 +124,15 @@ static enum lw_status make(const char *path, const char *device, const char *fol
 int cli_generate(int argc, const char **argv)
 {
     const char *device = NULL, *folder = NULL, *spec = NULL, *stage = NULL, *database = NULL;
+    const char *size = NULL;
     const char **rest = NULL;
     struct poptOption options[] = {
         {"output", 'o', POPT_ARG_STRING, &folder, 0, "the bundle to write", "FOLDER"},
         {"device", 'd', POPT_ARG_STRING, &device, 0,
          "host (default), portable, x86-avx2 or x86-avx512", "DEVICE"},
+        {"max-model-size", 0, POPT_ARG_STRING, &size, 0,
+         "of nested planes, take the best prefix of at most this size (2MB), tokeniser aside",
+         "SIZE"},
         {"spec", 0, POPT_ARG_STRING, &spec, 0, "print one kernel instead of making a bundle",
          "SPEC"},
         {"stage", 0, POPT_ARG_STRING, &stage, 0,
@@ -118,7 +146,7 @@ int cli_generate(int argc, const char **argv)
     if (status != LW_OK)
         return (int)status;
     char *command = cli_command_line(argc, argv);
-    if (spec && !folder && !device && !database && !rest[0])
+    if (spec && !folder && !device && !size && !database && !rest[0])
         status = print_stage(spec, stage ? stage : "c", &error);
     else if (spec)
         status = lw_fail(&error, LW_USAGE,
@@ -129,7 +157,7 @@ int cli_generate(int argc, const char **argv)
     else if (!rest[0] || !folder)
         status = lw_fail(&error, LW_USAGE, "name a model and, with -o, the bundle to write");
     else
-        status = make(rest[0], device, folder, command, database, &error);
+        status = make(rest[0], size, device, folder, command, database, &error);
     free(command);
     return status == LW_OK ? LW_OK : cli_report("generate", status, &error);
 }

@@ -1,5 +1,6 @@
 /* lutwidge inspect: what a model holds and what it takes. */
 #include "cli/cli.h"
+#include "cli/inspect_nested.h"
 #include "cli/inspect_plan.h"
 
 #include "models/lwm.h"
@@ -22,8 +23,8 @@ struct view {
     const char *path;
     bool coded;
     struct lw_model model;
-    struct lw_size size; /* file_bytes is 0 for a folder */
-    char *made_by;       /* NULL for a folder */
+    struct lw_size size;     /* file_bytes is 0 for a folder */
+    struct lw_nested nested; /* no chunks where the planes are not nested */
     char arith[LW_ARITH_NAME_BYTES];
 };
 
@@ -110,7 +111,7 @@ static enum lw_status open_view(struct view *view, struct lw_error *error)
     if (status == LW_OK)
         status = lw_lwm_size(view->path, &view->size, error);
     if (status == LW_OK)
-        status = lw_lwm_made_by(view->path, &view->made_by, error);
+        status = lw_lwm_open_nested(view->path, &view->nested, error);
     return status;
 }
 
@@ -171,7 +172,7 @@ static void print_sizes(const struct view *view)
     putchar('\n');
 }
 
-static void print_table(const struct view *view)
+static enum lw_status print_table(const struct view *view, struct lw_error *error)
 {
     const struct lw_config *c = &view->model.config;
     int name_width = 12;
@@ -180,8 +181,8 @@ static void print_table(const struct view *view)
         name_width = length > name_width ? length : name_width;
     }
     printf("%s: %s, class %s\n", view->path, view->coded ? "binary codes" : "fp32", view->arith);
-    if (view->made_by)
-        printf("made by: %s\n", view->made_by);
+    if (view->coded)
+        printf("made by: %s\n", view->nested.model.made_by);
     printf("%zu + %zu layers, d_model %zu, ffn %zu / %zu, heads %zu / %zu, words %zu / %zu%s\n\n",
            c->encoder_layers, c->decoder_layers, c->d_model, c->encoder_ffn, c->decoder_ffn,
            c->encoder_heads, c->decoder_heads, c->source_words, c->target_words,
@@ -191,6 +192,7 @@ static void print_table(const struct view *view)
     print_blocks(view, name_width);
     putchar('\n');
     print_sizes(view);
+    return view->nested.chunk_count ? cli_inspect_nested(&view->nested, error) : LW_OK;
 }
 
 static json_t *share_json(struct share s, bool coded)
@@ -225,20 +227,28 @@ static enum lw_status print_json(const struct view *view, struct lw_error *error
         json_array_append_new(matrices, matrix_json(&view->model.matrices[i], view->coded));
     for (size_t block = 0; block < BLOCK_COUNT; block++)
         json_object_set_new(blocks, BLOCKS[block], share_json(sum(view, block), view->coded));
-    json_t *root = json_pack(
-        "{s:s, s:b, s:s, s:s?, s:o, s:o, s:o, s:I, s:I}", "model", view->path, "quantized",
-        (int)view->coded, "arith", view->arith, "made_by", view->made_by, "matrices", matrices,
-        "blocks", blocks, "all", share_json(sum(view, BLOCK_COUNT), view->coded), "vector_bytes",
-        (json_int_t)size->vector_bytes, "tokenizer_bytes", (json_int_t)size->tokenizer_bytes);
+    json_t *root = json_pack("{s:s, s:b, s:s, s:s?, s:o, s:o, s:o, s:I, s:I}", "model", view->path,
+                             "quantized", (int)view->coded, "arith", view->arith, "made_by",
+                             view->nested.model.made_by, "matrices", matrices, "blocks", blocks,
+                             "all", share_json(sum(view, BLOCK_COUNT), view->coded), "vector_bytes",
+                             (json_int_t)size->vector_bytes, "tokenizer_bytes",
+                             (json_int_t)size->tokenizer_bytes);
     if (!root)
         return lw_fail(error, LW_FAILED, "%s: no JSON: the path is not UTF-8, or no memory is left",
                        view->path);
     if (view->coded)
         json_object_set_new(root, "file_bytes", json_integer((json_int_t)size->file_bytes));
-    json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
-    putchar('\n');
+    json_t *prefixes = NULL;
+    enum lw_status status =
+        view->nested.chunk_count ? cli_inspect_nested_json(&view->nested, &prefixes, error) : LW_OK;
+    if (prefixes)
+        json_object_set_new(root, "prefixes", prefixes);
+    if (status == LW_OK) {
+        json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+        putchar('\n');
+    }
     json_decref(root);
-    return LW_OK;
+    return status;
 }
 
 int cli_inspect(int argc, const char **argv)
@@ -265,10 +275,10 @@ int cli_inspect(int argc, const char **argv)
     else if (status == LW_OK && json)
         status = print_json(&view, &error);
     else if (status == LW_OK)
-        print_table(&view);
+        status = print_table(&view, &error);
     if (status != LW_OK)
         cli_report(argv[0], status, &error);
     lw_model_free(&view.model);
-    free(view.made_by);
+    lw_nested_free(&view.nested);
     return (int)status;
 }

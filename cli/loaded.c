@@ -1,6 +1,7 @@
 #include "cli/loaded.h"
 
 #include "cli/cli.h"
+#include "cli/prefix.h"
 #include "gen/bundle.h"
 #include "models/file.h"
 #include "models/lwm.h"
@@ -39,9 +40,8 @@ static bool show_step(void *context, size_t done, size_t all)
     return !cli_interrupted();
 }
 
-enum lw_status cli_make_bundle(const char *model_path, const struct lw_model *model,
-                               enum lw_isa isa, const char *folder, bool quiet,
-                               struct lw_error *error)
+enum lw_status cli_make_bundle(const struct lw_model *model, enum lw_isa isa, const char *folder,
+                               bool quiet, struct lw_error *error)
 {
     char label[64], made_by[64]; /* without paths, which need not be UTF-8 */
     snprintf(made_by, sizeof made_by, "lutwidge generate --device %s", lw_isa_info(isa)->device);
@@ -51,16 +51,33 @@ enum lw_status cli_make_bundle(const char *model_path, const struct lw_model *mo
     if (!quiet)
         cli_progress_start(&making.progress, label);
     cli_interrupt_hold();
-    enum lw_status status = lw_bundle_make(model_path, model, isa, folder, made_by, &watch, error);
+    enum lw_status status = lw_bundle_make(model, isa, folder, made_by, &watch, error);
     cli_interrupt_release();
     if (!quiet)
         cli_progress_end(&making.progress);
     return status;
 }
 
+/* A prefix is translated with the model file of its own bundle: the nested planes are let go. */
+static enum lw_status open_in_place(const char *folder, struct cli_loaded *loaded,
+                                    struct lw_error *error)
+{
+    enum lw_status status = LW_OK;
+    if (loaded->chunks) {
+        lw_model_free(&loaded->model);
+        char *file = lw_path_join(folder, "model.lwm");
+        status = file ? lw_lwm_open(file, &loaded->model, error)
+                      : lw_fail(error, LW_FAILED, "out of memory");
+        free(file);
+    }
+    return status == LW_OK ? lw_bundle_open(folder, &loaded->model, &loaded->bundle, error)
+                           : status;
+}
+
 /* The bundle of an .lwm file: from the cache where it is whole, else made there. */
 static enum lw_status open_cached(const char *path, const struct cli_request *request,
-                                  struct cli_loaded *loaded, struct lw_error *error)
+                                  const struct lw_nested *nested, struct cli_loaded *loaded,
+                                  struct lw_error *error)
 {
     enum lw_isa isa;
     char *folder = NULL;
@@ -69,11 +86,11 @@ static enum lw_status open_cached(const char *path, const struct cli_request *re
         status = lw_fail(error, LW_FAILED, "%s kernels need a CPU with %s; this one has it not",
                          lw_isa_info(isa)->device, lw_isa_info(isa)->needs);
     if (status == LW_OK)
-        status = lw_bundle_cache_path(path, isa, &folder, error);
+        status = lw_bundle_cache_path(path, loaded->chunks, isa, &folder, error);
     if (status != LW_OK)
         return status;
     if (is_folder(folder)) {
-        status = lw_bundle_open(folder, &loaded->model, &loaded->bundle, error);
+        status = open_in_place(folder, loaded, error);
         if (status == LW_OK) {
             free(folder);
             return LW_OK;
@@ -81,9 +98,16 @@ static enum lw_status open_cached(const char *path, const struct cli_request *re
         fprintf(stderr, "lutwidge: %s; it is made again\n", error->text);
         lw_bundle_remove(folder);
     }
-    status = cli_make_bundle(path, &loaded->model, isa, folder, request->quiet, error);
+    if (loaded->chunks) {
+        lw_model_free(&loaded->model);
+        status = lw_nested_prefix(nested, loaded->chunks, &loaded->model, error);
+    } else {
+        status = LW_OK;
+    }
     if (status == LW_OK)
-        status = lw_bundle_open(folder, &loaded->model, &loaded->bundle, error);
+        status = cli_make_bundle(&loaded->model, isa, folder, request->quiet, error);
+    if (status == LW_OK)
+        status = open_in_place(folder, loaded, error);
     free(folder);
     return status;
 }
@@ -131,29 +155,36 @@ static enum lw_status check_request(const char *path, const struct cli_request *
     return LW_OK;
 }
 
-static enum lw_status open_backend(const char *path, const struct cli_request *request,
-                                   bool is_bundle, struct cli_loaded *loaded,
+/* The products of a quantised class by generated kernels. */
+static enum lw_status open_kernels(const char *path, const struct cli_request *request,
+                                   const struct lw_nested *nested, struct cli_loaded *loaded,
                                    struct lw_error *error)
 {
+    enum lw_status status = lw_bundle_is(path)
+                                ? lw_bundle_open(path, &loaded->model, &loaded->bundle, error)
+                                : open_cached(path, request, nested, loaded, error);
+    return status == LW_OK
+               ? lw_backend_kernels(&loaded->model, &loaded->bundle, &loaded->backend, error)
+               : status;
+}
+
+static enum lw_status open_backend(const char *path, const struct cli_request *request,
+                                   const struct lw_nested *nested, bool kernels,
+                                   struct cli_loaded *loaded, struct lw_error *error)
+{
     const struct lw_model *model = &loaded->model;
-    bool quantised = is_quantised(request, model);
     enum lw_status status;
-    const char *arith = loaded->arith;
+    if (kernels)
+        status = open_kernels(path, request, nested, loaded, error);
+    else if (is_quantised(request, model))
+        status = lw_backend_reference(model, &loaded->backend, error);
+    else if (request->arith && strcmp(request->arith, "blas") == 0)
+        status = lw_backend_blas(model, &loaded->backend, error);
+    else
+        status = lw_backend_f32(model, &loaded->backend, error);
     lw_model_arith_name(model, loaded->arith);
     if (request->arith)
         snprintf(loaded->arith, sizeof loaded->arith, "%s", request->arith);
-    if (quantised && request->engine && strcmp(request->engine, "reference") == 0) {
-        status = lw_backend_reference(model, &loaded->backend, error);
-    } else if (quantised) {
-        status = is_bundle ? lw_bundle_open(path, model, &loaded->bundle, error)
-                           : open_cached(path, request, loaded, error);
-        if (status == LW_OK)
-            status = lw_backend_kernels(model, &loaded->bundle, &loaded->backend, error);
-    } else if (strcmp(arith, "blas") == 0) {
-        status = lw_backend_blas(model, &loaded->backend, error);
-    } else {
-        status = lw_backend_f32(model, &loaded->backend, error);
-    }
     if (status == LW_OK)
         snprintf(loaded->kernels, sizeof loaded->kernels, "%s",
                  loaded->bundle.library ? lw_isa_info(loaded->bundle.isa)->name
@@ -180,7 +211,7 @@ static enum lw_status measure(const char *model_file, bool coded, struct cli_loa
     }
     struct lw_size size;
     if (status == LW_OK)
-        status = lw_lwm_size(model_file, &size, error);
+        status = lw_lwm_measure(model, model->made_by, &size, error);
     if (status != LW_OK)
         return status;
     loaded->bits = planes / weights;
@@ -189,11 +220,49 @@ static enum lw_status measure(const char *model_file, bool coded, struct cli_loa
     return LW_OK;
 }
 
+/* Opens an .lwm file: an ordinary model as loaded->model; of nested planes the prefix, unless
+ * kernels are wanted, whose bundle will bring it. */
+static enum lw_status open_file(const char *path, const char *file,
+                                const struct cli_request *request, struct lw_nested *nested,
+                                bool *kernels, struct cli_loaded *loaded, struct lw_error *error)
+{
+    size_t bytes;
+    enum lw_status status = lw_lwm_open_nested(file, nested, error);
+    if (status == LW_OK)
+        status = check_request(path, request, &nested->model, true, error);
+    if (status == LW_OK)
+        status = cli_choose_prefix(path, nested, request->size, &loaded->chunks, &bytes, error);
+    if (status != LW_OK)
+        return status;
+    *kernels = is_quantised(request, &nested->model) &&
+               !(request->engine && strcmp(request->engine, "reference") == 0);
+    loaded->all_chunks = nested->chunk_count;
+    if (!loaded->chunks) {
+        loaded->model = nested->model;
+        nested->model = (struct lw_model){0};
+        return LW_OK;
+    }
+    if (!*kernels)
+        return lw_nested_prefix(nested, loaded->chunks, &loaded->model, error);
+    return LW_OK;
+}
+
+static enum lw_status open_folder(const char *path, const struct cli_request *request,
+                                  struct cli_loaded *loaded, struct lw_error *error)
+{
+    if (request->size)
+        return lw_fail(error, LW_USAGE,
+                       "%s is not quantised: --max-model-size goes with an .lwm file", path);
+    enum lw_status status = lw_marian_import(path, &loaded->model, error);
+    return status == LW_OK ? check_request(path, request, &loaded->model, false, error) : status;
+}
+
 enum lw_status cli_load(const char *path, const struct cli_request *request,
                         struct cli_loaded *loaded, struct lw_error *error)
 {
     *loaded = (struct cli_loaded){0};
-    bool is_bundle = lw_bundle_is(path), coded = is_bundle || !is_folder(path);
+    struct lw_nested nested = {0};
+    bool is_bundle = lw_bundle_is(path), coded = is_bundle || !is_folder(path), kernels = false;
     char *file = is_bundle         ? lw_path_join(path, "model.lwm")
                  : is_folder(path) ? lw_path_join(path, "model.safetensors")
                                    : strdup(path);
@@ -204,13 +273,12 @@ enum lw_status cli_load(const char *path, const struct cli_request *request,
         status =
             lw_fail(error, LW_USAGE, "a bundle is made for one device; --device goes with a model");
     else if (coded)
-        status = lw_lwm_open(file, &loaded->model, error);
+        status = open_file(path, file, request, &nested, &kernels, loaded, error);
     else
-        status = lw_marian_import(path, &loaded->model, error);
+        status = open_folder(path, request, loaded, error);
     if (status == LW_OK)
-        status = check_request(path, request, &loaded->model, coded, error);
-    if (status == LW_OK)
-        status = open_backend(path, request, is_bundle, loaded, error);
+        status = open_backend(path, request, &nested, kernels, loaded, error);
+    lw_nested_free(&nested);
     if (status == LW_OK)
         status = measure(file, coded, loaded, error);
     free(file);

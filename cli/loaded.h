@@ -14,6 +14,7 @@ struct cli_request {
     const char *arith;  /* f32, a8, t8 or blas */
     const char *engine; /* kernels or reference */
     const char *device; /* host, portable, x86-avx2, x86-avx512 */
+    const char *size;   /* most bytes of the model, as cli_parse_bytes reads them */
     bool quiet;         /* no progress, no remarks */
 };
 
@@ -23,22 +24,22 @@ struct cli_loaded {
     struct lw_backend backend;
     char arith[LW_ARITH_NAME_BYTES]; /* class of the products, or "blas" */
     char kernels[16];                /* instruction set of the kernels, or the backend's name */
-    double bits;       /* average bits a weight without scales; 32 when not quantised */
-    double real_bits;  /* with scales and padding */
-    double size_bytes; /* the model without its tokeniser */
-    char hash[33];     /* of the model file */
+    double bits;               /* average bits a weight without scales; 32 when not quantised */
+    double real_bits;          /* with scales and padding */
+    double size_bytes;         /* the model without its tokeniser */
+    char hash[33];             /* of the model file */
+    size_t chunks, all_chunks; /* of nested planes: in use, and in the file; 0: an ordinary model */
 };
 
-/* Opens a model with its products. For an .lwm file the bundle of kernels is taken from the cache
- * or made there, with progress on stderr. */
+/* Opens a model with its products; of nested planes the prefix that fits request->size. For an .lwm
+ * file the bundle of kernels is taken from the cache or made there, with progress on stderr. */
 enum lw_status cli_load(const char *path, const struct cli_request *request,
                         struct cli_loaded *loaded, struct lw_error *error);
 void cli_unload(struct cli_loaded *loaded);
 
 /* Makes a bundle with progress on stderr; Ctrl-C leaves nothing behind. */
-enum lw_status cli_make_bundle(const char *model_path, const struct lw_model *model,
-                               enum lw_isa isa, const char *folder, bool quiet,
-                               struct lw_error *error);
+enum lw_status cli_make_bundle(const struct lw_model *model, enum lw_isa isa, const char *folder,
+                               bool quiet, struct lw_error *error);
 /* NULL or "host": the widest of this CPU. LW_USAGE for unknown names. */
 enum lw_status cli_parse_device(const char *name, enum lw_isa *isa, struct lw_error *error);
 

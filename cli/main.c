@@ -15,7 +15,8 @@ const struct cli_verb cli_verbs[] = {
     {"quantize", "fit binary codes to a MarianMT folder and write one model file",
      "lutwidge quantize models/open-en-de --bits 3 -o open3.lwm\n"
      "lutwidge quantize models/open-en-de --plan models/plans/paper.yaml \\\n"
-     "    --source-text dev.en --target-text dev.de -o paper.lwm\n",
+     "    --source-text dev.en --target-text dev.de -o paper.lwm\n"
+     "lutwidge quantize models/open-en-de --bits 5 --nested -o nested.lwm\n",
      "MODEL_DIR -o M.lwm", cli_quantize},
     {"inspect", "show layers, shapes, bits and bytes of a model",
      "lutwidge inspect open3.lwm\n"
@@ -27,7 +28,8 @@ const struct cli_verb cli_verbs[] = {
      "M.lwm -o FOLDER", cli_generate},
     {"translate", "translate lines of text from standard input",
      "lutwidge translate open3.lwm < test.en > out.de\n"
-     "lutwidge translate models/open-en-de --beam 4 --arith blas < test.en > out.de\n",
+     "lutwidge translate models/open-en-de --beam 4 --arith blas < test.en > out.de\n"
+     "lutwidge translate nested.lwm --max-model-size 2.5MB < test.en > out.de\n",
      "MODEL [INPUT]", cli_translate},
     {"score", "compute BLEU and chrF, equal to sacreBLEU",
      "lutwidge score --ref test.de out.de\n"

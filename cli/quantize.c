@@ -19,7 +19,7 @@ enum { MOST_THREADS = 1024 };
 /* What the user asked for, and what came of it. */
 struct task {
     const char *folder, *output, *database;
-    int json;
+    int json, nested;
     struct cli_plan_request request;
     const char *arith; /* NULL: the plan's */
     size_t threads;
@@ -28,6 +28,9 @@ struct task {
     double bits;                    /* average, without scales */
     size_t fp32_bytes;              /* matrices and vectors of the source */
     double relative_mse;
+    struct lw_nested_report prefixes; /* of nested planes, as the next three */
+    unsigned planes;                  /* most of any row */
+    size_t least_bytes, most_bytes;   /* of prefixes, without tokeniser */
     double seconds;
     struct lw_size size;
 };
@@ -51,6 +54,10 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
          "W"},
         {"correct-biases", 0, POPT_ARG_NONE, &r->correct_biases, 0,
          "with --bits: biases take over the mean error of their products", NULL},
+        {"nested", 0, POPT_ARG_NONE, &task->nested, 0,
+         "planes of which every prefix is a model (translate --max-model-size); bits are the most "
+         "of each row, and the fit is their own",
+         NULL},
         {"arith", 'a', POPT_ARG_STRING, &task->arith, 0,
          "arithmetic class of all products, whatever the plan says: t8 (default, fastest), a8, f32",
          "CLASS"},
@@ -76,6 +83,8 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
     task->folder = rest[0];
     if (!task->output)
         return lw_fail(error, LW_USAGE, "where to? Name the model file with -o M.lwm");
+    if (task->nested && r->fit)
+        return lw_fail(error, LW_USAGE, "nested planes have a fit of their own; leave out --fit");
     if (threads < 1 || threads > MOST_THREADS)
         return lw_fail(error, LW_USAGE, "--threads must be from 1 to %d", MOST_THREADS);
     if (r->calibration_lines < 1)
@@ -94,18 +103,35 @@ static bool show_progress(void *context, size_t done_rows, size_t all_rows)
 
 /* Paths and threads are left out: the same folder and plan give the same file anywhere. */
 static enum lw_status write_file(const struct task *task, const struct lw_plan *plan,
-                                 const struct lw_model *model, struct lw_error *error)
+                                 const struct lw_nested *model, struct lw_error *error)
 {
+    const char *fit = task->request.fit;
     char made_by[256];
     if (task->request.plan)
-        snprintf(made_by, sizeof made_by, "lutwidge %s quantize --plan %.64s%s%s", LW_VERSION,
-                 plan->name ? plan->name : "(unnamed)", task->arith ? " --arith " : "",
-                 task->arith ? task->arith : "");
+        snprintf(made_by, sizeof made_by, "lutwidge %s quantize --plan %.64s%s%s%s", LW_VERSION,
+                 plan->name ? plan->name : "(unnamed)", task->nested ? " --nested" : "",
+                 task->arith ? " --arith " : "", task->arith ? task->arith : "");
+    else if (task->nested)
+        snprintf(made_by, sizeof made_by, "lutwidge %s quantize --bits %d --nested --arith %s",
+                 LW_VERSION, task->request.bits, task->made);
     else
         snprintf(made_by, sizeof made_by, "lutwidge %s quantize --bits %d --fit %s --arith %s",
-                 LW_VERSION, task->request.bits,
-                 task->request.fit ? task->request.fit : "alternating", task->made);
-    return lw_lwm_write(task->output, model, made_by, error);
+                 LW_VERSION, task->request.bits, fit ? fit : "alternating", task->made);
+    return lw_lwm_write_nested(task->output, model, made_by, error);
+}
+
+static void measure_bits(const struct lw_model *model, struct task *task)
+{
+    double weights = 0;
+    for (size_t i = 0; i < model->matrix_count; i++) {
+        const struct lw_matrix *matrix = &model->matrices[i];
+        double elements = (double)matrix->rows * (double)matrix->columns;
+        weights += elements;
+        task->bits += elements * lw_matrix_bits(matrix);
+        if (matrix->codes[0].bits > task->planes) /* the first code has the most */
+            task->planes = matrix->codes[0].bits;
+    }
+    task->bits /= weights;
 }
 
 /* Fits and writes what the plan says. */
@@ -113,9 +139,9 @@ static enum lw_status carry_out(struct task *task, const struct cli_planning *pl
                                 const struct lw_calibration *calibration,
                                 const struct lw_model *source, struct lw_error *error)
 {
-    struct lw_model model;
+    struct lw_nested model = {0};
     struct cli_progress progress;
-    struct lw_quantize_report report;
+    struct lw_quantize_report report = {0};
     struct lw_quantize request = {.choices = planning->choices,
                                   .row_bits = (const uint8_t *const *)planning->row_bits,
                                   .moments = calibration->moments,
@@ -124,21 +150,35 @@ static enum lw_status carry_out(struct task *task, const struct cli_planning *pl
                                   .progress = show_progress,
                                   .context = &progress};
     cli_progress_start(&progress, "quantize");
-    enum lw_status status = lw_quantize_model(source, &request, &model, &report, error);
+    enum lw_status status =
+        task->nested ? lw_quantize_nested(source, &request, &model, &task->prefixes, error)
+                     : lw_quantize_model(source, &request, &model.model, &report, error);
     cli_progress_end(&progress);
     if (status != LW_OK)
         return status;
-    task->relative_mse = report.relative_mse;
-    double weights = 0;
-    for (size_t i = 0; i < model.matrix_count; i++) {
-        double elements = (double)model.matrices[i].rows * (double)model.matrices[i].columns;
-        weights += elements;
-        task->bits += elements * lw_matrix_bits(&model.matrices[i]);
-    }
-    task->bits /= weights;
-    lw_model_arith_name(&model, task->made);
+    measure_bits(&model.model, task);
+    lw_model_arith_name(&model.model, task->made);
+    task->relative_mse =
+        task->nested ? task->prefixes.relative_mse[task->planes - 1] : report.relative_mse;
     status = write_file(task, &planning->plan, &model, error);
-    lw_model_free(&model);
+    lw_nested_free(&model);
+    return status;
+}
+
+/* The sizes of the file and of its prefixes. */
+static enum lw_status measure_file(struct task *task, struct lw_error *error)
+{
+    struct lw_nested nested;
+    enum lw_status status = lw_lwm_size(task->output, &task->size, error);
+    if (status != LW_OK || !task->nested)
+        return status;
+    status = lw_lwm_open_nested(task->output, &nested, error);
+    if (status != LW_OK)
+        return status;
+    status = lw_nested_bytes(&nested, nested.smallest, &task->least_bytes, error);
+    if (status == LW_OK)
+        status = lw_nested_bytes(&nested, nested.chunk_count, &task->most_bytes, error);
+    lw_nested_free(&nested);
     return status;
 }
 
@@ -169,7 +209,7 @@ static enum lw_status quantize(struct task *task, struct lw_error *error)
     }
     lw_model_free(&source);
     if (status == LW_OK)
-        status = lw_lwm_size(task->output, &task->size, error);
+        status = measure_file(task, error);
     task->seconds = cli_now_s() - start_s;
     return status;
 }
@@ -188,6 +228,15 @@ static enum lw_status print_json(const struct task *task, size_t model_bytes, do
     if (!summary)
         return lw_fail(error, LW_FAILED, "%s: no JSON: the path is not UTF-8, or no memory is left",
                        task->output);
+    if (task->nested) {
+        json_t *errors = json_array();
+        for (unsigned q = 0; q < task->planes; q++)
+            json_array_append_new(errors, json_real(task->prefixes.relative_mse[q]));
+        json_object_set_new(summary, "prefixes",
+                            json_pack("{s:I, s:I, s:o}", "least_bytes",
+                                      (json_int_t)task->least_bytes, "most_bytes",
+                                      (json_int_t)task->most_bytes, "relative_mse", errors));
+    }
     json_dumpf(summary, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
     putchar('\n');
     json_decref(summary);
@@ -225,6 +274,13 @@ static enum lw_status print_summary(const struct task *task, struct lw_error *er
            size->file_bytes, model_bytes, smaller);
     printf("%.4g bits a weight, %.2f with scales; class %s; relative MSE %.4g; %.1f s\n",
            task->bits, real_bits, task->made, task->relative_mse, task->seconds);
+    if (task->nested) {
+        printf("prefixes of %zu to %zu bytes without tokeniser; relative MSE by planes:",
+               task->least_bytes, task->most_bytes);
+        for (unsigned q = 0; q < task->planes; q++)
+            printf(" %.4g", task->prefixes.relative_mse[q]);
+        putchar('\n');
+    }
     return LW_OK;
 }
 

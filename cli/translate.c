@@ -1,6 +1,7 @@
 /* lutwidge translate: lines of text in, lines of text out. */
 #include "cli/cli.h"
 #include "cli/loaded.h"
+#include "cli/prefix.h"
 
 #include "models/lwm.h"
 #include "profiles/database.h"
@@ -244,6 +245,9 @@ static enum lw_status translate(const char *command, const char *path, const cha
         status = check_database(options->database, error);
     if (status == LW_OK)
         status = cli_load(path, &options->request, &loaded, error);
+    if (status == LW_OK && loaded.chunks && !options->quiet)
+        cli_print_prefix(path, &loaded.model, loaded.chunks, loaded.all_chunks,
+                         (size_t)loaded.size_bytes);
     if (status == LW_OK)
         status = choose_search(options, &loaded.model.config, &search, error);
     if (status == LW_OK)
@@ -291,6 +295,10 @@ int cli_translate(int argc, const char **argv)
          "class of the products: the model's own, f32 (fixed order), or blas (OpenBLAS)", "CLASS"},
         {"engine", 0, POPT_ARG_STRING, &o.request.engine, 0,
          "kernels (default), or reference: the definition of the class, slow", "ENGINE"},
+        {"max-model-size", 0, POPT_ARG_STRING, &o.request.size, 0,
+         "of nested planes, load the best prefix of at most this size (2MB), tokeniser aside; "
+         "refuse any other model that is larger",
+         "SIZE"},
         {"scores", 's', POPT_ARG_NONE, &o.scores, 0, "print each line's score and a tab before it",
          NULL},
         {"lines", 'n', POPT_ARG_INT, &o.lines, 0, "stop after N lines", "N"},

@@ -15,7 +15,6 @@
 /* What is being made. */
 struct making {
     const struct lw_model *model;
-    const char *model_path;
     enum lw_isa isa;
     const char *folder; /* the partial one */
     struct lw_spec *specs;
@@ -142,27 +141,6 @@ static enum lw_status write_weights(const struct making *m, const char *path,
     return status == LW_OK ? lw_writer_commit(&writer, error) : status;
 }
 
-/* In small pieces: one large write makes large pages in the cache of some kernels, which a mapping
- * then holds whole when one byte of them is read. */
-static enum lw_status copy_file(const char *from, const char *to, struct lw_error *error)
-{
-    struct lw_mapping mapping;
-    struct lw_writer writer;
-    enum lw_status status = lw_map_file(from, &mapping, error);
-    if (status != LW_OK)
-        return status;
-    status = lw_writer_open(to, &writer, error);
-    if (status == LW_OK) {
-        const size_t piece = 65536;
-        for (size_t at = 0; at < mapping.size; at += piece)
-            fwrite(mapping.data + at, 1, mapping.size - at < piece ? mapping.size - at : piece,
-                   writer.stream);
-        status = lw_writer_commit(&writer, error);
-    }
-    lw_unmap_file(&mapping);
-    return status;
-}
-
 static enum lw_status write_manifest(const struct making *m, const char *made_by,
                                      struct lw_error *error)
 {
@@ -225,7 +203,7 @@ static enum lw_status fill(struct making *m, const char *made_by, const struct l
     if (status == LW_OK)
         status = write_weights(m, weights, error);
     if (status == LW_OK)
-        status = copy_file(m->model_path, model, error);
+        status = lw_lwm_write(model, m->model, m->model->made_by, error);
     if (status == LW_OK)
         status = write_manifest(m, made_by, error);
     free(kernels);
@@ -235,11 +213,11 @@ static enum lw_status fill(struct making *m, const char *made_by, const struct l
     return status;
 }
 
-enum lw_status lw_bundle_make(const char *model_path, const struct lw_model *model, enum lw_isa isa,
-                              const char *folder, const char *made_by, const struct lw_watch *watch,
+enum lw_status lw_bundle_make(const struct lw_model *model, enum lw_isa isa, const char *folder,
+                              const char *made_by, const struct lw_watch *watch,
                               struct lw_error *error)
 {
-    struct making m = {.model = model, .model_path = model_path, .isa = isa};
+    struct making m = {.model = model, .isa = isa};
     struct lw_place place;
     enum lw_status status = lw_bundle_specs(model, isa, &m.specs, &m.count, error);
     if (status == LW_OK)

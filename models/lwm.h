@@ -3,6 +3,7 @@
 #ifndef LW_MODELS_LWM_H
 #define LW_MODELS_LWM_H
 
+#include "models/nested.h"
 #include "models/status.h"
 #include "models/transformer.h"
 
@@ -14,15 +15,19 @@ enum { LW_LWM_VERSION = 3 };
 /* Writes a quantised model. `made_by` is the command that made it, kept in the file. */
 enum lw_status lw_lwm_write(const char *path, const struct lw_model *model, const char *made_by,
                             struct lw_error *error);
+/* The same for nested planes; an ordinary model (no chunks) gives the same file as above. */
+enum lw_status lw_lwm_write_nested(const char *path, const struct lw_nested *nested,
+                                   const char *made_by, struct lw_error *error);
 /* Maps a file. Checksums are verified by reading, not through the mapping, so that pages nobody
  * uses do not count as memory. LW_CORRUPT names the section at fault; LW_FAILED where the file
- * cannot be read or is of a newer version. */
+ * cannot be read or is of a newer version. Of a file of nested planes all are loaded, into memory
+ * of their own. */
 enum lw_status lw_lwm_open(const char *path, struct lw_model *model, struct lw_error *error);
+/* The same without loading nested planes; an ordinary file gives a model and no chunks. */
+enum lw_status lw_lwm_open_nested(const char *path, struct lw_nested *nested,
+                                  struct lw_error *error);
 /* True when the file begins with the magic bytes of .lwm. False also when it cannot be read. */
 bool lw_lwm_is(const char *path);
-
-/* The command kept in the file; *made_by is malloc'ed. */
-enum lw_status lw_lwm_made_by(const char *path, char **made_by, struct lw_error *error);
 
 /* What a model takes, in bytes as written in the file. */
 struct lw_size {
@@ -34,6 +39,10 @@ struct lw_size {
     size_t weights;         /* elements of all matrices */
     /* bits a weight: (code + scale) * 8 / weights */
 };
+/* Of a model as lw_lwm_write would write it. The data of its codes, its vectors and its tokeniser
+ * is not looked at and may be absent. */
+enum lw_status lw_lwm_measure(const struct lw_model *model, const char *made_by,
+                              struct lw_size *size, struct lw_error *error);
 enum lw_status lw_lwm_size(const char *path, struct lw_size *size, struct lw_error *error);
 
 /* XXH3-128 of a file's bytes as 32 hex digits and a NUL. */

@@ -11,6 +11,8 @@
 #define LW_MODELS_LWM_LAYOUT_H
 
 #include "models/file.h"
+#include "models/lwm.h"
+#include "models/nested.h"
 #include "models/status.h"
 #include "models/transformer.h"
 
@@ -21,8 +23,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, ".lwm is mapped as it 
 
 enum lwm_kind {
     LWM_META = 1, /* JSON */
-    LWM_CODES,    /* planes of all matrices, in order, without gaps */
-    LWM_SCALES,   /* mantissas of all matrices, in order */
+    LWM_CODES,    /* planes of all matrices, in order, without gaps; or of all chunks */
+    LWM_SCALES,   /* mantissas of all matrices, in order; or of all chunks */
     LWM_ROWS,     /* bits of each row of the matrices whose rows differ, two rows a byte, the low
                      nibble first; absent where there are none */
     LWM_VECTORS,  /* lw_model.vectors */
@@ -74,17 +76,20 @@ uint64_t lwm_checksum(const struct lwm_head *head);
 /* NULL where the file has no such section. */
 const struct lwm_section *lwm_find(const struct lwm_head *head, enum lwm_kind kind);
 
+/* What the sections of a file of this model add up to. */
+void lwm_sum_sizes(const struct lwm_head *head, const struct lw_model *model, struct lw_size *size);
+
 /* Reads and checks every byte of a mapped file with pread: head, checksums, zeros between the
  * sections. */
 enum lw_status lwm_verify(const char *path, const struct lw_mapping *mapping, struct lwm_head *head,
                           struct lw_error *error);
 
 /* The meta section of a model: NUL-terminated, malloc'ed. */
-enum lw_status lwm_meta_write(const struct lw_model *model, const char *made_by, char **text,
+enum lw_status lwm_meta_write(const struct lw_nested *nested, const char *made_by, char **text,
                               struct lw_error *error);
-/* Fills config, layout, and of each matrix its class and its codes but for their data. *made_by
- * (malloc'ed) may be NULL where nobody asks. On failure the caller frees the model. */
-enum lw_status lwm_meta_read(const char *text, size_t bytes, struct lw_model *model, char **made_by,
+/* Fills config, layout, made_by, of each matrix its class and its codes but for their data, and the
+ * chunks likewise. On failure the caller frees what was filled. */
+enum lw_status lwm_meta_read(const char *text, size_t bytes, struct lw_nested *nested,
                              struct lw_error *error);
 
 #endif

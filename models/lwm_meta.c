@@ -141,15 +141,31 @@ static json_t *matrices_json(const struct lw_model *model)
     return NULL;
 }
 
-enum lw_status lwm_meta_write(const struct lw_model *model, const char *made_by, char **text,
+/* [[matrix, code], ...] in the order of the chunks; empty for an ordinary model. */
+static json_t *chunks_json(const struct lw_nested *nested)
+{
+    json_t *array = json_array();
+    int failed = 0;
+    for (size_t i = 0; i < nested->chunk_count; i++)
+        failed |= json_array_append_new(
+            array, json_pack("[i, i]", (int)nested->chunks[i].matrix, (int)nested->chunks[i].code));
+    if (!failed)
+        return array;
+    json_decref(array);
+    return NULL;
+}
+
+enum lw_status lwm_meta_write(const struct lw_nested *nested, const char *made_by, char **text,
                               struct lw_error *error)
 {
+    const struct lw_model *model = &nested->model;
     json_t *maker = json_string(made_by);
     if (!maker)
         return lw_fail(error, LW_USAGE, "the command that made the model is not UTF-8");
     /* "o" steals the references, also of NULL values, and fails on these. */
-    json_t *root = json_pack("{s:o, s:o, s:o}", "made_by", maker, "config",
-                             config_json(&model->config), "matrices", matrices_json(model));
+    json_t *root =
+        json_pack("{s:o, s:o, s:o, s:o}", "made_by", maker, "config", config_json(&model->config),
+                  "matrices", matrices_json(model), "nested", chunks_json(nested));
     *text = root ? json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(root);
     return *text ? LW_OK
@@ -269,14 +285,54 @@ static enum lw_status matrix_read(json_t *object, struct lw_matrix *matrix, stru
     return LW_OK;
 }
 
-static enum lw_status model_read(json_t *root, struct lw_model *model, char **made_by,
-                                 struct lw_error *error)
+/* Plane 0 of every code, then the other planes of each code in order, all of them. */
+static enum lw_status chunks_read(const json_t *array, struct lw_nested *nested,
+                                  struct lw_error *error)
 {
+    const struct lw_model *model = &nested->model;
+    size_t count = json_array_size(array), all = 0;
+    for (size_t i = 0; i < model->matrix_count; i++)
+        for (size_t c = 0; c < model->matrices[i].code_count; c++) {
+            nested->smallest++;
+            all += model->matrices[i].codes[c].bits;
+        }
+    if (!json_is_array(array) || (count > 0 && count != all))
+        return lw_fail(error, LW_CORRUPT, "nested lists %zu chunks where the matrices have %zu",
+                       count, all);
+    uint8_t(*planes)[LW_MAX_BITS] = calloc(model->matrix_count, sizeof *planes);
+    nested->chunks = calloc(count ? count : 1, sizeof *nested->chunks);
+    nested->chunk_count = count;
+    enum lw_status status =
+        planes && nested->chunks ? LW_OK : lw_fail(error, LW_FAILED, "out of memory");
+    for (size_t i = 0; status == LW_OK && i < count; i++) {
+        const json_t *pair = json_array_get(array, i);
+        json_t *m = json_array_get(pair, 0), *c = json_array_get(pair, 1);
+        size_t matrix = (size_t)json_integer_value(m), code = (size_t)json_integer_value(c);
+        if (json_array_size(pair) != 2 || !json_is_integer(m) || !json_is_integer(c) ||
+            matrix >= model->matrix_count || code >= model->matrices[matrix].code_count ||
+            planes[matrix][code] >= model->matrices[matrix].codes[code].bits ||
+            (planes[matrix][code] == 0) != (i < nested->smallest))
+            status = lw_fail(error, LW_CORRUPT, "nested lists chunk %zu where it cannot be", i);
+        else if (model->matrices[matrix].codes[code].uniform)
+            status = lw_fail(error, LW_CORRUPT, "matrix %s has nested planes and uniform scales",
+                             model->matrices[matrix].name);
+        else
+            nested->chunks[i] = (struct lw_chunk){.matrix = (unsigned)matrix,
+                                                  .code = (unsigned)code,
+                                                  .plane = planes[matrix][code]++};
+    }
+    free(planes);
+    return status;
+}
+
+static enum lw_status model_read(json_t *root, struct lw_nested *nested, struct lw_error *error)
+{
+    struct lw_model *model = &nested->model;
     const char *maker;
-    json_t *config, *matrices;
+    json_t *config, *matrices, *chunks;
     json_error_t reason;
-    if (json_unpack_ex(root, &reason, JSON_STRICT, "{s:s, s:o, s:o}", "made_by", &maker, "config",
-                       &config, "matrices", &matrices) != 0)
+    if (json_unpack_ex(root, &reason, JSON_STRICT, "{s:s, s:o, s:o, s:o}", "made_by", &maker,
+                       "config", &config, "matrices", &matrices, "nested", &chunks) != 0)
         return lw_fail(error, LW_CORRUPT, "%s", reason.text);
     enum lw_status status = config_read(config, &model->config, error);
     if (status == LW_OK)
@@ -288,19 +344,21 @@ static enum lw_status model_read(json_t *root, struct lw_model *model, char **ma
                        json_array_size(matrices), model->matrix_count);
     for (size_t i = 0; status == LW_OK && i < model->matrix_count; i++)
         status = matrix_read(json_array_get(matrices, i), &model->matrices[i], error);
-    if (status == LW_OK && made_by && !(*made_by = strdup(maker)))
+    if (status == LW_OK)
+        status = chunks_read(chunks, nested, error);
+    if (status == LW_OK && !(model->made_by = strdup(maker)))
         status = lw_fail(error, LW_FAILED, "out of memory");
     return status;
 }
 
-enum lw_status lwm_meta_read(const char *text, size_t bytes, struct lw_model *model, char **made_by,
+enum lw_status lwm_meta_read(const char *text, size_t bytes, struct lw_nested *nested,
                              struct lw_error *error)
 {
     json_error_t reason;
     json_t *root = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &reason);
     if (!root)
         return lw_fail(error, LW_CORRUPT, "%s at byte %d", reason.text, reason.position);
-    enum lw_status status = model_read(root, model, made_by, error);
+    enum lw_status status = model_read(root, nested, error);
     json_decref(root);
     return status;
 }

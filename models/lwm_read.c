@@ -27,7 +27,8 @@ struct opening {
     const char *path;
     struct storage *storage;
     struct lwm_head head;
-    struct lw_model *model;
+    struct lw_nested *nested;
+    struct lw_model *model; /* of `nested` */
     struct lw_error *error;
 };
 
@@ -62,42 +63,74 @@ static bool take(const uint8_t **at, size_t *left, size_t bytes, const uint8_t *
     return true;
 }
 
+/* The sections of codes and scales, from where nothing is taken yet. */
+struct places {
+    const uint8_t *data[2];
+    size_t left[2];
+};
+
+/* Takes planes for all rows of a code, and scales [rows][row_scales]. */
 static enum lw_status place_code(const struct opening *o, const struct lw_matrix *matrix,
-                                 struct lw_code *code, const uint8_t *data[2], size_t left[2])
+                                 const struct lw_code *code, unsigned planes, size_t row_scales,
+                                 struct places *places, const uint8_t **out_planes,
+                                 const int16_t **out_scales)
 {
-    size_t planes, values, bytes;
+    size_t values, bytes;
     const uint8_t *scales;
-    if (!lw_checked_mul(code->rows, code->bits, &planes) ||
-        !lw_checked_mul(planes, code->plane_bytes, &bytes) ||
-        !take(&data[0], &left[0], bytes, &code->planes))
+    if (!lw_checked_mul(code->rows, planes, &values) ||
+        !lw_checked_mul(values, code->plane_bytes, &bytes) ||
+        !take(&places->data[0], &places->left[0], bytes, out_planes))
         return refuse(o, LWM_CODES, "too short: ends inside matrix %s", matrix->name);
-    if (!lw_checked_mul(code->rows, lw_code_row_scales(code), &values) ||
+    if (!lw_checked_mul(code->rows, row_scales, &values) ||
         !lw_checked_mul(values, sizeof(int16_t), &bytes) ||
-        !take(&data[1], &left[1], bytes, &scales))
+        !take(&places->data[1], &places->left[1], bytes, &scales))
         return refuse(o, LWM_SCALES, "too short: ends inside matrix %s", matrix->name);
-    code->scales = (const int16_t *)(const void *)scales;
+    *out_scales = (const int16_t *)(const void *)scales;
     return LW_OK;
 }
 
-/* Points the matrices into the codes and scales sections, which must be exactly as long as their
- * shapes say. */
+static enum lw_status place_codes(const struct opening *o, struct places *places)
+{
+    enum lw_status status = LW_OK;
+    for (size_t i = 0; i < o->model->matrix_count; i++) {
+        struct lw_matrix *matrix = &o->model->matrices[i];
+        for (size_t c = 0; c < matrix->code_count && status == LW_OK; c++) {
+            struct lw_code *code = &matrix->codes[c];
+            status = place_code(o, matrix, code, code->bits, lw_code_row_scales(code), places,
+                                &code->planes, &code->scales);
+        }
+    }
+    return status;
+}
+
+static enum lw_status place_chunks(const struct opening *o, struct places *places)
+{
+    enum lw_status status = LW_OK;
+    for (size_t i = 0; i < o->nested->chunk_count && status == LW_OK; i++) {
+        struct lw_chunk *chunk = &o->nested->chunks[i];
+        const struct lw_matrix *matrix = &o->model->matrices[chunk->matrix];
+        const struct lw_code *code = &matrix->codes[chunk->code];
+        status = place_code(o, matrix, code, 1, code->groups * (chunk->plane + 1), places,
+                            &chunk->planes, &chunk->scales);
+    }
+    return status;
+}
+
+/* Points the matrices, or the chunks, into the codes and scales sections, which must be exactly as
+ * long as their shapes say. */
 static enum lw_status place_matrices(const struct opening *o)
 {
     size_t left[2];
-    const uint8_t *data[2] = {section_data(o, LWM_CODES, &left[0]),
-                              section_data(o, LWM_SCALES, &left[1])};
-    for (size_t i = 0; i < o->model->matrix_count; i++) {
-        struct lw_matrix *matrix = &o->model->matrices[i];
-        for (size_t c = 0; c < matrix->code_count; c++) {
-            enum lw_status status = place_code(o, matrix, &matrix->codes[c], data, left);
-            if (status != LW_OK)
-                return status;
-        }
-    }
-    if (left[0] > 0)
-        return refuse(o, LWM_CODES, "%zu bytes longer than its matrices", left[0]);
-    if (left[1] > 0)
-        return refuse(o, LWM_SCALES, "%zu bytes longer than its matrices", left[1]);
+    const uint8_t *codes = section_data(o, LWM_CODES, &left[0]);
+    struct places places = {{codes, section_data(o, LWM_SCALES, &left[1])}, {left[0], left[1]}};
+    enum lw_status status =
+        o->nested->chunk_count ? place_chunks(o, &places) : place_codes(o, &places);
+    if (status != LW_OK)
+        return status;
+    if (places.left[0] > 0)
+        return refuse(o, LWM_CODES, "%zu bytes longer than its matrices", places.left[0]);
+    if (places.left[1] > 0)
+        return refuse(o, LWM_SCALES, "%zu bytes longer than its matrices", places.left[1]);
     return LW_OK;
 }
 
@@ -172,21 +205,33 @@ static enum lw_status place_rows(const struct opening *o)
     return LW_OK;
 }
 
+static enum lw_status check_padding_of(const struct opening *o, const struct lw_matrix *matrix,
+                                       const uint8_t *planes, size_t count)
+{
+    size_t used = matrix->columns % 8, plane_bytes = matrix->codes[0].plane_bytes;
+    for (size_t p = 1; used > 0 && p <= count; p++)
+        if (planes[p * plane_bytes - 1] >> used != 0)
+            return refuse(o, LWM_CODES, "matrix %s has padding bits that are not zero",
+                          matrix->name);
+    return LW_OK;
+}
+
 /* Only planes that end within a byte are looked at, so that other pages stay untouched. */
 static enum lw_status check_padding_bits(const struct opening *o)
 {
-    for (size_t i = 0; i < o->model->matrix_count; i++) {
-        const struct lw_matrix *matrix = &o->model->matrices[i];
-        size_t used = matrix->columns % 8;
-        for (size_t c = 0; used > 0 && c < matrix->code_count; c++) {
-            const struct lw_code *code = &matrix->codes[c];
-            for (size_t p = 1; p <= code->rows * code->bits; p++)
-                if (code->planes[p * code->plane_bytes - 1] >> used != 0)
-                    return refuse(o, LWM_CODES, "matrix %s has padding bits that are not zero",
-                                  matrix->name);
-        }
+    enum lw_status status = LW_OK;
+    for (size_t i = 0; i < o->nested->chunk_count && status == LW_OK; i++) {
+        const struct lw_chunk *chunk = &o->nested->chunks[i];
+        const struct lw_matrix *matrix = &o->model->matrices[chunk->matrix];
+        status = check_padding_of(o, matrix, chunk->planes, matrix->codes[chunk->code].rows);
     }
-    return LW_OK;
+    for (size_t i = 0; i < o->model->matrix_count && !o->nested->chunk_count; i++) {
+        const struct lw_matrix *matrix = &o->model->matrices[i];
+        for (size_t c = 0; c < matrix->code_count && status == LW_OK; c++)
+            status = check_padding_of(o, matrix, matrix->codes[c].planes,
+                                      matrix->codes[c].rows * matrix->codes[c].bits);
+    }
+    return status;
 }
 
 static enum lw_status place_vectors(const struct opening *o)
@@ -234,12 +279,12 @@ static enum lw_status place_tokenizer(const struct opening *o)
                                          o->model->config.target_words);
 }
 
-static enum lw_status place_all(const struct opening *o, char **made_by)
+static enum lw_status place_all(const struct opening *o)
 {
     size_t bytes;
     const char *meta = (const char *)section_data(o, LWM_META, &bytes);
     struct lw_error reason = {0};
-    enum lw_status status = lwm_meta_read(meta, bytes, o->model, made_by, &reason);
+    enum lw_status status = lwm_meta_read(meta, bytes, o->nested, &reason);
     if (status != LW_OK)
         return lw_fail(o->error, status, "%s: section %s: %s", o->path, lwm_kind_name(LWM_META),
                        reason.text);
@@ -255,70 +300,60 @@ static enum lw_status place_all(const struct opening *o, char **made_by)
     return status == LW_OK ? place_tokenizer(o) : status;
 }
 
-static enum lw_status open_file(const char *path, struct lw_model *model, struct lwm_head *head,
-                                char **made_by, struct lw_error *error)
+static enum lw_status open_file(const char *path, struct lw_nested *nested, struct lwm_head *head,
+                                struct lw_error *error)
 {
-    *model = (struct lw_model){0};
-    struct opening o = {.path = path, .model = model, .error = error};
+    *nested = (struct lw_nested){0};
+    struct opening o = {.path = path, .nested = nested, .model = &nested->model, .error = error};
     o.storage = calloc(1, sizeof *o.storage);
     if (!o.storage)
         return lw_fail(error, LW_FAILED, "out of memory");
-    model->storage = o.storage;
-    model->release = release_storage;
+    o.model->storage = o.storage;
+    o.model->release = release_storage;
     enum lw_status status = lw_map_file(path, &o.storage->mapping, error);
     if (status == LW_OK)
         status = lwm_verify(path, &o.storage->mapping, &o.head, error);
     if (status == LW_OK)
-        status = place_all(&o, made_by);
+        status = place_all(&o);
     if (status != LW_OK)
-        lw_model_free(model);
+        lw_nested_free(nested);
     *head = o.head;
     return status;
 }
 
+enum lw_status lw_lwm_open_nested(const char *path, struct lw_nested *nested,
+                                  struct lw_error *error)
+{
+    struct lwm_head head;
+    return open_file(path, nested, &head, error);
+}
+
 enum lw_status lw_lwm_open(const char *path, struct lw_model *model, struct lw_error *error)
 {
-    struct lwm_head head;
-    return open_file(path, model, &head, NULL, error);
-}
-
-enum lw_status lw_lwm_made_by(const char *path, char **made_by, struct lw_error *error)
-{
-    struct lw_model model;
-    struct lwm_head head;
-    *made_by = NULL;
-    enum lw_status status = open_file(path, &model, &head, made_by, error);
-    if (status == LW_OK) {
-        lw_model_free(&model);
-        return LW_OK;
+    struct lw_nested nested;
+    *model = (struct lw_model){0};
+    enum lw_status status = lw_lwm_open_nested(path, &nested, error);
+    if (status != LW_OK)
+        return status;
+    if (nested.chunk_count) {
+        status = lw_nested_prefix(&nested, nested.chunk_count, model, error);
+    } else {
+        *model = nested.model;
+        nested.model = (struct lw_model){0};
     }
-    free(*made_by);
-    *made_by = NULL;
+    lw_nested_free(&nested);
     return status;
-}
-
-static size_t section_bytes(const struct lwm_head *head, enum lwm_kind kind)
-{
-    const struct lwm_section *section = lwm_find(head, kind);
-    return section ? (size_t)section->bytes : 0;
 }
 
 enum lw_status lw_lwm_size(const char *path, struct lw_size *size, struct lw_error *error)
 {
-    struct lw_model model;
+    struct lw_nested nested;
     struct lwm_head head;
     *size = (struct lw_size){0};
-    enum lw_status status = open_file(path, &model, &head, NULL, error);
+    enum lw_status status = open_file(path, &nested, &head, error);
     if (status != LW_OK)
         return status;
-    size->file_bytes = (size_t)head.file_bytes;
-    for (enum lwm_kind kind = LWM_SOURCE_SPM; kind <= LWM_TARGET_WORDS; kind++)
-        size->tokenizer_bytes += section_bytes(&head, kind);
-    size->code_bytes = section_bytes(&head, LWM_CODES);
-    size->scale_bytes = section_bytes(&head, LWM_SCALES) + section_bytes(&head, LWM_ROWS);
-    size->vector_bytes = section_bytes(&head, LWM_VECTORS);
-    for (size_t i = 0; i < model.matrix_count; i++)
-        size->weights += model.matrices[i].rows * model.matrices[i].columns;
-    lw_model_free(&model);
+    lwm_sum_sizes(&head, &nested.model, size);
+    lw_nested_free(&nested);
     return LW_OK;
 }

@@ -1,6 +1,7 @@
 /* Quantisation of a whole model: rows are fitted in parallel, then each matrix's scales are rounded
  * to the int16 mantissas that are stored (docs/NUMBERS.md). */
 #include "models/quantize.h"
+#include "models/quantize_parts.h"
 
 #include "models/quantize_moments.h"
 
@@ -8,8 +9,6 @@
 #include <pthreadpool.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const double LARGEST_MANTISSA = 32767;
 
 /* What one thread works with. */
 struct worker {
@@ -55,14 +54,6 @@ static struct place find_place(const struct job *job, size_t stored)
     return place;
 }
 
-static bool finite_row(const float *weights, size_t columns)
-{
-    for (size_t c = 0; c < columns; c++)
-        if (!isfinite(weights[c]))
-            return false;
-    return true;
-}
-
 static void pack_planes(const uint8_t *levels, size_t columns, unsigned bits, uint8_t *planes)
 {
     size_t plane_bytes = (columns + 7) / 8;
@@ -70,12 +61,6 @@ static void pack_planes(const uint8_t *levels, size_t columns, unsigned bits, ui
     for (unsigned i = 0; i < bits; i++)
         for (size_t c = 0; c < columns; c++)
             planes[i * plane_bytes + (c >> 3)] |= (uint8_t)((levels[c] >> i & 1) << (c & 7));
-}
-
-static size_t slice_begin(const struct job *job, size_t slice)
-{
-    size_t rows = job->source->rows;
-    return rows / job->worker_count * slice + rows % job->worker_count * slice / job->worker_count;
 }
 
 /* Fits a row group by group; returns the error. */
@@ -103,12 +88,14 @@ static void fit_slice(void *context, size_t slice)
 {
     const struct job *job = context;
     const struct worker *worker = &job->workers[slice];
-    size_t columns = job->source->columns, end = slice_begin(job, slice + 1);
-    for (size_t stored = slice_begin(job, slice); stored < end; stored++) {
+    size_t columns = job->source->columns,
+           end = lw_quantize_slice(job->source->rows, job->worker_count, slice + 1);
+    for (size_t stored = lw_quantize_slice(job->source->rows, job->worker_count, slice);
+         stored < end; stored++) {
         struct place place = find_place(job, stored);
         const struct lw_code *code = place.code;
         job->errors[stored] = NAN;
-        if (!finite_row(place.weights, columns))
+        if (!lw_quantize_is_finite(place.weights, columns))
             continue;
         job->errors[stored] = fit_stored_row(job, worker, &place);
         uint8_t *planes = (uint8_t *)(uintptr_t)code->planes;
@@ -123,8 +110,9 @@ static void measure_slice(void *context, size_t slice)
     const struct job *job = context;
     const struct lw_matrix *matrix = job->target;
     float *decoded = job->workers[slice].decoded;
-    size_t end = slice_begin(job, slice + 1);
-    for (size_t stored = slice_begin(job, slice); stored < end; stored++) {
+    size_t end = lw_quantize_slice(job->source->rows, job->worker_count, slice + 1);
+    for (size_t stored = lw_quantize_slice(job->source->rows, job->worker_count, slice);
+         stored < end; stored++) {
         size_t row = matrix->order ? matrix->order[stored] : stored;
         const float *weights = job->source->dense + row * matrix->columns;
         double error = 0, square = 0;
@@ -141,16 +129,6 @@ static void measure_slice(void *context, size_t slice)
     }
 }
 
-/* The smallest e with largest <= 32767 * 2^e; 0 for a matrix of zeros. */
-static int shared_exponent(float largest)
-{
-    int exponent;
-    double fraction = frexp((double)largest, &exponent); /* in [1/2, 1), or 0 */
-    if (!(fraction > 0))
-        return 0;
-    return ldexp(fraction, 15) <= LARGEST_MANTISSA ? exponent - 15 : exponent - 14;
-}
-
 /* Rounds the scales of all codes with one exponent, by which the largest alpha fits int16. */
 static void round_scales(struct job *job)
 {
@@ -164,19 +142,16 @@ static void round_scales(struct job *job)
         for (size_t i = 0; i < count; i++)
             largest = fmaxf(largest, fabsf(*fitted++) * top);
     }
-    int exponent = shared_exponent(largest);
+    int exponent = lw_quantize_exponent(largest);
     fitted = job->fitted;
     for (size_t c = 0; c < matrix->code_count; c++) {
         struct lw_code *code = &matrix->codes[c];
         int16_t *scales = (int16_t *)(uintptr_t)code->scales;
         size_t count = code->rows * lw_code_row_scales(code);
-        int limit =
-            code->uniform ? (int)LARGEST_MANTISSA >> (code->bits - 1) : (int)LARGEST_MANTISSA;
+        int limit = code->uniform ? INT16_MAX >> (code->bits - 1) : INT16_MAX;
         code->exponent = exponent;
-        for (size_t i = 0; i < count; i++) {
-            double mantissa = rint(ldexp((double)*fitted++, -exponent));
-            scales[i] = (int16_t)fmin(fmax(mantissa, -limit), limit);
-        }
+        for (size_t i = 0; i < count; i++)
+            scales[i] = lw_quantize_mantissa(*fitted++, exponent, limit);
     }
 }
 
@@ -243,74 +218,7 @@ static bool take_workers(const struct lw_model *model, struct job *job)
     return taken;
 }
 
-static const uint8_t *row_bits_of(const struct lw_quantize *request, size_t matrix)
-{
-    return request->row_bits ? request->row_bits[matrix] : NULL;
-}
-
-static enum lw_status check_choice(const struct lw_matrix *matrix, const struct lw_choice *choice,
-                                   const uint8_t *row_bits, struct lw_error *error)
-{
-    if (!matrix->dense)
-        return lw_fail(error, LW_USAGE, "matrix %s is quantised already", matrix->name);
-    for (size_t row = 0; row < (row_bits ? matrix->rows : 1); row++) {
-        unsigned bits = row_bits ? row_bits[row] : choice->bits;
-        if (bits < 1 || bits > LW_MAX_BITS)
-            return lw_fail(error, LW_USAGE, "matrix %s: %u bits a weight: 1 to %d are possible",
-                           matrix->name, bits, LW_MAX_BITS);
-    }
-    if (choice->group % 32 != 0)
-        return lw_fail(error, LW_USAGE,
-                       "matrix %s: groups of %zu columns; multiples of 32 are possible",
-                       matrix->name, choice->group);
-    if (choice->alpha == LW_ALPHA_UNIFORM && choice->fit != LW_FIT_UNIFORM)
-        return lw_fail(error, LW_USAGE, "matrix %s: uniform scales need the uniform fit",
-                       matrix->name);
-    return LW_OK;
-}
-
-static enum lw_status check_request(const struct lw_model *source,
-                                    const struct lw_quantize *request, struct lw_error *error)
-{
-    enum lw_status status = LW_OK;
-    if (request->threads < 1)
-        return lw_fail(error, LW_USAGE, "at least one thread is needed");
-    for (size_t i = 0; i < source->matrix_count && status == LW_OK; i++)
-        status = check_choice(&source->matrices[i], &request->choices[i], row_bits_of(request, i),
-                              error);
-    return status == LW_OK ? lw_check_moments(source, request, error) : status;
-}
-
-static bool copy_bad_words(const struct lw_config *source, struct lw_config *target)
-{
-    target->bad_words = NULL;
-    if (source->bad_word_count == 0)
-        return true;
-    size_t bytes = source->bad_word_count * sizeof *source->bad_words;
-    target->bad_words = malloc(bytes);
-    if (target->bad_words)
-        memcpy(target->bad_words, source->bad_words, bytes);
-    return target->bad_words != NULL;
-}
-
-/* Gives a matrix its codes, without their data. */
-static void shape_codes(struct lw_matrix *matrix, const struct lw_choice *choice,
-                        const uint8_t *row_bits, uint32_t *order)
-{
-    size_t group =
-        choice->group && choice->group < matrix->columns ? choice->group : matrix->columns;
-    if (row_bits) {
-        lw_matrix_set_rows(matrix, row_bits, order, order + matrix->rows);
-    } else {
-        matrix->code_count = 1;
-        matrix->codes[0] = (struct lw_code){.rows = matrix->rows, .bits = choice->bits};
-    }
-    lw_matrix_set_scales(matrix, group, choice->alpha == LW_ALPHA_UNIFORM, 0);
-    matrix->arith = choice->arith;
-}
-
-/* Points the codes of all matrices into the block: scales after the vectors and orders, then
- * planes. */
+/* Points the codes of all matrices to their scales and planes. */
 static void place_codes(struct lw_model *model, int16_t *scales, uint8_t *planes)
 {
     for (size_t i = 0; i < model->matrix_count; i++)
@@ -323,54 +231,24 @@ static void place_codes(struct lw_model *model, int16_t *scales, uint8_t *planes
         }
 }
 
-/* Lays the model out in two blocks: the orders of mixed rows; and vectors, then the scales of all
- * matrices, then their planes. The fp32 model is in memory, so these sizes do not overflow. */
-struct block {
-    uint32_t *orders;
-    uint8_t *data;
-};
-
-static void free_block(void *storage)
-{
-    struct block *block = storage;
-    free(block->orders);
-    free(block->data);
-    free(block);
-}
-
 static enum lw_status take_model(const struct lw_model *source, const struct lw_quantize *request,
                                  struct lw_model *model, struct lw_error *error)
 {
-    model->config = source->config;
-    model->tokenizer = source->tokenizer;
-    if (!copy_bad_words(&source->config, &model->config))
-        return lw_fail(error, LW_FAILED, "out of memory for the quantised model");
-    enum lw_status status = lw_model_layout(model, error);
+    struct lw_quantized *owned;
+    size_t scales = 0, planes = 0;
+    enum lw_status status = lw_quantize_shape(source, request, model, &owned, error);
     if (status != LW_OK)
         return status;
-    struct block *block = calloc(1, sizeof *block);
-    if (!block)
-        return lw_fail(error, LW_FAILED, "out of memory for the quantised model");
-    model->storage = block;
-    model->release = free_block;
-    size_t mixed = 0, scales = 0, planes = 0, vectors = model->vector_count * sizeof(float);
-    for (size_t i = 0; i < model->matrix_count; i++)
-        mixed += row_bits_of(request, i) ? model->matrices[i].rows : 0;
-    uint32_t *order = block->orders = calloc(mixed ? 2 * mixed : 1, sizeof *order);
-    for (size_t i = 0; i < model->matrix_count && order; i++) {
-        struct lw_matrix *matrix = &model->matrices[i];
-        shape_codes(matrix, &request->choices[i], row_bits_of(request, i), order);
-        order += row_bits_of(request, i) ? 2 * matrix->rows : 0;
+    for (size_t i = 0; i < model->matrix_count; i++) {
+        const struct lw_matrix *matrix = &model->matrices[i];
         scales += scale_count(matrix) * sizeof(int16_t);
         for (size_t c = 0; c < matrix->code_count; c++)
             planes += lw_code_plane_bytes(&matrix->codes[c]);
     }
-    block->data = order ? malloc(vectors + scales + planes) : NULL;
-    if (!block->data)
+    owned->codes = malloc(scales + planes);
+    if (!owned->codes)
         return lw_fail(error, LW_FAILED, "out of memory for the quantised model");
-    memcpy(block->data, source->vectors, vectors);
-    lw_model_set_vectors(model, (const float *)(void *)block->data);
-    place_codes(model, (int16_t *)(void *)(block->data + vectors), block->data + vectors + scales);
+    place_codes(model, owned->codes, (uint8_t *)owned->codes + scales);
     return LW_OK;
 }
 
@@ -411,7 +289,7 @@ enum lw_status lw_quantize_model(const struct lw_model *source, const struct lw_
 {
     *model = (struct lw_model){0};
     *report = (struct lw_quantize_report){0};
-    enum lw_status status = check_request(source, request, error);
+    enum lw_status status = lw_quantize_check(source, request, error);
     if (status == LW_OK)
         status = take_model(source, request, model, error);
     if (status == LW_OK) {

@@ -4,6 +4,7 @@
 
 #include "models/fit.h"
 #include "models/moments.h"
+#include "models/nested.h"
 #include "models/plan.h"
 #include "models/status.h"
 #include "models/transformer.h"
@@ -43,6 +44,18 @@ enum lw_status lw_quantize_model(const struct lw_model *source, const struct lw_
 
 /* True where a choice weights by activations or biases are corrected. */
 bool lw_quantize_needs_moments(const struct lw_quantize *request, size_t matrix_count);
+
+struct lw_nested_report {
+    /* relative_mse[q - 1]: of the prefix of q planes, or of all planes of rows that have fewer */
+    double relative_mse[LW_MAX_BITS];
+};
+
+/* Quantises every matrix into nested planes: the bits of a row are its most planes, its fit is
+ * lw_fit_nested whatever the choice says. nested->model borrows the source's tokeniser and has no
+ * made_by. LW_USAGE, too, where a choice asks for uniform scales. */
+enum lw_status lw_quantize_nested(const struct lw_model *source, const struct lw_quantize *request,
+                                  struct lw_nested *nested, struct lw_nested_report *report,
+                                  struct lw_error *error);
 
 /* The same bits, fit and class for every matrix, row-wise. */
 enum lw_status lw_quantize_alike(const struct lw_model *source, unsigned bits, enum lw_fit fit,

@@ -30,6 +30,19 @@ static bool sizes_make_sense(const struct lw_config *config)
            (!config->shared_embedding || config->source_words == config->target_words);
 }
 
+bool lw_config_copy(const struct lw_config *source, struct lw_config *target)
+{
+    *target = *source;
+    target->bad_words = NULL;
+    if (source->bad_word_count == 0)
+        return true;
+    size_t bytes = source->bad_word_count * sizeof *source->bad_words;
+    target->bad_words = malloc(bytes);
+    if (target->bad_words)
+        memcpy(target->bad_words, source->bad_words, bytes);
+    return target->bad_words != NULL;
+}
+
 /* Adds a matrix at the end of model->matrices and returns its index. */
 static unsigned add_matrix(struct lw_model *model, enum lw_block block, enum lw_sublayer sublayer,
                            size_t rows, size_t columns, const char *name)
@@ -196,6 +209,7 @@ void lw_model_free(struct lw_model *model)
 {
     free_layout(model);
     free(model->config.bad_words);
+    free(model->made_by);
     if (model->release)
         model->release(model->storage);
     *model = (struct lw_model){0};

@@ -136,10 +136,14 @@ struct lw_model {
 
     struct lw_tokenizer_data tokenizer;
 
+    char *made_by; /* the command kept in the model's file; owned; NULL where it has none */
+
     void *storage; /* whatever the views above point into */
     void (*release)(void *storage);
 };
 
+/* Copies a configuration with its list of words; false when out of memory. */
+bool lw_config_copy(const struct lw_config *source, struct lw_config *target);
 /* Gives every matrix its name and shape and every layer its indices, from model->config. Vectors
  * are laid out but left NULL until lw_model_set_vectors. Fails with LW_FAILED (memory) or
  * LW_CORRUPT (sizes that overflow). */

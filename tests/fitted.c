@@ -72,3 +72,31 @@ void test_importance_row(uint64_t *seed, float *importance, size_t columns)
     for (size_t c = 0; c < columns; c++)
         importance[c] = (float)exp(1.5 * (double)test_normal(seed));
 }
+
+double test_least_error(const float *w, const float *importance, size_t columns, unsigned q,
+                        const uint8_t *levels)
+{
+    static double basis[LW_MAX_BITS + 1][LONGEST]; /* planes, then w */
+    double squares[LW_MAX_BITS + 1];
+    for (unsigned i = 0; i <= q; i++) {
+        squares[i] = 0;
+        for (size_t c = 0; c < columns; c++)
+            basis[i][c] =
+                sqrt(importance ? (double)importance[c] : 1) * (i == q               ? (double)w[c]
+                                                                : levels[c] >> i & 1 ? 1
+                                                                                     : -1);
+        for (unsigned pass = 0; pass < 2; pass++) /* twice is enough */
+            for (unsigned j = 0; j < i; j++) {
+                double product = 0;
+                for (size_t c = 0; c < columns; c++)
+                    product += basis[i][c] * basis[j][c];
+                for (size_t c = 0; c < columns && squares[j] > 0; c++)
+                    basis[i][c] -= product / squares[j] * basis[j][c];
+            }
+        for (size_t c = 0; c < columns; c++)
+            squares[i] += basis[i][c] * basis[i][c];
+        if (i < q && squares[i] < 1e-9)
+            squares[i] = 0; /* depends on earlier planes */
+    }
+    return squares[q];
+}

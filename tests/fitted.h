@@ -20,6 +20,10 @@ double test_value(const float *scales, unsigned bits, unsigned code);
 /* The weighted error of the first `bits` planes, from its definition. */
 double test_error(const float *w, const float *importance, size_t columns, const float *scales,
                   unsigned bits, const uint8_t *levels);
+/* The least error that the first q planes of `levels` allow: w less its projections on the planes,
+ * made orthogonal one after the other. */
+double test_least_error(const float *w, const float *importance, size_t columns, unsigned q,
+                        const uint8_t *levels);
 double test_squares(const float *w, size_t columns);
 double test_largest(const float *w, size_t columns);
 

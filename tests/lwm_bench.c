@@ -1,6 +1,7 @@
 #include "tests/lwm_bench.h"
 
 #include "models/lwm.h"
+#include "models/lwm_layout.h"
 #include "models/quantize.h"
 #include "tests/random_model.h"
 
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 uint8_t *lwm_slurp(const char *path, size_t *size)
 {
@@ -95,6 +97,24 @@ void lwm_expect(const struct lwm_bench *bench, enum lw_status status, const char
     cr_assert_not_null(strstr(error.text, bench->path), "%s", error.text);
     cr_assert_null(strchr(error.text, '\n'));
     cr_assert_eq(model.matrix_count, 0);
+}
+
+void lwm_with_meta(const struct lwm_bench *bench, const char *from, const char *to)
+{
+    struct lwm_head head = {0};
+    uint8_t *copy = malloc(bench->size);
+    memcpy(copy, bench->bytes, bench->size);
+    memcpy(&head, copy, lwm_head_bytes(6));
+    struct lwm_section *meta = &head.sections[0];
+    cr_assert_eq(strlen(from), strlen(to));
+    uint8_t *at = memmem(copy + meta->offset, (size_t)meta->bytes, from, strlen(from));
+    cr_assert_not_null(at, "%s", from);
+    memcpy(at, to, strlen(to));
+    meta->hash = XXH3_64bits(copy + meta->offset, (size_t)meta->bytes);
+    head.checksum = lwm_checksum(&head);
+    memcpy(copy, &head, lwm_head_bytes(6));
+    lwm_spill(bench->path, copy, bench->size);
+    free(copy);
 }
 
 struct lw_config lwm_separate_config(void)

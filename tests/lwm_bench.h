@@ -26,4 +26,7 @@ void lwm_bench_close(struct lwm_bench *bench);
 /* The file must be refused with this status, and with these words in one line that names it. */
 void lwm_expect(const struct lwm_bench *bench, enum lw_status status, const char *words);
 
+/* Replaces text in the meta section by text of the same length, with the checksums put right. */
+void lwm_with_meta(const struct lwm_bench *bench, const char *from, const char *to);
+
 #endif

@@ -2,6 +2,9 @@
 #include "gen/bundle.h"
 #include "gen/registry.h"
 #include "models/file.h"
+#include "models/lwm.h"
+#include "models/quantize.h"
+#include "runtime/backend.h"
 #include "tests/places.h"
 #include "tests/random_model.h"
 
@@ -28,7 +31,89 @@ static size_t entries_in(const char *folder)
 static enum lw_status make(struct place *place, enum lw_isa isa, const struct lw_watch *watch,
                            struct lw_error *error)
 {
-    return lw_bundle_make(place->file, &place->model, isa, place->bundle, "test", watch, error);
+    return lw_bundle_make(&place->model, isa, place->bundle, "test", watch, error);
+}
+
+/* Every matrix, 1 to 11 columns, kernels against the definition. */
+static void check_products(const struct place *place, const struct lw_bundle *bundle)
+{
+    struct lw_backend kernels, reference;
+    struct lw_error error = {0};
+    cr_assert_eq(lw_backend_kernels(&place->model, bundle, &kernels, &error), LW_OK);
+    cr_assert_eq(lw_backend_reference(&place->model, &reference, &error), LW_OK);
+    uint64_t seed = 9;
+    for (size_t i = 0; i < place->model.matrix_count; i++)
+        for (size_t n = 1; n < 12; n++) {
+            const struct lw_matrix *matrix = &place->model.matrices[i];
+            if (!matrix->bias)
+                continue;
+            float *x = calloc(n * matrix->columns, sizeof *x);
+            float *y = calloc(2 * n * matrix->rows, sizeof *y), *z = y + n * matrix->rows;
+            for (size_t k = 0; k < n * matrix->columns; k++)
+                x[k] = test_normal(&seed);
+            struct lw_product a = {(unsigned)i, y}, b = {(unsigned)i, z};
+            cr_assert_eq(kernels.multiply(kernels.self, &a, 1, n, x, &error), LW_OK, "%s",
+                         error.text);
+            cr_assert_eq(reference.multiply(reference.self, &b, 1, n, x, &error), LW_OK);
+            cr_assert_eq(memcmp(y, z, n * matrix->rows * sizeof *y), 0, "%s, N = %zu", matrix->name,
+                         n);
+            x[0] = 1.0f / 0.0f;
+            cr_assert_eq(kernels.multiply(kernels.self, &a, 1, n, x, &error), LW_FAILED);
+            cr_assert(strstr(error.text, matrix->name) != NULL, "%s", error.text);
+            free(x);
+            free(y);
+        }
+    lw_backend_close(&kernels);
+    lw_backend_close(&reference);
+}
+
+/* Whether the bundle's model holds the bytes of the file that the model came from. */
+static bool holds_the_file(const struct place *place)
+{
+    char path[160];
+    struct lw_mapping a, b;
+    struct lw_error error = {0};
+    snprintf(path, sizeof path, "%s/model.lwm", place->bundle);
+    cr_assert_eq(lw_map_file(place->file, &a, &error), LW_OK, "%s", error.text);
+    cr_assert_eq(lw_map_file(path, &b, &error), LW_OK, "%s", error.text);
+    bool same = a.size == b.size && memcmp(a.data, b.data, a.size) == 0;
+    lw_unmap_file(&a);
+    lw_unmap_file(&b);
+    return same;
+}
+
+/* Scales of prefixes are neither sorted nor always positive, and codes of one matrix merge. */
+Test(bundle, prefixes_of_nested_planes_equal_the_definition)
+{
+    struct place place;
+    struct lw_nested nested;
+    struct lw_nested_report report;
+    struct lw_bundle bundle;
+    struct lw_error error = {0};
+    static const uint8_t mixed[] = {3, 1, 2, 2, 1, 3, 3, 1, 2};
+    const uint8_t *row_bits[64] = {mixed};
+    struct lw_choice choices[64];
+    place_make(&place, LW_ARITH_T8);
+    for (size_t i = 0; i < place.source.matrix_count; i++)
+        choices[i] = (struct lw_choice){.bits = 3, .group = i % 3 ? 0 : 32, .arith = LW_ARITH_T8};
+    struct lw_quantize request = {.choices = choices, .row_bits = row_bits, .threads = 1};
+    cr_assert_eq(lw_quantize_nested(&place.source, &request, &nested, &report, &error), LW_OK, "%s",
+                 error.text);
+    nested.model.made_by = strdup("test");
+    size_t all = nested.chunk_count, some[] = {nested.smallest, (nested.smallest + all) / 2, all};
+    for (size_t i = 0; i < 3; i++) {
+        lw_model_free(&place.model);
+        cr_assert_eq(lw_nested_prefix(&nested, some[i], &place.model, &error), LW_OK);
+        cr_assert_eq(lw_lwm_write(place.file, &place.model, place.model.made_by, &error), LW_OK);
+        cr_assert_eq(make(&place, lw_isa_host(), NULL, &error), LW_OK, "%s", error.text);
+        cr_assert(holds_the_file(&place));
+        cr_assert_eq(lw_bundle_open(place.bundle, &place.model, &bundle, &error), LW_OK, "%s",
+                     error.text);
+        check_products(&place, &bundle);
+        lw_bundle_close(&bundle);
+    }
+    lw_nested_free(&nested);
+    place_free(&place);
 }
 
 Test(bundle, replaces_a_bundle_and_nothing_else)
@@ -42,15 +127,13 @@ Test(bundle, replaces_a_bundle_and_nothing_else)
     cr_assert_eq(lw_bundle_open(place.bundle, &place.model, &bundle, &error), LW_OK, "%s",
                  error.text);
     lw_bundle_close(&bundle);
+    cr_assert(holds_the_file(&place));
     cr_assert_eq(entries_in(place.folder), 2);
-    cr_assert_eq(
-        lw_bundle_make(place.file, &place.model, LW_ISA_C, place.folder, "test", NULL, &error),
-        LW_USAGE);
-    cr_assert_eq(
-        lw_bundle_make(place.file, &place.model, LW_ISA_C, place.file, "test", NULL, &error),
-        LW_USAGE);
-    cr_assert_eq(lw_bundle_make(place.file, &place.model, LW_ISA_C, "", "test", NULL, &error),
+    cr_assert_eq(lw_bundle_make(&place.model, LW_ISA_C, place.folder, "test", NULL, &error),
                  LW_USAGE);
+    cr_assert_eq(lw_bundle_make(&place.model, LW_ISA_C, place.file, "test", NULL, &error),
+                 LW_USAGE);
+    cr_assert_eq(lw_bundle_make(&place.model, LW_ISA_C, "", "test", NULL, &error), LW_USAGE);
     cr_assert_eq(entries_in(place.folder), 2);
     place_free(&place);
 }
@@ -84,9 +167,8 @@ Test(bundle, goes_to_odd_names_and_behind_links)
     cr_assert_eq(chdir(place.folder), 0);
     cr_assert_eq(symlink("bundle", "link"), 0);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        cr_assert_eq(
-            lw_bundle_make(place.file, &place.model, LW_ISA_C, names[i], "test", NULL, &error),
-            LW_OK, "%s", error.text);
+        cr_assert_eq(lw_bundle_make(&place.model, LW_ISA_C, names[i], "test", NULL, &error), LW_OK,
+                     "%s", error.text);
         cr_assert_eq(lw_bundle_open(names[i], &place.model, &bundle, &error), LW_OK, "%s",
                      error.text);
         lw_bundle_close(&bundle);

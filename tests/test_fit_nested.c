@@ -24,36 +24,6 @@ static void fit_nested(const float *w, const float *importance, size_t columns, 
     free(scratch);
 }
 
-/* The least error that the first q planes of `levels` allow: w less its projections on the planes,
- * made orthogonal one after the other. */
-static double least_error(const float *w, const float *importance, size_t columns, unsigned q,
-                          const uint8_t *levels)
-{
-    static double basis[LW_MAX_BITS + 1][LONGEST]; /* planes, then w */
-    double squares[LW_MAX_BITS + 1];
-    for (unsigned i = 0; i <= q; i++) {
-        squares[i] = 0;
-        for (size_t c = 0; c < columns; c++)
-            basis[i][c] =
-                sqrt(importance ? (double)importance[c] : 1) * (i == q               ? (double)w[c]
-                                                                : levels[c] >> i & 1 ? 1
-                                                                                     : -1);
-        for (unsigned pass = 0; pass < 2; pass++) /* twice is enough */
-            for (unsigned j = 0; j < i; j++) {
-                double product = 0;
-                for (size_t c = 0; c < columns; c++)
-                    product += basis[i][c] * basis[j][c];
-                for (size_t c = 0; c < columns && squares[j] > 0; c++)
-                    basis[i][c] -= product / squares[j] * basis[j][c];
-            }
-        for (size_t c = 0; c < columns; c++)
-            squares[i] += basis[i][c] * basis[i][c];
-        if (i < q && squares[i] < 1e-9)
-            squares[i] = 0; /* depends on earlier planes */
-    }
-    return squares[q];
-}
-
 static void check_row(const float *w, const float *importance, size_t columns, unsigned planes)
 {
     struct nested nested;
@@ -62,12 +32,12 @@ static void check_row(const float *w, const float *importance, size_t columns, u
     double squares = test_error(w, importance, columns, NULL, 0, nested.levels), last = INFINITY;
     for (unsigned q = 1; q <= planes; q++) {
         double error = test_error(w, importance, columns, nested.scales[q - 1], q, nested.levels);
-        double limit = least_error(w, importance, columns, q, greedy.levels);
+        double limit = test_least_error(w, importance, columns, q, greedy.levels);
         double room = 1e-7 * error + 1e-11 * squares; /* scales are rounded to fp32 */
         cr_assert_float_eq(nested.errors[q - 1], error, room);
         cr_assert_leq(error, limit + room, "%zu columns, %u of %u planes: %g, greedy %g", columns,
                       q, planes, error, limit);
-        cr_assert_leq(error, least_error(w, importance, columns, q, nested.levels) + room,
+        cr_assert_leq(error, test_least_error(w, importance, columns, q, nested.levels) + room,
                       "scales are not least-squares");
         cr_assert_leq(error, last + room);
         last = error;
@@ -136,7 +106,7 @@ Test(fit_nested, distance_to_the_alternating_fit)
             for (unsigned q = 1; q <= 4; q++) {
                 sums[0][q - 1] += nested.errors[q - 1];
                 sums[1][q - 1] += test_fit(LW_FIT_ALTERNATING, w, NULL, 512, q).error;
-                sums[2][q - 1] += least_error(w, NULL, 512, q, greedy.levels);
+                sums[2][q - 1] += test_least_error(w, NULL, 512, q, greedy.levels);
             }
         }
         for (int q = 0; q < 4; q++) {

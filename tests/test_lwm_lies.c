@@ -97,25 +97,6 @@ Test(lwm, damage_names_its_section)
     lwm_bench_close(&bench);
 }
 
-/* Replaces text in the meta section by text of the same length, with the checksums put right. */
-static void with_meta(const struct lwm_bench *bench, const char *from, const char *to)
-{
-    struct lwm_head head = {0};
-    uint8_t *copy = malloc(bench->size);
-    memcpy(copy, bench->bytes, bench->size);
-    memcpy(&head, copy, lwm_head_bytes(6));
-    struct lwm_section *meta = &head.sections[0];
-    cr_assert_eq(strlen(from), strlen(to));
-    uint8_t *at = memmem(copy + meta->offset, (size_t)meta->bytes, from, strlen(from));
-    cr_assert_not_null(at, "%s", from);
-    memcpy(at, to, strlen(to));
-    meta->hash = XXH3_64bits(copy + meta->offset, (size_t)meta->bytes);
-    head.checksum = lwm_checksum(&head);
-    memcpy(copy, &head, lwm_head_bytes(6));
-    lwm_spill(bench->path, copy, bench->size);
-    free(copy);
-}
-
 Test(lwm, contents_that_contradict)
 {
     static const char *const cases[][3] = {
@@ -142,12 +123,14 @@ Test(lwm, contents_that_contradict)
         {"\"encoder.0.self.q\"", "\"encoder.0.self.k\"", "matrix encoder.0.self.k of 12 x 12"},
         {"\"matrices\":[", "\"matrices\":{", "section meta"},
         {"\"pad\":8", "\"eos\":8", "section meta: duplicate"},
+        {"\"nested\":[]", "\"nested\":{}", "nested lists 0 chunks where the matrices have"},
+        {"\"nested\":[]", "\"nestet\":[]", "nested"},
     };
     struct lwm_bench bench;
     struct lw_config config = test_small_config();
     lwm_bench_open(&bench, &config);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        with_meta(&bench, cases[i][0], cases[i][1]);
+        lwm_with_meta(&bench, cases[i][0], cases[i][1]);
         lwm_expect(&bench, LW_CORRUPT, cases[i][2]);
     }
     lwm_bench_close(&bench);

@@ -57,11 +57,8 @@ static struct lw_model quantize(const struct fixture *f, const struct lw_moments
     struct lw_model model;
     struct lw_quantize_report report;
     struct lw_error error = {0};
-    struct lw_quantize request = {.choices = f->choices,
-                                  .moments = moments,
-                                  .correct_biases = correct,
-                                  .arith = LW_ARITH_A8,
-                                  .threads = threads};
+    struct lw_quantize request = {
+        .choices = f->choices, .moments = moments, .correct_biases = correct, .threads = threads};
     cr_assert_eq(lw_quantize_model(&f->model, &request, &model, &report, &error), LW_OK, "%s",
                  error.text);
     return model;
