@@ -25,6 +25,8 @@ enum lw_weighting {
     /* the second moment of the column's input, from a calibration text (models/moments.h); not
      * where the matrix is only looked up and so has no inputs */
     LW_WEIGHTING_ACTIVATIONS,
+    /* all second moments of the inputs: errors of columns can cancel (models/fit_gram.h) */
+    LW_WEIGHTING_GRAM,
 };
 
 enum lw_words_kind {

@@ -24,6 +24,7 @@ struct job {
     struct lw_matrix *target; /* its codes point to the places to fill */
     enum lw_fit fit;
     const float *importance; /* [columns], or NULL */
+    struct lw_metric metric; /* zeroed where errors are not weighted by it */
     const float *mean;       /* [columns], of the inputs, where they correct the bias; or NULL */
     size_t worker_count;
     struct worker *workers;
@@ -81,6 +82,9 @@ static double fit_stored_row(const struct job *job, const struct worker *worker,
         size_t kept = code->uniform ? 1 : code->bits;
         memcpy(out + g * kept, scales, kept * sizeof *scales);
     }
+    if (job->metric.columns > 0)
+        error = lw_fit_gram_row(&job->metric, place->weights, code, out, worker->levels,
+                                worker->scratch);
     return error;
 }
 
@@ -195,13 +199,16 @@ static size_t scale_count(const struct lw_matrix *matrix)
 /* Room for the largest matrix. Its fp32 weights are in memory, so these sizes do not overflow. */
 static bool take_workers(const struct lw_model *model, struct job *job)
 {
-    size_t rows = 0, columns = 0, scales = 0;
+    size_t rows = 0, columns = 0, scales = 0, scratch;
     for (size_t i = 0; i < model->matrix_count; i++) {
         const struct lw_matrix *matrix = &model->matrices[i];
         rows = matrix->rows > rows ? matrix->rows : rows;
         columns = matrix->columns > columns ? matrix->columns : columns;
         scales = scale_count(matrix) > scales ? scale_count(matrix) : scales;
     }
+    scratch = lw_fit_scratch_bytes(columns);
+    if (lw_fit_gram_scratch_bytes(columns) > scratch)
+        scratch = lw_fit_gram_scratch_bytes(columns);
     job->fitted = calloc(scales, sizeof *job->fitted);
     job->column_weights = calloc(columns, sizeof *job->column_weights);
     job->errors = calloc(rows, sizeof *job->errors);
@@ -210,7 +217,7 @@ static bool take_workers(const struct lw_model *model, struct job *job)
     bool taken = job->column_weights && job->fitted && job->errors && job->squares && job->workers;
     for (size_t i = 0; taken && i < job->worker_count; i++) {
         struct worker *worker = &job->workers[i];
-        worker->scratch = malloc(lw_fit_scratch_bytes(columns));
+        worker->scratch = malloc(scratch);
         worker->levels = malloc(columns);
         worker->decoded = malloc(columns * sizeof *worker->decoded);
         taken = worker->scratch && worker->levels && worker->decoded;
@@ -268,7 +275,11 @@ static enum lw_status quantize_matrices(const struct lw_model *source,
         job->fit = request->choices[i].fit;
         job->importance = lw_column_weights(request, i, job->column_weights);
         job->mean = lw_correcting_mean(request, i, job->source);
-        enum lw_status status = quantize_matrix(job, pool, error);
+        enum lw_status status =
+            lw_matrix_metric(request, i, job->source, &job->metric, error);
+        if (status == LW_OK)
+            status = quantize_matrix(job, pool, error);
+        lw_metric_free(&job->metric);
         if (status != LW_OK)
             return status;
         for (size_t r = 0; r < matrix->rows; r++) {

@@ -1,10 +1,14 @@
 #include "models/quantize_moments.h"
 
+/* Shares of the mean power of the inputs (Frantar et al. 2022 take 0.01). Rows of words are looked
+ * up too, which moments of inputs do not tell. */
+static const double DAMPING = 0.1, WORD_DAMPING = 1.0;
+
 bool lw_quantize_needs_moments(const struct lw_quantize *request, size_t matrix_count)
 {
     bool needed = request->correct_biases;
     for (size_t i = 0; i < matrix_count && !needed; i++)
-        needed = request->choices[i].weighting == LW_WEIGHTING_ACTIVATIONS;
+        needed = request->choices[i].weighting != LW_WEIGHTING_NONE;
     return needed;
 }
 
@@ -25,13 +29,28 @@ enum lw_status lw_check_moments(const struct lw_model *source, const struct lw_q
 
 const float *lw_column_weights(const struct lw_quantize *request, size_t matrix, float *room)
 {
-    if (request->choices[matrix].weighting == LW_WEIGHTING_NONE ||
+    if (request->choices[matrix].weighting != LW_WEIGHTING_ACTIVATIONS ||
         request->moments[matrix].count == 0)
         return NULL;
     const struct lw_moments *moments = &request->moments[matrix];
     for (size_t c = 0; c < moments->columns; c++)
         room[c] = moments->gram[c * moments->columns + c];
     return room;
+}
+
+enum lw_status lw_matrix_metric(const struct lw_quantize *request, size_t matrix,
+                                const struct lw_matrix *source, struct lw_metric *metric,
+                                struct lw_error *error)
+{
+    struct lw_error own = {0};
+    *metric = (struct lw_metric){0};
+    if (request->choices[matrix].weighting != LW_WEIGHTING_GRAM ||
+        request->moments[matrix].count == 0)
+        return LW_OK;
+    double damping = source->block == LW_BLOCK_WORDS ? WORD_DAMPING : DAMPING;
+    enum lw_status status = lw_metric_make(&request->moments[matrix], damping, metric, &own);
+    return status == LW_OK ? LW_OK
+                           : lw_fail(error, status, "matrix %s: %s", source->name, own.text);
 }
 
 const float *lw_correcting_mean(const struct lw_quantize *request, size_t matrix,

@@ -2,6 +2,7 @@
 #ifndef LW_MODELS_QUANTIZE_MOMENTS_H
 #define LW_MODELS_QUANTIZE_MOMENTS_H
 
+#include "models/fit_gram.h"
 #include "models/quantize.h"
 
 /* LW_USAGE where moments are needed and absent, or of other matrices. */
@@ -9,6 +10,10 @@ enum lw_status lw_check_moments(const struct lw_model *source, const struct lw_q
                                 struct lw_error *error);
 /* The importance of each column of a matrix, in room[columns], or NULL where all are alike. */
 const float *lw_column_weights(const struct lw_quantize *request, size_t matrix, float *room);
+/* The metric that a matrix is fitted in; zeroed where it has none. The caller frees it. */
+enum lw_status lw_matrix_metric(const struct lw_quantize *request, size_t matrix,
+                                const struct lw_matrix *source, struct lw_metric *metric,
+                                struct lw_error *error);
 /* The mean input by which the bias of a matrix is corrected; NULL where it is not. */
 const float *lw_correcting_mean(const struct lw_quantize *request, size_t matrix,
                                 const struct lw_matrix *source);
