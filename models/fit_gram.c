@@ -10,19 +10,20 @@
  * round must take away for another one. */
 enum { ROUNDS = 6, SWEEPS = 3 };
 static const double SETTLED = 1e-3;
-/* Pivots of the normal equations below this share of the diagonal: a plane that depends on others. */
+/* Pivots of the normal equations below this share of the diagonal: a plane that depends on others.
+ */
 static const double DEPENDENT = 1e-7;
 
 /* A row on its way; columns in the order of the metric. */
 struct row {
     const struct lw_metric *metric;
     const struct lw_code *code;
-    struct lw_levels *levels;    /* [groups] */
-    float *weights;              /* [K] */
-    float *errors;               /* [K], e = weight - value */
-    float *pulls;                /* [K], H e */
-    float *spread[LW_MAX_BITS];  /* [K] each: H d for the direction d of an unknown */
-    uint8_t *codes;              /* [K] */
+    struct lw_levels *levels;   /* [groups] */
+    float *weights;             /* [K] */
+    float *errors;              /* [K], e = weight - value */
+    float *pulls;               /* [K], H e */
+    float *spread[LW_MAX_BITS]; /* [K] each: H d for the direction d of an unknown */
+    uint8_t *codes;             /* [K] */
 };
 
 static size_t most_groups(size_t columns)

@@ -19,7 +19,8 @@ static const cyaml_strval_t fits[] = {
 };
 
 static const cyaml_strval_t weightings[] = {{"none", LW_WEIGHTING_NONE},
-                                            {"activations", LW_WEIGHTING_ACTIVATIONS}, {"gram", LW_WEIGHTING_GRAM}};
+                                            {"activations", LW_WEIGHTING_ACTIVATIONS},
+                                            {"gram", LW_WEIGHTING_GRAM}};
 /* libcyaml takes any text but a few for a true boolean. */
 static const cyaml_strval_t truths[] = {{"false", false}, {"true", true}};
 

@@ -275,8 +275,7 @@ static enum lw_status quantize_matrices(const struct lw_model *source,
         job->fit = request->choices[i].fit;
         job->importance = lw_column_weights(request, i, job->column_weights);
         job->mean = lw_correcting_mean(request, i, job->source);
-        enum lw_status status =
-            lw_matrix_metric(request, i, job->source, &job->metric, error);
+        enum lw_status status = lw_matrix_metric(request, i, job->source, &job->metric, error);
         if (status == LW_OK)
             status = quantize_matrix(job, pool, error);
         lw_metric_free(&job->metric);

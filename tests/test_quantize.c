@@ -115,6 +115,34 @@ Test(quantize, does_not_depend_on_threads)
     lw_model_free(&source);
 }
 
+Test(quantize, permuting_rows_permutes_codes)
+{
+    struct lw_model source = random_model(4), straight, turned;
+    struct lw_quantize_report report;
+    struct lw_matrix *matrix = &source.matrices[1];
+    size_t rows = matrix->rows, columns = matrix->columns;
+    const float *weights = matrix->dense;
+    float *permuted = calloc(rows * columns, sizeof *permuted);
+    for (size_t r = 0; r < rows; r++) /* 5 and the number of rows have no common divisor */
+        memcpy(permuted + r * columns, weights + r * 5 % rows * columns, columns * sizeof *weights);
+    cr_assert_neq(rows % 5, 0);
+    quantize(&source, 3, LW_FIT_ALTERNATING, 2, &straight, &report);
+    matrix->dense = permuted;
+    quantize(&source, 3, LW_FIT_ALTERNATING, 2, &turned, &report);
+    matrix->dense = weights;
+    const struct lw_code *a = &straight.matrices[1].codes[0], *b = &turned.matrices[1].codes[0];
+    cr_assert_eq(a->exponent, b->exponent);
+    for (size_t r = 0; r < rows; r++) {
+        size_t from = r * 5 % rows, bytes = 3 * a->plane_bytes;
+        cr_assert_eq(memcmp(b->planes + r * bytes, a->planes + from * bytes, bytes), 0);
+        cr_assert_eq(memcmp(b->scales + r * 3, a->scales + from * 3, 3 * sizeof(int16_t)), 0);
+    }
+    free(permuted);
+    lw_model_free(&straight);
+    lw_model_free(&turned);
+    lw_model_free(&source);
+}
+
 Test(quantize, keeps_everything_else)
 {
     struct lw_model source = random_model(4), model;
