@@ -51,7 +51,7 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
          "FIT"},
         {"weighting", 0, POPT_ARG_STRING, &r->weighting, 0,
          "with --bits: none (default); activations: fit what large inputs meet more closely; "
-         "gram: let errors of columns that go together cancel (best, slow)",
+         "gram: let errors of columns that go together cancel (best at 2 and 3 bits)",
          "W"},
         {"nested", 0, POPT_ARG_NONE, &task->nested, 0,
          "planes of which every prefix is a model (translate --max-model-size); bits are the most "
