@@ -51,10 +51,9 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
          "with --bits: alternating (default, best), alternating-from-greedy, greedy or uniform",
          "FIT"},
         {"weighting", 0, POPT_ARG_STRING, &r->weighting, 0,
-         "with --bits: none (default), or activations: fit what large inputs meet more closely",
+         "with --bits: none (default); activations: fit what large inputs meet more closely; "
+         "gram: let errors of columns that go together cancel (best at 2 and 3 bits)",
          "W"},
-        {"correct-biases", 0, POPT_ARG_NONE, &r->correct_biases, 0,
-         "with --bits: biases take over the mean error of their products", NULL},
         {"nested", 0, POPT_ARG_NONE, &task->nested, 0,
          "planes of which every prefix is a model (translate --max-model-size); bits are the most "
          "of each row, and the fit is their own",
@@ -146,7 +145,6 @@ static enum lw_status carry_out(struct task *task, const struct cli_planning *pl
     struct lw_quantize request = {.choices = planning->choices,
                                   .row_bits = (const uint8_t *const *)planning->row_bits,
                                   .moments = calibration->moments,
-                                  .correct_biases = planning->plan.correct_biases,
                                   .threads = task->threads,
                                   .progress = show_progress,
                                   .context = &progress};
@@ -187,8 +185,8 @@ static enum lw_status measure_file(struct task *task, struct lw_error *error)
 static enum lw_status check_handover(const struct task *task, struct lw_error *error)
 {
     const struct cli_plan_request *r = &task->request;
-    if (r->plan || r->bits || r->fit || r->weighting || r->correct_biases || task->nested ||
-        r->source_text || r->target_text || r->counts || r->save_counts)
+    if (r->plan || r->bits || r->fit || r->weighting || task->nested || r->source_text ||
+        r->target_text || r->counts || r->save_counts)
         return lw_fail(error, LW_USAGE,
                        "%s has codes of its own from retraining: give no options but -o, --arith, "
                        "--json and --db, or remove its codes.safetensors to fit it anew",
@@ -243,8 +241,11 @@ static enum lw_status quantize(struct task *task, struct lw_error *error)
     if (status == LW_OK && !handed_over) {
         for (size_t i = 0; task->arith && i < source.matrix_count; i++)
             planning.choices[i].arith = task->replacing;
-        struct lw_calibration calibration;
-        status = cli_calibrate(&task->request, &source, &planning, &calibration, error);
+        struct lw_calibration calibration = {0};
+        if (task->nested)
+            status = lw_nested_check(&source, planning.choices, error);
+        if (status == LW_OK)
+            status = cli_calibrate(&task->request, &source, &planning, &calibration, error);
         if (status == LW_OK)
             status = carry_out(task, &planning, &calibration, &source, error);
         lw_calibration_free(&calibration);

@@ -361,7 +361,6 @@ Test(handover, quantize_refuses_options_of_fits)
                                           "--plan models/plans/all-2.yaml",
                                           "--fit greedy",
                                           "--weighting none",
-                                          "--correct-biases",
                                           "--nested",
                                           "--source-text models/open-en-de/dev.en",
                                           "--target-text models/open-en-de/dev.de",
