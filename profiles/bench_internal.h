@@ -14,10 +14,10 @@ struct lw_bench_kernels {
 /* Standard normal numbers, always the same for a seed. */
 void lw_bench_gauss(uint64_t seed, float *values, size_t count);
 
-/* A matrix of codes of its own, fitted quickly (greedy, or uniform with the largest weight of a row
- * at the outermost level), or a dense one. */
+/* A matrix of codes, fitted quickly: greedy, or uniform with the largest weight of a row or group
+ * on the outermost level. */
 struct lw_bench_matrix {
-    struct lw_matrix matrix; /* codes[0], bias; class of the case */
+    struct lw_matrix matrix; /* one code; class of the case */
     uint8_t *planes;
     int16_t *scales;
     float *bias;
@@ -50,9 +50,8 @@ void lw_bench_close(struct lw_bench_products *products);
 enum lw_status lw_bench_onednn(const struct lw_model *model, bool int8, struct lw_backend *backend,
                                struct lw_error *error);
 
-/* Checks the products of the first matrix of a backend against expected[N][M], to the bit, or, of
- * peers, with the error that sums of K products of `step` precision may have. LW_MISMATCH names the
- * first output that differs. */
+/* Compares the product of a backend's first matrix and x[N][K] with expected[N][M]: to the bit
+ * where the tolerance is 0, else within it. LW_MISMATCH names the first output that differs. */
 enum lw_status lw_bench_check(const struct lw_backend *backend, const struct lw_spec *spec,
                               const float *x, const float *expected, double tolerance,
                               struct lw_error *error);
