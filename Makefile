@@ -34,7 +34,7 @@ sources = $(sort $(wildcard $(1)/*.c) $(wildcard $(1)/*.cc))
 objects = $(patsubst %,$(BUILD)/%.o,$(basename $(filter-out runtime/vector.c,$(call sources,$(1)))))
 LIBRARY := $(BUILD)/liblutwidge-all.a
 LIBRARY_OBJECTS := $(foreach room,$(ROOMS),$(call objects,$(room))) $(ISAS:%=$(BUILD)/runtime/vector-%.o)
-SLOW_TESTS := $(patsubst %,tests/test_%.c,bundle classes golden kernels library prefix translate)
+SLOW_TESTS := $(patsubst %,tests/test_%.c,bench bundle classes golden kernels library prefix translate)
 TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,\
 	$(filter-out $(SLOW_TESTS),$(sort $(wildcard tests/test_*.c))) $(SLOW_TESTS))
 TEST_SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c)))
@@ -86,8 +86,9 @@ $(BUILD)/include/%.sql.inc: %.sql
 	$(Q)(xxd -i < $< && echo ', 0') > $@
 # Names the generator that made a bundle: anything in gen/ that changes makes cached bundles stale.
 GENERATOR := $(shell cat $(sort $(wildcard gen/*)) | sha256sum | cut -c1-16)
-$(BUILD)/gen/bundle.o $(BUILD)/gen/bundle_cache.o: CFLAGS += -DLW_GENERATOR='"$(GENERATOR)"'
-$(BUILD)/gen/bundle.o $(BUILD)/gen/bundle_cache.o: $(wildcard gen/*)
+USES_GENERATOR := $(BUILD)/gen/bundle.o $(BUILD)/gen/bundle_cache.o $(BUILD)/profiles/bench_kernels.o
+$(USES_GENERATOR): CFLAGS += -DLW_GENERATOR='"$(GENERATOR)"'
+$(USES_GENERATOR): $(wildcard gen/*)
 $(BUILD)/profiles/database.o: $(patsubst %,$(BUILD)/include/%.inc,$(wildcard profiles/schema_*.sql))
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)

@@ -42,9 +42,15 @@ const struct cli_verb cli_verbs[] = {
      "lutwidge profile models/open-en-de --what sensitivity --source dev.en --ref dev.de \\\n"
      "    --bits 2-3 --modes free/row,free/64 --no-bleu\n",
      "MODEL_DIR --what sensitivity --source SRC --ref REF", cli_profile},
+    {"bench", "time product kernels beside OpenBLAS and oneDNN",
+     "lutwidge bench\n"
+     "lutwidge bench --shapes 512x512,2048x512 --bits 1-2 --columns 1,4 --alpha free,uniform\n"
+     "lutwidge bench --model open3.lwm --isa avx512,avx2 --mode resident,hot --db lutwidge.db\n",
+     "", cli_bench},
     {"query", "print what the database holds",
      "lutwidge query runs\n"
      "lutwidge query sensitivity\n"
+     "lutwidge query kernels\n"
      "lutwidge query --db lutwidge.db --csv --sql 'SELECT verb, bits, bleu FROM runs_view'\n",
      "[NAME]", cli_query},
 };

@@ -1,4 +1,4 @@
-/* Version 2 of the database: points are kept once, and files of version 1 become version 2. */
+/* Points are kept once, and files of version 1 become the latest version. */
 #include "profiles/database_sensitivity.h"
 
 #include <criterion/criterion.h>
@@ -268,7 +268,7 @@ static int version(void)
     return number;
 }
 
-Test(database_sensitivity, version_1_becomes_version_2_and_keeps_its_rows)
+Test(database_sensitivity, version_1_becomes_the_latest_and_keeps_its_rows)
 {
     struct lw_database *database;
     struct lw_error error = {0};
@@ -285,7 +285,7 @@ Test(database_sensitivity, version_1_becomes_version_2_and_keeps_its_rows)
     expect_query(database, NULL, "SELECT run_id, model, cpu, target FROM sensitivities_view",
                  LW_OUTPUT_CSV, "run_id,model,cpu,target\n7,m.lwm,cpu,embedding\n");
     lw_database_close(database);
-    cr_expect_eq(version(), 2);
+    cr_expect_eq(version(), 3);
     lw_database_close(open_database());
 }
 

@@ -1,0 +1,59 @@
+#include "profiles/database_kernels.h"
+
+#include "profiles/database_internal.h"
+
+enum lw_status lw_database_add_kernel(struct lw_database *database, int64_t run,
+                                      const struct lw_kernel_maker *maker,
+                                      const struct lw_bench_row *row, struct lw_error *error)
+{
+    /* Columns of whole numbers take a double without a fraction as an integer. REPLACE drops the
+     * row that the kernel had before. */
+    static const char sql[] =
+        "INSERT OR REPLACE INTO kernel_measurements (time_utc, spec, alpha, mode, generator, "
+        "compiler, flags, arith, isa, m, k, bits, group_columns, n, samples, calls, median_ns, "
+        "lower_ns, upper_ns, on_core, key_bytes, openblas_ns, onednn_f32_ns, onednn_int8_ns, "
+        "run_id, machine_id, cpu) "
+        "SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, runs.id, "
+        "machine_id, cpu FROM runs JOIN machines ON machines.id = machine_id WHERE runs.id = ?";
+    char now[32], spec[LW_SPEC_NAME_BYTES], flags[512];
+    const struct lw_spec *s = &row->spec;
+    lw_database_now(now);
+    lw_spec_name(s, spec);
+    lw_compiler_flags(s->isa, flags, sizeof flags);
+    const char *const texts[] = {now,
+                                 spec,
+                                 lw_alpha_name(row->kernel->alpha),
+                                 lw_bench_mode_name(row->mode),
+                                 maker->generator,
+                                 maker->compiler,
+                                 flags,
+                                 lw_arith_name(s->arith),
+                                 lw_isa_info(s->isa)->name};
+    const double figures[] = {(double)s->rows,
+                              (double)s->columns,
+                              (double)s->bits,
+                              (double)s->group,
+                              (double)s->batch,
+                              (double)row->ns.count,
+                              (double)row->calls,
+                              row->ns.median,
+                              row->ns.lower,
+                              row->ns.upper,
+                              row->on_core,
+                              (double)row->key_bytes,
+                              row->peers_ns[LW_BENCH_OPENBLAS],
+                              row->peers_ns[LW_BENCH_ONEDNN_F32],
+                              row->peers_ns[LW_BENCH_ONEDNN_INT8]};
+    sqlite3_stmt *statement = NULL;
+    sqlite3_int64 none;
+    int index = 1;
+    int code = sqlite3_prepare_v2(database->handle, sql, -1, &statement, NULL);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts && code == SQLITE_OK; i++)
+        code = lw_database_bind_text(statement, index++, texts[i]);
+    for (size_t i = 0; i < sizeof figures / sizeof *figures && code == SQLITE_OK; i++)
+        code = lw_database_bind_real(statement, index++, figures[i]);
+    if (code == SQLITE_OK)
+        code = sqlite3_bind_int64(statement, index, run);
+    code = lw_database_finish(statement, code, &none);
+    return code == SQLITE_OK ? LW_OK : lw_database_fail(database, error);
+}

@@ -1,0 +1,22 @@
+/* The rows of kernel_measurements: each kernel once, by the content of what was measured. */
+#ifndef LW_PROFILES_DATABASE_KERNELS_H
+#define LW_PROFILES_DATABASE_KERNELS_H
+
+#include "profiles/bench.h"
+#include "profiles/database.h"
+
+#include <stdint.h>
+
+/* What made the kernels. */
+struct lw_kernel_maker {
+    const char *generator; /* lw_bench_generator() */
+    const char *compiler;  /* first line of its --version */
+};
+
+/* Adds a cell of a kernel with status LW_OK to a run (lw_database_start_run), or replaces what the
+ * same spec, scales, mode, generator, compiler, flags and CPU gave before. */
+enum lw_status lw_database_add_kernel(struct lw_database *database, int64_t run,
+                                      const struct lw_kernel_maker *maker,
+                                      const struct lw_bench_row *row, struct lw_error *error);
+
+#endif
