@@ -92,14 +92,14 @@ static enum lw_status open_model(const char *path, const char *size, struct lw_m
     return status;
 }
 
-static enum lw_status make(const char *path, const char *size, const char *device,
+static enum lw_status make(const char *path, const char *size, const char *device_name,
                            const char *folder, const char *command, const char *database,
                            struct lw_error *error)
 {
-    enum lw_isa isa;
+    const struct lw_device *device;
     struct lw_model model;
     double start = cli_now_s();
-    enum lw_status status = cli_parse_device(device, &isa, error);
+    enum lw_status status = cli_parse_device(device_name, &device, error);
     if (status == LW_OK)
         status = open_model(path, size, &model, error);
     if (status != LW_OK)
@@ -108,15 +108,15 @@ static enum lw_status make(const char *path, const char *size, const char *devic
     struct lw_spec *specs = NULL;
     char arith[LW_ARITH_NAME_BYTES];
     lw_model_arith_name(&model, arith);
-    status = lw_bundle_specs(&model, isa, &specs, &count, error);
+    status = lw_bundle_specs(&model, device->isa, &specs, &count, error);
     free(specs);
     if (status == LW_OK)
-        status = cli_make_bundle(&model, isa, folder, false, error);
+        status = cli_make_bundle(&model, device, folder, false, error);
     if (status == LW_OK)
-        printf("%s: %zu kernels of class %s for %s, %.1f s\n", folder, count, arith,
-               lw_isa_info(isa)->device, cli_now_s() - start);
+        printf("%s: %zu kernels of class %s for %s, %.1f s\n", folder, count, arith, device->name,
+               cli_now_s() - start);
     if (status == LW_OK && database)
-        status = record(path, &model, isa, cli_now_s() - start, command, database, error);
+        status = record(path, &model, device->isa, cli_now_s() - start, command, database, error);
     lw_model_free(&model);
     return status;
 }
@@ -128,8 +128,7 @@ int cli_generate(int argc, const char **argv)
     const char **rest = NULL;
     struct poptOption options[] = {
         {"output", 'o', POPT_ARG_STRING, &folder, 0, "the bundle to write", "FOLDER"},
-        {"device", 'd', POPT_ARG_STRING, &device, 0,
-         "host (default), portable, x86-avx2 or x86-avx512", "DEVICE"},
+        {"device", 'd', POPT_ARG_STRING, &device, 0, "host (default), " LW_DEVICE_NAMES, "DEVICE"},
         {"max-model-size", 0, POPT_ARG_STRING, &size, 0,
          "of nested planes, take the best prefix of at most this size (2MB), tokeniser aside",
          "SIZE"},

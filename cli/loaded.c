@@ -18,13 +18,14 @@ static bool is_folder(const char *path)
     return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
 }
 
-enum lw_status cli_parse_device(const char *name, enum lw_isa *isa, struct lw_error *error)
+enum lw_status cli_parse_device(const char *name, const struct lw_device **device,
+                                struct lw_error *error)
 {
-    *isa = lw_isa_host();
-    if (!name || strcmp(name, "host") == 0 || lw_isa_parse(name, isa))
+    bool host = !name || strcmp(name, "host") == 0;
+    *device = host ? lw_device_of(lw_isa_host()) : lw_device_named(name);
+    if (*device)
         return LW_OK;
-    return lw_fail(error, LW_USAGE,
-                   "unknown device '%s'; there are host, portable, x86-avx2 and x86-avx512", name);
+    return lw_fail(error, LW_USAGE, "unknown device '%s'; there are host, " LW_DEVICE_NAMES, name);
 }
 
 struct making {
@@ -40,18 +41,18 @@ static bool show_step(void *context, size_t done, size_t all)
     return !cli_interrupted();
 }
 
-enum lw_status cli_make_bundle(const struct lw_model *model, enum lw_isa isa, const char *folder,
-                               bool quiet, struct lw_error *error)
+enum lw_status cli_make_bundle(const struct lw_model *model, const struct lw_device *device,
+                               const char *folder, bool quiet, struct lw_error *error)
 {
     char label[64], made_by[64]; /* without paths, which need not be UTF-8 */
-    snprintf(made_by, sizeof made_by, "lutwidge generate --device %s", lw_isa_info(isa)->device);
+    snprintf(made_by, sizeof made_by, "lutwidge generate --device %s", device->name);
     struct making making = {.quiet = quiet};
     struct lw_watch watch = {show_step, &making};
-    snprintf(label, sizeof label, "generating %s kernels", lw_isa_info(isa)->name);
+    snprintf(label, sizeof label, "generating %s kernels", lw_isa_info(device->isa)->name);
     if (!quiet)
         cli_progress_start(&making.progress, label);
     cli_interrupt_hold();
-    enum lw_status status = lw_bundle_make(model, isa, folder, made_by, &watch, error);
+    enum lw_status status = lw_bundle_make(model, device, folder, made_by, &watch, error);
     cli_interrupt_release();
     if (!quiet)
         cli_progress_end(&making.progress);
@@ -79,14 +80,14 @@ static enum lw_status open_cached(const char *path, const struct cli_request *re
                                   const struct lw_nested *nested, struct cli_loaded *loaded,
                                   struct lw_error *error)
 {
-    enum lw_isa isa;
+    const struct lw_device *device;
     char *folder = NULL;
-    enum lw_status status = cli_parse_device(request->device, &isa, error);
-    if (status == LW_OK && !lw_isa_runs_here(isa))
+    enum lw_status status = cli_parse_device(request->device, &device, error);
+    if (status == LW_OK && !lw_isa_runs_here(device->isa))
         status = lw_fail(error, LW_FAILED, "%s kernels need a CPU with %s; this one has it not",
-                         lw_isa_info(isa)->device, lw_isa_info(isa)->needs);
+                         device->name, lw_isa_info(device->isa)->needs);
     if (status == LW_OK)
-        status = lw_bundle_cache_path(path, loaded->chunks, isa, &folder, error);
+        status = lw_bundle_cache_path(path, loaded->chunks, device, &folder, error);
     if (status != LW_OK)
         return status;
     if (is_folder(folder)) {
@@ -105,7 +106,7 @@ static enum lw_status open_cached(const char *path, const struct cli_request *re
         status = LW_OK;
     }
     if (status == LW_OK)
-        status = cli_make_bundle(&loaded->model, isa, folder, request->quiet, error);
+        status = cli_make_bundle(&loaded->model, device, folder, request->quiet, error);
     if (status == LW_OK)
         status = open_in_place(folder, loaded, error);
     free(folder);

@@ -3,6 +3,7 @@
 #ifndef LW_CLI_LOADED_H
 #define LW_CLI_LOADED_H
 
+#include "gen/device.h"
 #include "gen/registry.h"
 #include "models/transformer.h"
 #include "runtime/backend.h"
@@ -13,7 +14,7 @@
 struct cli_request {
     const char *arith;  /* f32, a8, t8 or blas */
     const char *engine; /* kernels or reference */
-    const char *device; /* host, portable, x86-avx2, x86-avx512 */
+    const char *device; /* host or a name of gen/device.h */
     const char *size;   /* most bytes of the model, as cli_parse_bytes reads them */
     bool quiet;         /* no progress, no remarks */
 };
@@ -38,9 +39,10 @@ enum lw_status cli_load(const char *path, const struct cli_request *request,
 void cli_unload(struct cli_loaded *loaded);
 
 /* Makes a bundle with progress on stderr; Ctrl-C leaves nothing behind. */
-enum lw_status cli_make_bundle(const struct lw_model *model, enum lw_isa isa, const char *folder,
-                               bool quiet, struct lw_error *error);
+enum lw_status cli_make_bundle(const struct lw_model *model, const struct lw_device *device,
+                               const char *folder, bool quiet, struct lw_error *error);
 /* NULL or "host": the widest of this CPU. LW_USAGE for unknown names. */
-enum lw_status cli_parse_device(const char *name, enum lw_isa *isa, struct lw_error *error);
+enum lw_status cli_parse_device(const char *name, const struct lw_device **device,
+                                struct lw_error *error);
 
 #endif

@@ -290,7 +290,7 @@ int cli_translate(int argc, const char **argv)
         {"length-penalty", 0, POPT_ARG_DOUBLE, &o.length_penalty, 0,
          "exponent of the length that scores are divided by (default: the model's)", "P"},
         {"device", 'd', POPT_ARG_STRING, &o.request.device, 0,
-         "kernels for host (default), portable, x86-avx2 or x86-avx512", "DEVICE"},
+         "kernels for host (default), " LW_DEVICE_NAMES, "DEVICE"},
         {"arith", 'a', POPT_ARG_STRING, &o.request.arith, 0,
          "class of the products: the model's own, f32 (fixed order), or blas (OpenBLAS)", "CLASS"},
         {"engine", 0, POPT_ARG_STRING, &o.request.engine, 0,

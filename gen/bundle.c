@@ -15,7 +15,7 @@
 /* What is being made. */
 struct making {
     const struct lw_model *model;
-    enum lw_isa isa;
+    const struct lw_device *device;
     const char *folder; /* the partial one */
     struct lw_spec *specs;
     size_t count;
@@ -104,7 +104,7 @@ static enum lw_status write_sources(struct making *m, struct lw_error *error)
 static enum lw_status write_code(const struct making *m, const struct lw_matrix *matrix,
                                  size_t code, size_t first, FILE *stream, struct lw_error *error)
 {
-    struct lw_spec spec = lw_spec_of(matrix, code, 1, m->isa);
+    struct lw_spec spec = lw_spec_of(matrix, code, 1, m->device->isa);
     struct lw_schedule schedule;
     struct lw_pack_layout layout;
     lw_schedule_build(&spec, &schedule);
@@ -147,7 +147,7 @@ static enum lw_status write_manifest(const struct making *m, const char *made_by
     static const char *const names[] = {"model.lwm", "weights.bin", "kernels.so"};
     char version[256] = "", flags[256], hash[33], arith[LW_ARITH_NAME_BYTES];
     enum lw_status status = lw_compiler_version(version, sizeof version, error);
-    lw_compiler_flags(m->isa, flags, sizeof flags);
+    lw_compiler_flags(m->device, flags, sizeof flags);
     lw_model_arith_name(m->model, arith);
     json_t *files = json_object(), *kernels = json_array();
     for (size_t i = 0; i < 3 && status == LW_OK; i++) {
@@ -162,11 +162,11 @@ static enum lw_status write_manifest(const struct making *m, const char *made_by
         lw_spec_name(&m->specs[i], name);
         json_array_append_new(kernels, json_string(name));
     }
-    json_t *manifest =
-        json_pack("{s:i s:s s:s s:s s:s s:s s:s s:s s:o s:o}", "lutwidge_bundle", LW_BUNDLE_FORMAT,
-                  "version", LW_VERSION, "generator", LW_GENERATOR, "made_by", made_by, "compiler",
-                  version, "flags", flags, "isa", lw_isa_info(m->isa)->name, "arith", arith,
-                  "xxh3_128", files, "kernels", kernels);
+    json_t *manifest = json_pack("{s:i s:s s:s s:s s:s s:s s:s s:s s:s s:o s:o}", "lutwidge_bundle",
+                                 LW_BUNDLE_FORMAT, "version", LW_VERSION, "generator", LW_GENERATOR,
+                                 "made_by", made_by, "compiler", version, "flags", flags, "device",
+                                 m->device->name, "isa", lw_isa_info(m->device->isa)->name, "arith",
+                                 arith, "xxh3_128", files, "kernels", kernels);
     char *path = lw_path_join(m->folder, "manifest.json");
     struct lw_writer writer;
     if (status == LW_OK && (!manifest || !path))
@@ -199,7 +199,7 @@ static enum lw_status fill(struct making *m, const char *made_by, const struct l
     if (status == LW_OK)
         status = write_sources(m, error);
     if (status == LW_OK)
-        status = lw_compile(m->sources, m->count + 1, m->isa, library, watch, error);
+        status = lw_compile(m->sources, m->count + 1, m->device, library, watch, error);
     if (status == LW_OK)
         status = write_weights(m, weights, error);
     if (status == LW_OK)
@@ -213,13 +213,13 @@ static enum lw_status fill(struct making *m, const char *made_by, const struct l
     return status;
 }
 
-enum lw_status lw_bundle_make(const struct lw_model *model, enum lw_isa isa, const char *folder,
-                              const char *made_by, const struct lw_watch *watch,
+enum lw_status lw_bundle_make(const struct lw_model *model, const struct lw_device *device,
+                              const char *folder, const char *made_by, const struct lw_watch *watch,
                               struct lw_error *error)
 {
-    struct making m = {.model = model, .isa = isa};
+    struct making m = {.model = model, .device = device};
     struct lw_place place;
-    enum lw_status status = lw_bundle_specs(model, isa, &m.specs, &m.count, error);
+    enum lw_status status = lw_bundle_specs(model, device->isa, &m.specs, &m.count, error);
     if (status == LW_OK)
         status = lw_place_open(folder, &place, error);
     if (status == LW_OK) {

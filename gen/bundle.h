@@ -23,15 +23,16 @@ enum lw_status lw_bundle_specs(const struct lw_model *model, enum lw_isa isa,
 /* Writes the bundle of `model`, which was opened from a file, to `folder`: built beside it,
  * renamed, so that it appears whole or not at all. An existing bundle there is replaced; anything
  * else is refused (LW_USAGE). `made_by` is the command, for the manifest. */
-enum lw_status lw_bundle_make(const struct lw_model *model, enum lw_isa isa, const char *folder,
-                              const char *made_by, const struct lw_watch *watch,
+enum lw_status lw_bundle_make(const struct lw_model *model, const struct lw_device *device,
+                              const char *folder, const char *made_by, const struct lw_watch *watch,
                               struct lw_error *error);
 
 /* Where `translate` keeps the bundle of a model file: $XDG_CACHE_HOME/lutwidge (or
  * ~/.cache/lutwidge), by the hashes of model and generator, and the chunks of a prefix (0: an
  * ordinary model). malloc'ed; parents are created. */
-enum lw_status lw_bundle_cache_path(const char *model_path, size_t chunks, enum lw_isa isa,
-                                    char **folder, struct lw_error *error);
+enum lw_status lw_bundle_cache_path(const char *model_path, size_t chunks,
+                                    const struct lw_device *device, char **folder,
+                                    struct lw_error *error);
 
 /* Whether a folder holds a bundle's manifest. */
 bool lw_bundle_is(const char *folder);

@@ -22,8 +22,9 @@ static enum lw_status make_parents(char *path, struct lw_error *error)
     return LW_OK;
 }
 
-enum lw_status lw_bundle_cache_path(const char *model_path, size_t chunks, enum lw_isa isa,
-                                    char **folder, struct lw_error *error)
+enum lw_status lw_bundle_cache_path(const char *model_path, size_t chunks,
+                                    const struct lw_device *device, char **folder,
+                                    struct lw_error *error)
 {
     char model_hash[33], flags[256], *key = NULL, *path = NULL;
     enum lw_status status = lw_file_hash(model_path, model_hash, error);
@@ -34,9 +35,9 @@ enum lw_status lw_bundle_cache_path(const char *model_path, size_t chunks, enum 
     if (!own && !(home && home[0] == '/'))
         return lw_fail(error, LW_FAILED,
                        "neither XDG_CACHE_HOME nor HOME names a folder for the cache");
-    lw_compiler_flags(isa, flags, sizeof flags);
+    lw_compiler_flags(device, flags, sizeof flags);
     int length = asprintf(&key, "%s %zu %s %s %s %d", model_hash, chunks, LW_GENERATOR,
-                          lw_isa_info(isa)->name, flags, LW_BUNDLE_FORMAT);
+                          device->name, flags, LW_BUNDLE_FORMAT);
     if (length < 0)
         return lw_fail(error, LW_FAILED, "out of memory");
     XXH128_hash_t hash = XXH3_128bits(key, (size_t)length);

@@ -57,10 +57,10 @@ enum lw_status lw_compiler_version(char *version, size_t size, struct lw_error *
     return LW_OK;
 }
 
-void lw_compiler_flags(enum lw_isa isa, char *flags, size_t size)
+void lw_compiler_flags(const struct lw_device *device, char *flags, size_t size)
 {
     snprintf(flags, size, "-std=c11 -O2 -fPIC -ffp-contract=off -fno-math-errno -Wall -Werror %s",
-             lw_isa_info(isa)->flags);
+             device->flags);
 }
 
 /* Starts the compiler with its messages going to the file `log`. */
@@ -121,12 +121,12 @@ struct job {
     char *log;
 };
 
-static enum lw_status start_source(const char *source, enum lw_isa isa, struct job *job,
-                                   struct lw_error *error)
+static enum lw_status start_source(const char *source, const struct lw_device *device,
+                                   struct job *job, struct lw_error *error)
 {
     char flags[512];
     char *arguments[64] = {(char *)lw_compiler()};
-    lw_compiler_flags(isa, flags, sizeof flags);
+    lw_compiler_flags(device, flags, sizeof flags);
     size_t count = 1 + split(flags, arguments + 1);
     char *object = with_ending(source, ".o");
     *job = (struct job){.source = source, .log = with_ending(source, ".log")};
@@ -145,8 +145,9 @@ static enum lw_status start_source(const char *source, enum lw_isa isa, struct j
     return status;
 }
 
-static enum lw_status compile_sources(const char *const *sources, size_t count, enum lw_isa isa,
-                                      const struct lw_watch *watch, struct lw_error *error)
+static enum lw_status compile_sources(const char *const *sources, size_t count,
+                                      const struct lw_device *device, const struct lw_watch *watch,
+                                      struct lw_error *error)
 {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     size_t limit = cpus < 1 ? 1 : cpus > MAX_JOBS ? MAX_JOBS : (size_t)cpus;
@@ -155,7 +156,7 @@ static enum lw_status compile_sources(const char *const *sources, size_t count, 
     size_t started = 0, finished = 0;
     while (finished < started || (status == LW_OK && started < count)) {
         if (status == LW_OK && started < count && started - finished < limit) {
-            status = start_source(sources[started], isa, &jobs[started % limit], error);
+            status = start_source(sources[started], device, &jobs[started % limit], error);
             started += status == LW_OK;
             continue;
         }
@@ -172,9 +173,11 @@ static enum lw_status compile_sources(const char *const *sources, size_t count, 
     return status;
 }
 
-static enum lw_status link_library(const char *const *sources, size_t count, const char *library,
+static enum lw_status link_library(const char *const *sources, size_t count,
+                                   const struct lw_device *device, const char *library,
                                    struct lw_error *error)
 {
+    char flags[256];
     char **arguments = calloc(count + 16, sizeof *arguments);
     char *log = NULL;
     enum lw_status status = LW_FAILED;
@@ -191,7 +194,8 @@ static enum lw_status link_library(const char *const *sources, size_t count, con
     size_t first = used;
     for (size_t i = 0; i < count; i++)
         arguments[used++] = with_ending(sources[i], ".o");
-    arguments[used] = "-lm";
+    snprintf(flags, sizeof flags, "%s", device->link_flags);
+    split(flags, arguments + used);
     status = start(arguments, log, &child, error);
     if (status == LW_OK)
         status = finish(child, library, log, error);
@@ -205,12 +209,12 @@ static enum lw_status link_library(const char *const *sources, size_t count, con
     return status;
 }
 
-enum lw_status lw_compile(const char *const *sources, size_t count, enum lw_isa isa,
+enum lw_status lw_compile(const char *const *sources, size_t count, const struct lw_device *device,
                           const char *library, const struct lw_watch *watch, struct lw_error *error)
 {
-    enum lw_status status = compile_sources(sources, count, isa, watch, error);
+    enum lw_status status = compile_sources(sources, count, device, watch, error);
     if (status == LW_OK)
-        status = link_library(sources, count, library, error);
+        status = link_library(sources, count, device, library, error);
     if (status == LW_OK && watch && watch->step &&
         !watch->step(watch->context, count + 1, count + 1))
         status = lw_fail(error, LW_FAILED, "stopped");

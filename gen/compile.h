@@ -2,7 +2,7 @@
 #ifndef LW_GEN_COMPILE_H
 #define LW_GEN_COMPILE_H
 
-#include "gen/isa.h"
+#include "gen/device.h"
 #include "models/status.h"
 
 #include <stdbool.h>
@@ -19,12 +19,12 @@ const char *lw_compiler(void);
 /* First line of `clang --version`. LW_FAILED, with the command that installs it, where it is
  * missing. */
 enum lw_status lw_compiler_version(char *version, size_t size, struct lw_error *error);
-/* All flags used for an instruction set, as one string. */
-void lw_compiler_flags(enum lw_isa isa, char *flags, size_t size);
+/* All flags that a device's kernels are compiled with, as one string. */
+void lw_compiler_flags(const struct lw_device *device, char *flags, size_t size);
 
 /* Compiles sources (paths, each FILE.c to FILE.o beside it, removed at the end) and links them into
  * `library`. Uses all CPUs. LW_FAILED carries the compiler's own first messages. */
-enum lw_status lw_compile(const char *const *sources, size_t count, enum lw_isa isa,
+enum lw_status lw_compile(const char *const *sources, size_t count, const struct lw_device *device,
                           const char *library, const struct lw_watch *watch,
                           struct lw_error *error);
 

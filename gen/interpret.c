@@ -9,6 +9,7 @@
 union reg {
     int8_t s8[64];
     uint8_t u8[64];
+    int16_t s16[32];
     uint16_t u16[32];
     int32_t s32[16];
     float f32[16];
@@ -67,7 +68,7 @@ static int execute(struct machine *m, const struct lw_instruction *instruction)
     (void)N16, (void)C, (void)AT;
     switch (instruction->op) {
 #define EACH(n) for (size_t l = 0; l < (n); l++)
-#define LW_OP(name, type, c, avx2, avx512, ...)                                                    \
+#define LW_OP(name, type, c, avx2, avx512, neon, ...)                                              \
     case LW_OP_##name: {                                                                           \
         __VA_ARGS__;                                                                               \
         break;                                                                                     \

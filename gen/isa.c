@@ -3,13 +3,10 @@
 #include <string.h>
 
 static const struct lw_isa_info infos[LW_ISA_COUNT] = {
-    [LW_ISA_C] = {"c", "portable", "any CPU", "", {1, 1, 1, 1}},
-    [LW_ISA_AVX2] = {"avx2", "x86-avx2", "AVX2", "-mavx2", {32, 16, 8, 4}},
-    [LW_ISA_AVX512] = {"avx512",
-                       "x86-avx512",
-                       "AVX-512 F, BW, VBMI and VNNI",
-                       "-mavx512f -mavx512bw -mavx512vbmi -mavx512vnni",
-                       {64, 32, 16, 8}},
+    [LW_ISA_C] = {"c", "any CPU", {1, 1, 1, 1}},
+    [LW_ISA_AVX2] = {"avx2", "AVX2", {32, 16, 8, 4}},
+    [LW_ISA_AVX512] = {"avx512", "AVX-512 F, BW, VBMI and VNNI", {64, 32, 16, 8}},
+    [LW_ISA_NEON] = {"neon", "64-bit Arm NEON (aarch64)", {16, 8, 4, 2}},
 };
 
 const struct lw_isa_info *lw_isa_info(enum lw_isa isa)
@@ -20,7 +17,7 @@ const struct lw_isa_info *lw_isa_info(enum lw_isa isa)
 bool lw_isa_parse(const char *name, enum lw_isa *isa)
 {
     for (int i = 0; i < LW_ISA_COUNT; i++) {
-        if (strcmp(name, infos[i].name) == 0 || strcmp(name, infos[i].device) == 0) {
+        if (strcmp(name, infos[i].name) == 0) {
             *isa = (enum lw_isa)i;
             return true;
         }
@@ -37,6 +34,9 @@ bool lw_isa_runs_here(enum lw_isa isa)
     if (isa == LW_ISA_AVX512)
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni");
+#elif defined(__aarch64__)
+    if (isa == LW_ISA_NEON)
+        return true;
 #endif
     return isa == LW_ISA_C;
 }

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum lw_isa { LW_ISA_C, LW_ISA_AVX2, LW_ISA_AVX512, LW_ISA_COUNT };
+enum lw_isa { LW_ISA_C, LW_ISA_AVX2, LW_ISA_AVX512, LW_ISA_NEON, LW_ISA_COUNT };
 
 /* Lanes of one vector register by element type; 1 everywhere in portable C. */
 struct lw_lanes {
@@ -13,15 +13,13 @@ struct lw_lanes {
 };
 
 struct lw_isa_info {
-    const char *name;   /* in spec strings: "c", "avx2", "avx512" */
-    const char *device; /* as --device names it: "portable", "x86-avx2", "x86-avx512" */
-    const char *needs;  /* what the CPU must have, for people */
-    const char *flags;  /* for clang */
+    const char *name;  /* in spec strings: "c", "avx2", "avx512", "neon" */
+    const char *needs; /* what the CPU must have, for people */
     struct lw_lanes lanes;
 };
 
 const struct lw_isa_info *lw_isa_info(enum lw_isa isa);
-/* By spec name or device name. */
+/* By spec name. */
 bool lw_isa_parse(const char *name, enum lw_isa *isa);
 /* Whether this CPU runs it. */
 bool lw_isa_runs_here(enum lw_isa isa);

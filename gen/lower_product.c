@@ -5,11 +5,11 @@
 #include <stdlib.h>
 
 /* One accumulator: what a plane of a row block sums up to in one column, for one byte of the
- * entries. SHUFFLE16 keeps sums of all bytes as pairs and of the odd bytes alone, and widens both
- * into `wide`. */
+ * entries. Sums of 16 bits are kept in two registers and widened into `wide`: SHUFFLE16 sums all
+ * bytes as pairs, and the odd ones alone; TABLE16 the first eight bytes, and the last eight. */
 struct sums {
-    int pairs, odd; /* SHUFFLE16 only */
-    int wide[4];    /* 32-bit sums, row_block / words of them */
+    int half[2]; /* of 16 bits, where the schedule has them */
+    int wide[4]; /* 32-bit sums, row_block / words of them */
 };
 
 /* One tile of row blocks while it is lowered. */
@@ -48,23 +48,23 @@ static struct lw_address block_address(const struct tile *t, enum lw_buffer buff
 
 static void emit_zero_sums(struct tile *t)
 {
-    bool shuffle = t->s->unit == LW_UNIT_SHUFFLE16;
     size_t count = t->blocks * t->planes * t->s->spec.batch * t->s->parts;
     for (size_t i = 0; i < count; i++)
         for (size_t w = 0; w < wide_count(t); w++)
-            t->sums[i].wide[w] = shuffle && t->s->flush_steps == t->s->group_steps
+            t->sums[i].wide[w] = t->s->halves && t->s->flush_steps == t->s->group_steps
                                      ? -1
                                      : lw_emit(t->p, LW_OP_ZERO_W, "p", -1, -1, -1);
 }
 
 static void emit_zero_halves(struct tile *t)
 {
-    if (t->s->unit != LW_UNIT_SHUFFLE16)
+    if (!t->s->halves)
         return;
+    bool pairs = t->s->unit == LW_UNIT_SHUFFLE16;
     size_t count = t->blocks * t->planes * t->s->spec.batch * t->s->parts;
     for (size_t i = 0; i < count; i++) {
-        t->sums[i].pairs = lw_emit(t->p, LW_OP_ZERO_H, "pairs", -1, -1, -1);
-        t->sums[i].odd = lw_emit(t->p, LW_OP_ZERO_H, "odd", -1, -1, -1);
+        t->sums[i].half[0] = lw_emit(t->p, LW_OP_ZERO_H, pairs ? "pairs" : "first", -1, -1, -1);
+        t->sums[i].half[1] = lw_emit(t->p, LW_OP_ZERO_H, pairs ? "odd" : "last", -1, -1, -1);
     }
 }
 
@@ -81,8 +81,15 @@ static void emit_lookup(struct tile *t, struct sums *sums, int index, size_t par
         break;
     case LW_UNIT_SHUFFLE16:
         entries = lw_emit_load(t->p, LW_OP_LOOKUP16, "e", index, table);
-        lw_emit_update(t->p, LW_OP_ADD_PAIRS, sums->pairs, entries, -1);
-        lw_emit_update(t->p, LW_OP_ADD_ODD, sums->odd, entries, -1);
+        lw_emit_update(t->p, LW_OP_ADD_PAIRS, sums->half[0], entries, -1);
+        lw_emit_update(t->p, LW_OP_ADD_ODD, sums->half[1], entries, -1);
+        break;
+    case LW_UNIT_TABLE16:
+        entries = lw_emit_load(t->p, LW_OP_LOOKUP16, "e", index, table);
+        lw_emit_update(t->p, is_signed ? LW_OP_ADD_LOW_S : LW_OP_ADD_LOW_U, sums->half[0], entries,
+                       -1);
+        lw_emit_update(t->p, is_signed ? LW_OP_ADD_HIGH_S : LW_OP_ADD_HIGH_U, sums->half[1],
+                       entries, -1);
         break;
     case LW_UNIT_LOAD:
         entries =
@@ -131,18 +138,21 @@ static void emit_step(struct tile *t, size_t block, size_t plane, int step_loop,
 static void emit_flush(struct tile *t, size_t steps)
 {
     const struct lw_schedule *s = t->s;
-    if (s->unit != LW_UNIT_SHUFFLE16)
+    if (!s->halves)
         return;
     int bias = (int)(128 * steps * s->step_tables);
     size_t count = t->blocks * t->planes * s->spec.batch * s->parts;
     for (size_t i = 0; i < count; i++) {
         struct sums *sums = &t->sums[i];
         bool is_signed = i % s->parts + 1 == s->parts;
-        int even = lw_emit(t->p, LW_OP_SUM_OF_EVEN, "even", sums->pairs, sums->odd, -1);
+        int first = sums->half[0];
+        if (s->unit == LW_UNIT_SHUFFLE16)
+            first = lw_emit(t->p, LW_OP_SUM_OF_EVEN, "even", first, sums->half[1], -1);
+        enum lw_op widen = is_signed && !s->biased ? LW_OP_WIDEN_S : LW_OP_WIDEN;
         for (size_t w = 0; w < wide_count(t); w++) {
-            int wide = lw_emit_immediate(t->p, LW_OP_WIDEN, "wide", w < 2 ? even : sums->odd, -1,
+            int wide = lw_emit_immediate(t->p, widen, "wide", w < 2 ? first : sums->half[1], -1,
                                          (int)(w % 2));
-            if (is_signed)
+            if (is_signed && s->biased)
                 wide = lw_emit_immediate(t->p, LW_OP_SUBTRACT, "wide", wide, -1, bias);
             if (sums->wide[w] >= 0)
                 lw_emit_update(t->p, LW_OP_ADD_W, sums->wide[w], wide, -1);

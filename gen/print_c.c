@@ -1,84 +1,11 @@
 /* The C text of a program. Follows it instruction by instruction and decides nothing. */
 #include "gen/program.h"
+#include "gen/prologue.h"
 
 #include <string.h>
 
 static const char *const buffer_names[] = {"",     "keys", "scales", "bias", "tables",
                                            "step", "unit", "x",      "y"};
-
-static const char *type_name(enum lw_type type, enum lw_isa isa)
-{
-    static const char *const names[][LW_ISA_COUNT] = {
-        [LW_TYPE_NONE] = {"", "", ""},
-        [LW_TYPE_B] = {"uint32_t", "__m256i", "__m512i"},
-        [LW_TYPE_H] = {"", "__m256i", "__m512i"},
-        [LW_TYPE_W] = {"int32_t", "__m256i", "__m512i"},
-        [LW_TYPE_D] = {"double", "__m256d", "__m512d"},
-        [LW_TYPE_F] = {"float", "__m256", "__m512"},
-        [LW_TYPE_SCALAR] = {"float", "float", "float"},
-    };
-    return names[type][isa];
-}
-
-/* What the spellings of an instruction set use beyond intrinsics: in every kernel, and in those
- * that build tables. */
-static const char *const prologues[LW_ISA_COUNT] = {
-    [LW_ISA_C] = "#include <math.h>\n"
-                 "#include <stdint.h>\n"
-                 "#include <string.h>\n",
-    [LW_ISA_AVX2] =
-        "#include <immintrin.h>\n"
-        "#include <stdint.h>\n\n"
-        "#define FIRST(n) \\\n"
-        "    _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))\n",
-    [LW_ISA_AVX512] = "#include <immintrin.h>\n"
-                      "#include <stdint.h>\n\n"
-                      "#define FIRST(n) ((__mmask16)((1u << (n)) - 1u))\n",
-};
-static const char *const table_prologues[LW_ISA_COUNT] = {
-    [LW_ISA_C] = "/* x where the bit of the entry is set, -x elsewhere; i: entry << 2 | bit */\n"
-                 "#define SIGN(x, i) (((i) >> 2) >> ((i) & 3) & 1 ? (x) : -(x))\n\n"
-                 "/* The larger magnitude; NaN is larger than everything. */\n"
-                 "static inline float lw_larger(float a, float b)\n"
-                 "{\n"
-                 "    int32_t i, j;\n"
-                 "    memcpy(&i, &a, sizeof i);\n"
-                 "    memcpy(&j, &b, sizeof j);\n"
-                 "    return i > j ? a : b;\n"
-                 "}\n",
-    [LW_ISA_AVX2] =
-        "/* Sign bits of the entries 8 (i >> 2) + lane whose bit i & 3 is clear. */\n"
-        "#define NEGATIVE(i, l) ((((((i) >> 2) * 8 + (l)) >> ((i) & 3)) & 1) ? 0.0f : -0.0f)\n"
-        "#define SIGNS(i) \\\n"
-        "    _mm256_setr_ps(NEGATIVE(i, 0), NEGATIVE(i, 1), NEGATIVE(i, 2), NEGATIVE(i, 3), \\\n"
-        "                   NEGATIVE(i, 4), NEGATIVE(i, 5), NEGATIVE(i, 6), NEGATIVE(i, 7))\n\n"
-        "static inline float lw_largest(__m256 v)\n"
-        "{\n"
-        "    __m256i m = _mm256_castps_si256(v);\n"
-        "    __m128i h = _mm_max_epi32(_mm256_castsi256_si128(m), _mm256_extracti128_si256(m, "
-        "1));\n"
-        "    h = _mm_max_epi32(h, _mm_shuffle_epi32(h, 0x4e));\n"
-        "    h = _mm_max_epi32(h, _mm_shuffle_epi32(h, 0xb1));\n"
-        "    return _mm_cvtss_f32(_mm_castsi128_ps(h));\n"
-        "}\n\n"
-        "/* The low bytes of eight 32-bit integers. */\n"
-        "static inline void lw_store_bytes(void *at, __m256i v)\n"
-        "{\n"
-        "    const __m256i low = _mm256_setr_epi8(\n"
-        "        0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,\n"
-        "        0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1);\n"
-        "    v = _mm256_shuffle_epi8(v, low);\n"
-        "    _mm_storel_epi64((__m128i *)at, _mm_unpacklo_epi32(_mm256_castsi256_si128(v),\n"
-        "                                                       _mm256_extracti128_si256(v, 1)));\n"
-        "}\n",
-    [LW_ISA_AVX512] =
-        "/* Sign bits of the entries whose bit i is clear. */\n"
-        "#define SIGNS(i) \\\n"
-        "    _mm512_maskz_set1_epi32((__mmask16)((i) == 0   ? 0x5555 \\\n"
-        "                                        : (i) == 1 ? 0x3333 \\\n"
-        "                                        : (i) == 2 ? 0x0f0f \\\n"
-        "                                                   : 0x00ff), (int)0x80000000)\n",
-};
 
 static void print_header(const struct lw_program *program, const char *name, FILE *stream)
 {
@@ -179,7 +106,7 @@ static void print_instruction(const struct lw_program *program, size_t index, in
     if (instruction->result >= 0) {
         if (!instruction->assigns)
             fprintf(stream, "%s%s ", is_assigned_later(program, index) ? "" : "const ",
-                    type_name(program->types[instruction->result], program->schedule.spec.isa));
+                    lw_type_name(program->types[instruction->result], program->schedule.spec.isa));
         print_value(program, instruction->result, stream);
         fprintf(stream, " = ");
     }
@@ -193,9 +120,9 @@ void lw_program_print_c(const struct lw_program *program, FILE *stream)
     char name[LW_SPEC_NAME_BYTES];
     lw_spec_name(&s->spec, name);
     print_header(program, name, stream);
-    fprintf(stream, "#include <stddef.h>\n%s\n", prologues[s->spec.isa]);
+    fprintf(stream, "#include <stddef.h>\n%s\n", lw_prologue(s->spec.isa));
     if (!s->spec.rows)
-        fprintf(stream, "%s\n", table_prologues[s->spec.isa]);
+        fprintf(stream, "%s\n", lw_table_prologue(s->spec.isa));
     if (s->spec.rows)
         fprintf(
             stream,

@@ -4,12 +4,12 @@
 #include <string.h>
 
 static const struct lw_op_info infos[LW_OP_COUNT] = {
-#define LW_OP(name, type, c, avx2, avx512, ...)                                                    \
-    [LW_OP_##name] = {#name, LW_TYPE_##type, {c, avx2, avx512}},
+#define LW_OP(name, type, c, avx2, avx512, neon, ...)                                              \
+    [LW_OP_##name] = {#name, LW_TYPE_##type, {c, avx2, avx512, neon}},
 #include "gen/ops.def"
 #undef LW_OP
-    [LW_OP_LOOP] = {"LOOP", LW_TYPE_NONE, {"", "", ""}},
-    [LW_OP_END] = {"END", LW_TYPE_NONE, {"", "", ""}},
+    [LW_OP_LOOP] = {"LOOP", LW_TYPE_NONE, {""}},
+    [LW_OP_END] = {"END", LW_TYPE_NONE, {""}},
 };
 
 const struct lw_op_info *lw_op_info(enum lw_op op)

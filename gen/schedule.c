@@ -1,6 +1,7 @@
 #include "gen/schedule.h"
 
-/* A 16-bit sum of bytes up to 255 holds 257 of them. */
+/* A 16-bit sum of bytes up to 255 holds 257 of them; one of signed bytes, at most 127 (no entry is
+ * -128), holds 258. */
 enum { SUMMANDS_OF_16_BITS = 256 };
 
 static size_t at_least_one(size_t n)
@@ -11,7 +12,11 @@ static size_t at_least_one(size_t n)
 /* Accumulators that leave enough vector registers for keys, tables and constants. */
 static size_t accumulators(enum lw_unit unit)
 {
-    return unit == LW_UNIT_PERMUTE64 ? 16 : unit == LW_UNIT_SHUFFLE16 ? 8 : 4;
+    static const size_t counts[] = {[LW_UNIT_LOAD] = 4,
+                                    [LW_UNIT_SHUFFLE16] = 8,
+                                    [LW_UNIT_TABLE16] = 24,
+                                    [LW_UNIT_PERMUTE64] = 16};
+    return counts[unit];
 }
 
 void lw_schedule_build(const struct lw_spec *spec, struct lw_schedule *s)
@@ -29,7 +34,15 @@ void lw_schedule_build(const struct lw_spec *spec, struct lw_schedule *s)
         s->row_block = 32;
         s->key_bytes = 32;
         s->step_tables = 2;
+        s->halves = true;
         s->biased = true;
+        break;
+    case LW_ISA_NEON:
+        s->unit = LW_UNIT_TABLE16;
+        s->row_block = 16;
+        s->key_bytes = 16;
+        s->step_tables = 2;
+        s->halves = true;
         break;
     default:
         s->unit = LW_UNIT_LOAD;
@@ -44,17 +57,16 @@ void lw_schedule_build(const struct lw_spec *spec, struct lw_schedule *s)
     s->groups = lw_spec_groups(spec);
     s->group_steps = spec->group ? spec->group / 4 / s->step_tables : s->steps;
     s->flush_steps = s->group_steps;
-    if (s->unit == LW_UNIT_SHUFFLE16 && s->group_steps > SUMMANDS_OF_16_BITS / s->step_tables)
+    if (s->halves && s->group_steps > SUMMANDS_OF_16_BITS / s->step_tables)
         s->flush_steps = SUMMANDS_OF_16_BITS / s->step_tables;
     s->row_blocks = (spec->rows + s->row_block - 1) / s->row_block;
 
-    size_t sums_a_column = s->parts * (s->unit == LW_UNIT_SHUFFLE16 ? 2 : 1);
+    size_t sums_a_column = s->parts * (s->halves ? 2 : 1);
     size_t sums = spec->bits * spec->batch * sums_a_column;
     size_t room = accumulators(s->unit);
     s->planes_inside = sums <= room && s->flush_steps == s->group_steps;
-    s->blocks_a_tile = s->planes_inside && s->unit == LW_UNIT_PERMUTE64
-                           ? at_least_one(room / 2 / at_least_one(sums))
-                           : 1;
+    bool tiled = s->unit == LW_UNIT_PERMUTE64 || s->unit == LW_UNIT_TABLE16;
+    s->blocks_a_tile = s->planes_inside && tiled ? at_least_one(room / 2 / at_least_one(sums)) : 1;
     if (s->blocks_a_tile > at_least_one(s->row_blocks))
         s->blocks_a_tile = s->row_blocks;
     if (s->blocks_a_tile > 4)
@@ -63,7 +75,7 @@ void lw_schedule_build(const struct lw_spec *spec, struct lw_schedule *s)
 
 void lw_schedule_print(const struct lw_schedule *s, FILE *stream)
 {
-    static const char *const units[] = {"load", "shuffle16", "permute64"};
+    static const char *const units[] = {"load", "shuffle16", "table16", "permute64"};
     fprintf(stream, "schedule %s on %s: unit %s\n", lw_arith_name(s->spec.arith),
             lw_isa_info(s->spec.isa)->name, units[s->unit]);
     fprintf(stream, "  tables   %zu (+%zu of zeros), 16 entries of %zu byte%s%s\n", s->tables,
@@ -91,6 +103,8 @@ size_t lw_schedule_row(const struct lw_schedule *s, size_t byte)
         return byte / 4;
     case LW_UNIT_SHUFFLE16: /* even bytes: rows 0..15, odd bytes: rows 16..31 */
         return byte / 2 + 16 * (byte % 2);
+    case LW_UNIT_TABLE16:
+        return byte;
     default:
         return 0;
     }

@@ -25,6 +25,7 @@ enum lw_unit {
     LW_UNIT_LOAD,      /* one load a lookup */
     LW_UNIT_SHUFFLE16, /* byte shuffle in a 16-entry table, 16-bit sums, widened before they
                           overflow */
+    LW_UNIT_TABLE16,   /* the same lookup, signed or unsigned bytes added to 16-bit sums */
     LW_UNIT_PERMUTE64, /* byte permutation over four tables, summed by fours into 32 bits by a dot
                           product with ones */
 };
@@ -42,6 +43,7 @@ struct lw_schedule {
     size_t group_steps;   /* of a group; the last one may have fewer */
     size_t flush_steps;   /* steps between widenings; group_steps where none is needed */
     size_t parts;         /* bytes a table entry: 1 (t8) or 2 (a8) */
+    bool halves;          /* sums of 16 bits, widened before they overflow */
     bool biased;       /* signed entry bytes are stored + 128, for units that sum unsigned bytes */
     size_t row_blocks; /* of the matrix, the last one padded */
     size_t blocks_a_tile; /* row blocks computed together */

@@ -116,7 +116,7 @@ static enum lw_status compile_in(const char *folder, enum lw_isa isa, const stru
         }
     }
     if (status == LW_OK)
-        status = lw_compile((const char *const *)sources, count, isa, library, watch, error);
+        status = lw_compile((const char *const *)sources, count, lw_device_of(isa), library, watch, error);
     if (status == LW_OK) {
         bundle->library = dlopen(library, RTLD_NOW | RTLD_LOCAL);
         status = bundle->library
@@ -144,7 +144,7 @@ static enum lw_status compile_isa(const struct lw_bench_case *cases, size_t case
         return status;
     if (!lw_isa_runs_here(isa))
         status = lw_fail(error, LW_FAILED, "%s kernels need a CPU with %s; this one has it not",
-                         lw_isa_info(isa)->device, lw_isa_info(isa)->needs);
+                         lw_isa_info(isa)->name, lw_isa_info(isa)->needs);
     else if (asprintf(&folder, "%s/lutwidge-bench-XXXXXX", parent && *parent ? parent : "/tmp") < 0)
         status = out_of_memory(error);
     else if (!mkdtemp(folder))

@@ -19,7 +19,7 @@ enum lw_status lw_database_add_kernel(struct lw_database *database, int64_t run,
     const struct lw_spec *s = &row->spec;
     lw_database_now(now);
     lw_spec_name(s, spec);
-    lw_compiler_flags(s->isa, flags, sizeof flags);
+    lw_compiler_flags(lw_device_of(s->isa), flags, sizeof flags);
     const char *const texts[] = {now,
                                  spec,
                                  lw_alpha_name(row->kernel->alpha),

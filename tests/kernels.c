@@ -14,59 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-uint64_t random_bits(uint64_t *state)
-{
-    *state ^= *state >> 12;
-    *state ^= *state << 25;
-    *state ^= *state >> 27;
-    return *state * UINT64_C(2685821657736338717);
-}
-
-float random_float(uint64_t *state)
-{
-    return (float)(int32_t)(random_bits(state) >> 32) * 0x1p-31f;
-}
-
-void product_case_make(struct product_case *c, const struct lw_spec *spec, uint64_t seed)
-{
-    uint64_t state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
-    size_t rows = spec->rows, columns = spec->columns, bits = spec->bits;
-    *c = (struct product_case){.spec = *spec};
-    c->code = (struct lw_code){.rows = rows,
-                               .bits = spec->bits,
-                               .uniform = spec->group && seed % 2,
-                               .group = spec->group ? spec->group : columns,
-                               .groups = lw_spec_groups(spec),
-                               .plane_bytes = (columns + 7) / 8,
-                               .exponent = -18};
-    uint8_t *planes = calloc(rows * bits, c->code.plane_bytes);
-    size_t row_scales = lw_code_row_scales(&c->code);
-    int16_t *scales = calloc(rows * row_scales, sizeof *scales);
-    c->bias = calloc(rows, sizeof *c->bias);
-    c->x = calloc(spec->batch * columns, sizeof *c->x);
-    for (size_t i = 0; i < rows * bits; i++) {
-        for (size_t k = 0; k < columns; k++)
-            if (random_bits(&state) >> 63)
-                planes[i * c->code.plane_bytes + k / 8] |= (uint8_t)(1u << k % 8);
-    }
-    for (size_t i = 0; i < rows * row_scales; i++) /* of uniform ones, the largest must fit, too */
-        scales[i] = (int16_t)((int16_t)(random_bits(&state) >> 48) / (c->code.uniform ? 256 : 1));
-    for (size_t r = 0; r < rows; r++)
-        c->bias[r] = random_float(&state);
-    for (size_t i = 0; i < spec->batch * columns; i++)
-        c->x[i] = 3 * random_float(&state);
-    c->code.planes = planes;
-    c->code.scales = scales;
-}
-
-void product_case_free(struct product_case *c)
-{
-    free((void *)(uintptr_t)c->code.planes);
-    free((void *)(uintptr_t)c->code.scales);
-    free(c->bias);
-    free(c->x);
-}
-
 int run_ir(const struct product_case *c, float *y)
 {
     struct lw_ir ir;
@@ -178,7 +125,7 @@ int run_reference(const struct product_case *c, float *y)
     return status != LW_OK;
 }
 
-static void write_source(const struct lw_spec *spec, const char *path)
+void write_kernel_source(const struct lw_spec *spec, const char *path)
 {
     struct lw_schedule schedule;
     struct lw_program program;
@@ -202,12 +149,12 @@ void compile_kernels(const struct lw_spec *specs, size_t count, struct compiled_
         lw_spec_name(&specs[i], name);
         snprintf(path, sizeof path, "%s/%s.c", folder, name);
         sources[i] = strdup(path);
-        write_source(&specs[i], path);
+        write_kernel_source(&specs[i], path);
     }
     struct lw_error error = {0};
     snprintf(library, sizeof library, "%s/kernels.so", folder);
-    cr_assert_eq(lw_compile(sources, count, specs[0].isa, library, NULL, &error), LW_OK, "%s",
-                 error.text);
+    cr_assert_eq(lw_compile(sources, count, lw_device_of(specs[0].isa), library, NULL, &error),
+                 LW_OK, "%s", error.text);
     *out = (struct compiled_kernels){dlopen(library, RTLD_NOW), calloc(count, sizeof *out->tables),
                                      calloc(count, sizeof *out->products)};
     cr_assert(out->library != NULL);

@@ -20,6 +20,12 @@ struct product_case {
 /* Deterministic for a seed. */
 void product_case_make(struct product_case *c, const struct lw_spec *spec, uint64_t seed);
 void product_case_free(struct product_case *c);
+/* All |x| equal and codes equal to their signs: the largest sums that can occur. */
+void product_case_saturate(struct product_case *c);
+/* A product of any class, bits, groups and N, of odd shapes. */
+struct lw_spec random_spec(uint64_t *state, enum lw_isa isa);
+/* The index of a spec in a list, to which it is added where it is missing. */
+size_t list_spec(struct lw_spec *specs, size_t *count, const struct lw_spec *spec);
 /* The next pseudo-random 64 bits (xorshift64*). */
 uint64_t random_bits(uint64_t *state);
 /* Uniform in [-1, 1). */
@@ -33,6 +39,9 @@ int run_compiled(const struct product_case *c, lw_tables_function *tables,
                  lw_product_function *product, float *y);
 /* Straight from the definition in docs/NUMBERS.md. */
 int run_reference(const struct product_case *c, float *y);
+
+/* Writes the C text of a kernel. */
+void write_kernel_source(const struct lw_spec *spec, const char *path);
 
 /* Compiles kernels (tables and products) into one library; entry i belongs to spec i. Fails the
  * test on any error. */

@@ -31,7 +31,7 @@ static size_t entries_in(const char *folder)
 static enum lw_status make(struct place *place, enum lw_isa isa, const struct lw_watch *watch,
                            struct lw_error *error)
 {
-    return lw_bundle_make(&place->model, isa, place->bundle, "test", watch, error);
+    return lw_bundle_make(&place->model, lw_device_of(isa), place->bundle, "test", watch, error);
 }
 
 /* Every matrix, 1 to 11 columns, kernels against the definition. */
@@ -129,11 +129,14 @@ Test(bundle, replaces_a_bundle_and_nothing_else)
     lw_bundle_close(&bundle);
     cr_assert(holds_the_file(&place));
     cr_assert_eq(entries_in(place.folder), 2);
-    cr_assert_eq(lw_bundle_make(&place.model, LW_ISA_C, place.folder, "test", NULL, &error),
+    cr_assert_eq(
+        lw_bundle_make(&place.model, lw_device_of(LW_ISA_C), place.folder, "test", NULL, &error),
+        LW_USAGE);
+    cr_assert_eq(
+        lw_bundle_make(&place.model, lw_device_of(LW_ISA_C), place.file, "test", NULL, &error),
+        LW_USAGE);
+    cr_assert_eq(lw_bundle_make(&place.model, lw_device_of(LW_ISA_C), "", "test", NULL, &error),
                  LW_USAGE);
-    cr_assert_eq(lw_bundle_make(&place.model, LW_ISA_C, place.file, "test", NULL, &error),
-                 LW_USAGE);
-    cr_assert_eq(lw_bundle_make(&place.model, LW_ISA_C, "", "test", NULL, &error), LW_USAGE);
     cr_assert_eq(entries_in(place.folder), 2);
     place_free(&place);
 }
@@ -167,8 +170,9 @@ Test(bundle, goes_to_odd_names_and_behind_links)
     cr_assert_eq(chdir(place.folder), 0);
     cr_assert_eq(symlink("bundle", "link"), 0);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        cr_assert_eq(lw_bundle_make(&place.model, LW_ISA_C, names[i], "test", NULL, &error), LW_OK,
-                     "%s", error.text);
+        cr_assert_eq(
+            lw_bundle_make(&place.model, lw_device_of(LW_ISA_C), names[i], "test", NULL, &error),
+            LW_OK, "%s", error.text);
         cr_assert_eq(lw_bundle_open(names[i], &place.model, &bundle, &error), LW_OK, "%s",
                      error.text);
         lw_bundle_close(&bundle);

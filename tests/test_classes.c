@@ -20,8 +20,9 @@ struct pair {
 static void pair_open(const struct place *place, enum lw_isa isa, struct pair *pair)
 {
     struct lw_error error = {0};
-    cr_assert_eq(lw_bundle_make(&place->model, isa, place->bundle, "test", NULL, &error), LW_OK,
-                 "%s", error.text);
+    cr_assert_eq(
+        lw_bundle_make(&place->model, lw_device_of(isa), place->bundle, "test", NULL, &error),
+        LW_OK, "%s", error.text);
     cr_assert_eq(lw_bundle_open(place->bundle, &place->model, &pair->bundle, &error), LW_OK, "%s",
                  error.text);
     cr_assert_eq(lw_backend_kernels(&place->model, &pair->bundle, &pair->kernels, &error), LW_OK,

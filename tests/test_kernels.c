@@ -143,23 +143,6 @@ Test(stages, agree_with_the_definition)
         }
 }
 
-/* All |x| equal and codes equal to their signs: the largest sums that can occur. */
-static void saturate(struct product_case *c)
-{
-    for (size_t i = 0; i < c->spec.batch * c->spec.columns; i++)
-        c->x[i] = (i % c->spec.columns) % 3 == 1 ? -127.0f : 127.0f;
-    uint8_t *planes = (uint8_t *)(uintptr_t)c->code.planes;
-    memset(planes, 0, c->spec.rows * c->spec.bits * c->code.plane_bytes);
-    for (size_t i = 0; i < c->spec.rows * c->spec.bits; i++) {
-        for (size_t k = 0; k < c->spec.columns; k++)
-            if ((k % 3 != 1) != (i % 2 == 1))
-                planes[i * c->code.plane_bytes + k / 8] |= (uint8_t)(1u << k % 8);
-    }
-    int largest = c->code.uniform ? 32767 >> (c->spec.bits - 1) : 32767;
-    for (size_t i = 0; i < c->spec.rows * lw_code_row_scales(&c->code); i++)
-        ((int16_t *)(uintptr_t)c->code.scales)[i] = (int16_t)(i % 5 ? largest : -largest);
-}
-
 Test(stages, hold_saturating_input)
 {
     for (size_t s = 0; s < SHAPES; s++)
@@ -167,7 +150,7 @@ Test(stages, hold_saturating_input)
             struct lw_spec spec = spec_of(s, (enum lw_arith)arith, LW_ISA_C);
             struct product_case c;
             product_case_make(&c, &spec, s + 1);
-            saturate(&c);
+            product_case_saturate(&c);
             check_interpreted(&c);
             product_case_free(&c);
         }
@@ -190,6 +173,18 @@ Test(stages, hold_odd_activations)
         }
 }
 
+Test(stages, agree_on_random_specs)
+{
+    uint64_t state = 5;
+    for (uint64_t i = 0; i < 60; i++) {
+        struct lw_spec spec = random_spec(&state, LW_ISA_C);
+        struct product_case c;
+        product_case_make(&c, &spec, i);
+        check_interpreted(&c);
+        product_case_free(&c);
+    }
+}
+
 /* Compiles every shape for one instruction set and runs random and saturating cases. */
 static void check_compiled(enum lw_isa isa)
 {
@@ -202,27 +197,17 @@ static void check_compiled(enum lw_isa isa)
         specs[2 * i + 1] = (struct lw_spec){
             .arith = specs[2 * i].arith, .columns = specs[2 * i].columns, .isa = isa};
     }
-    /* K = 64 stands twice in the list of shapes. */
     size_t count = 0, index[4 * SHAPES];
     struct lw_spec unique[4 * SHAPES];
-    for (size_t i = 0; i < 4 * SHAPES; i++) {
-        char name[LW_SPEC_NAME_BYTES], other[LW_SPEC_NAME_BYTES];
-        lw_spec_name(&specs[i], name);
-        for (index[i] = 0; index[i] < count; index[i]++) {
-            lw_spec_name(&unique[index[i]], other);
-            if (strcmp(name, other) == 0)
-                break;
-        }
-        if (index[i] == count)
-            unique[count++] = specs[i];
-    }
+    for (size_t i = 0; i < 4 * SHAPES; i++)
+        index[i] = list_spec(unique, &count, &specs[i]);
     compile_kernels(unique, count, &kernels);
     for (size_t i = 0; i < 4 * SHAPES; i += 2)
         for (uint64_t seed = 0; seed < 4; seed++) {
             struct product_case c;
             product_case_make(&c, &specs[i], seed);
             if (seed == 3)
-                saturate(&c);
+                product_case_saturate(&c);
             size_t outputs = specs[i].rows * specs[i].batch;
             float *expected = calloc(outputs, sizeof *expected),
                   *y = calloc(outputs + 16, sizeof *y);

@@ -3,7 +3,7 @@
  * environment names the program. */
 #include "tests/shell.h"
 
-#include "gen/isa.h"
+#include "gen/device.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -30,13 +30,14 @@ static void check_same_bytes(void)
         "");
     for (int isa = 0; isa < LW_ISA_COUNT; isa++) {
         char line[512];
-        const char *device = lw_isa_info((enum lw_isa)isa)->device;
-        snprintf(line, sizeof line, "$LUTWIDGE generate $T/m.lwm --device %s -o $T/bundle", device);
-        shell_expect(line, 0, "kernels of class");
+        const char *device = lw_device_of((enum lw_isa)isa)->name;
         if (!lw_isa_runs_here((enum lw_isa)isa)) {
-            shell_expect("$LUTWIDGE translate $T/bundle $T/in", 1, "need a CPU with");
+            snprintf(line, sizeof line, "$LUTWIDGE translate $T/m.lwm $T/in --device %s", device);
+            shell_expect(line, 1, "need a CPU with");
             continue;
         }
+        snprintf(line, sizeof line, "$LUTWIDGE generate $T/m.lwm --device %s -o $T/bundle", device);
+        shell_expect(line, 0, "kernels of class");
         shell_expect("$LUTWIDGE translate $T/bundle $T/in -b 1 -s -q | cmp - $T/greedy", 0, "");
         shell_expect("head -n 2 $T/in | $LUTWIDGE translate $T/bundle -b 4 -s -q | cmp - $T/beam",
                      0, "");
@@ -231,7 +232,7 @@ Test(translate, requests_that_make_no_sense_are_refused)
     shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --arith a8", 2, "classes belong to a model");
     shell_expect("$LUTWIDGE translate models/open-en-de $T/in --arith t8", 2, "not quantised");
     shell_expect("$LUTWIDGE translate models/open-en-de $T/in --device portable", 2, "--device");
-    shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --device x87", 2, "x86-avx512");
+    shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --device x87", 2, "arm-cortex-a55");
     shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --engine warp", 2, "reference");
     shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --beam 65", 2, "1 to 64");
     shell_expect("$LUTWIDGE translate models/open-en-de $T/nothing", 1, "nothing");

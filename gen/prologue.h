@@ -1,0 +1,15 @@
+/* What generated C needs before its function: types of registers, and what the spellings of an
+ * instruction set (gen/ops.def) use beyond intrinsics. */
+#ifndef LW_GEN_PROLOGUE_H
+#define LW_GEN_PROLOGUE_H
+
+#include "gen/program.h"
+
+/* The C type of a register. */
+const char *lw_type_name(enum lw_type type, enum lw_isa isa);
+/* For every kernel, with its includes. */
+const char *lw_prologue(enum lw_isa isa);
+/* For kernels that build tables, after the other. */
+const char *lw_table_prologue(enum lw_isa isa);
+
+#endif
