@@ -139,13 +139,13 @@ static enum lw_status parse_isas(const char *list, struct choices *choices, stru
 {
     for (const char *at = list;; at++) {
         char name[32];
-        enum lw_isa isa;
+        const struct lw_device *device;
         size_t length = strcspn(at, ",");
         snprintf(name, sizeof name, "%.*s", (int)length, at);
-        enum lw_status status = cli_parse_device(name, &isa, error);
+        enum lw_status status = cli_parse_device(name, &device, error);
         if (status != LW_OK)
             return status;
-        choices->isas[isa] = true;
+        choices->isas[device->isa] = true;
         at += length;
         if (*at == 0)
             return LW_OK;

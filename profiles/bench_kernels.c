@@ -116,7 +116,8 @@ static enum lw_status compile_in(const char *folder, enum lw_isa isa, const stru
         }
     }
     if (status == LW_OK)
-        status = lw_compile((const char *const *)sources, count, lw_device_of(isa), library, watch, error);
+        status = lw_compile((const char *const *)sources, count, lw_device_of(isa), library, watch,
+                            error);
     if (status == LW_OK) {
         bundle->library = dlopen(library, RTLD_NOW | RTLD_LOCAL);
         status = bundle->library
