@@ -31,16 +31,14 @@ enum lw_status cli_calibrate(const struct cli_plan_request *request, const struc
                              const struct cli_planning *planning,
                              struct lw_calibration *calibration, struct lw_error *error)
 {
-    struct lw_quantize wanted = {.choices = planning->choices,
-                                 .correct_biases = planning->plan.correct_biases};
     struct lw_pairs pairs;
     *calibration = (struct lw_calibration){0};
-    if (!lw_quantize_needs_moments(&wanted, model->matrix_count))
+    if (!lw_quantize_needs_moments(planning->choices, model->matrix_count))
         return LW_OK;
     if (!request->source_text || !request->target_text)
         return lw_fail(error, LW_USAGE,
-                       "weighting by activations and correcting biases need a calibration text: "
-                       "name both sides of a parallel one with --source-text and --target-text");
+                       "weighting needs a calibration text: name both sides of a parallel one "
+                       "with --source-text and --target-text");
     enum lw_status status = lw_pairs_read(model, request->source_text, request->target_text,
                                           (size_t)request->calibration_lines, &pairs, error);
     if (status != LW_OK)

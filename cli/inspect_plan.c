@@ -62,8 +62,7 @@ enum lw_status cli_inspect_plan(const struct lw_model *model, const char *path,
     status = choices && whys ? lw_plan_resolve(&plan, model, choices, whys, error)
                              : lw_fail(error, LW_FAILED, "out of memory for the plan");
     if (status == LW_OK) {
-        printf("plan %s%s\n\n", plan.name ? plan.name : path,
-               plan.correct_biases ? ", biases corrected" : "");
+        printf("plan %s\n\n", plan.name ? plan.name : path);
         printf("%-20s %13s  %-9s %-8s %-5s %-12s %-12s %-5s %s\n", "matrix", "shape", "bits",
                "alpha", "group", "fit", "weighting", "arith", "why");
         for (size_t i = 0; i < model->matrix_count; i++)

@@ -16,7 +16,8 @@ const struct cli_verb cli_verbs[] = {
      "lutwidge quantize models/open-en-de --bits 3 -o open3.lwm\n"
      "lutwidge quantize models/open-en-de --plan models/plans/paper.yaml \\\n"
      "    --source-text dev.en --target-text dev.de -o paper.lwm\n"
-     "lutwidge quantize models/open-en-de --bits 5 --nested -o nested.lwm\n",
+     "lutwidge quantize models/open-en-de --bits 5 --nested -o nested.lwm\n"
+     "lutwidge quantize retrained -o retrained.lwm    # has codes of its own: docs/RETRAINING.md\n",
      "MODEL_DIR -o M.lwm", cli_quantize},
     {"inspect", "show layers, shapes, bits and bytes of a model",
      "lutwidge inspect open3.lwm\n"

@@ -20,11 +20,9 @@ static enum lw_status read_plan(const struct cli_plan_request *request, struct l
                                 struct lw_error *error)
 {
     enum lw_fit fit;
-    if (request->plan &&
-        (request->bits || request->fit || request->weighting || request->correct_biases))
+    if (request->plan && (request->bits || request->fit || request->weighting))
         return lw_fail(error, LW_USAGE,
-                       "--plan says bits and fit itself; leave out --bits, --fit, --weighting and "
-                       "--correct-biases");
+                       "--plan says bits and fit itself; leave out --bits, --fit and --weighting");
     if (request->plan)
         return lw_plan_read(request->plan, plan, error);
     if (request->bits < 1 || request->bits > LW_MAX_BITS)
@@ -33,13 +31,12 @@ static enum lw_status read_plan(const struct cli_plan_request *request, struct l
     enum lw_status status = parse_fit(request->fit, &fit, error);
     if (status == LW_OK && request->weighting &&
         !lw_weighting_parse(request->weighting, &weighting))
-        status = lw_fail(error, LW_USAGE, "--weighting is none or activations, not '%s'",
+        status = lw_fail(error, LW_USAGE, "--weighting is none, activations or gram, not '%s'",
                          request->weighting);
     if (status == LW_OK)
         status = lw_plan_uniform((unsigned)request->bits, fit, plan, error);
     if (status != LW_OK)
         return status;
-    plan->correct_biases = request->correct_biases;
     plan->rules[0].gives[LW_FIELD_WEIGHTING] = request->weighting;
     plan->rules[0].choice.weighting = weighting;
     return LW_OK;

@@ -13,7 +13,6 @@ struct cli_plan_request {
     int bits;                              /* 0: not given */
     const char *fit;                       /* NULL: alternating */
     const char *weighting;                 /* with `bits`; NULL: none */
-    int correct_biases;                    /* with `bits` */
     const char *source_text, *target_text; /* to count words in, and to calibrate on */
     int calibration_lines;                 /* of these texts */
     const char *counts;                    /* a table of word counts to read */

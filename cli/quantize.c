@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "cli/planning.h"
 
+#include "models/handover.h"
 #include "models/lwm.h"
 #include "models/marian.h"
 #include "models/quantize.h"
@@ -50,10 +51,9 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
          "with --bits: alternating (default, best), alternating-from-greedy, greedy or uniform",
          "FIT"},
         {"weighting", 0, POPT_ARG_STRING, &r->weighting, 0,
-         "with --bits: none (default), or activations: fit what large inputs meet more closely",
+         "with --bits: none (default); activations: fit what large inputs meet more closely; "
+         "gram: let errors of columns that go together cancel (best at 2 and 3 bits)",
          "W"},
-        {"correct-biases", 0, POPT_ARG_NONE, &r->correct_biases, 0,
-         "with --bits: biases take over the mean error of their products", NULL},
         {"nested", 0, POPT_ARG_NONE, &task->nested, 0,
          "planes of which every prefix is a model (translate --max-model-size); bits are the most "
          "of each row, and the fit is their own",
@@ -145,7 +145,6 @@ static enum lw_status carry_out(struct task *task, const struct cli_planning *pl
     struct lw_quantize request = {.choices = planning->choices,
                                   .row_bits = (const uint8_t *const *)planning->row_bits,
                                   .moments = calibration->moments,
-                                  .correct_biases = planning->plan.correct_biases,
                                   .threads = task->threads,
                                   .progress = show_progress,
                                   .context = &progress};
@@ -182,6 +181,44 @@ static enum lw_status measure_file(struct task *task, struct lw_error *error)
     return status;
 }
 
+/* A folder with codes of its own is not fitted. */
+static enum lw_status check_handover(const struct task *task, struct lw_error *error)
+{
+    const struct cli_plan_request *r = &task->request;
+    if (r->plan || r->bits || r->fit || r->weighting || task->nested || r->source_text ||
+        r->target_text || r->counts || r->save_counts)
+        return lw_fail(error, LW_USAGE,
+                       "%s has codes of its own from retraining: give no options but -o, --arith, "
+                       "--json and --db, or remove its codes.safetensors to fit it anew",
+                       task->folder);
+    return LW_OK;
+}
+
+/* Writes the folder's codes as they are. */
+static enum lw_status hand_over(struct task *task, const struct lw_model *source,
+                                struct lw_error *error)
+{
+    struct lw_model model;
+    char *made_by = NULL;
+    enum lw_status status = lw_handover_read(task->folder, source,
+                                             task->arith ? &task->replacing : NULL, &model, error);
+    if (status != LW_OK)
+        return status;
+    measure_bits(&model, task);
+    lw_model_arith_name(&model, task->made);
+    if (asprintf(&made_by, "lutwidge %s quantize%s%s: %s", LW_VERSION,
+                 task->arith ? " --arith " : "", task->arith ? task->arith : "",
+                 model.made_by) < 0) {
+        made_by = NULL;
+        status = lw_fail(error, LW_FAILED, "out of memory");
+    }
+    if (status == LW_OK)
+        status = lw_lwm_write(task->output, &model, made_by, error);
+    free(made_by);
+    lw_model_free(&model);
+    return status;
+}
+
 static enum lw_status quantize(struct task *task, struct lw_error *error)
 {
     if (lw_lwm_is(task->folder))
@@ -190,18 +227,25 @@ static enum lw_status quantize(struct task *task, struct lw_error *error)
     double start_s = cli_now_s();
     struct lw_model source;
     struct cli_planning planning;
-    enum lw_status status = lw_marian_import(task->folder, &source, error);
+    bool handed_over = lw_handover_is(task->folder);
+    enum lw_status status = handed_over ? check_handover(task, error) : LW_OK;
+    if (status == LW_OK)
+        status = lw_marian_import(task->folder, &source, error);
     if (status != LW_OK)
         return status;
     task->fp32_bytes = source.vector_count * sizeof(float);
     for (size_t i = 0; i < source.matrix_count; i++)
         task->fp32_bytes += source.matrices[i].rows * source.matrices[i].columns * sizeof(float);
-    status = cli_plan(&task->request, &source, &planning, error);
-    if (status == LW_OK) {
+    status = handed_over ? hand_over(task, &source, error)
+                         : cli_plan(&task->request, &source, &planning, error);
+    if (status == LW_OK && !handed_over) {
         for (size_t i = 0; task->arith && i < source.matrix_count; i++)
             planning.choices[i].arith = task->replacing;
-        struct lw_calibration calibration;
-        status = cli_calibrate(&task->request, &source, &planning, &calibration, error);
+        struct lw_calibration calibration = {0};
+        if (task->nested)
+            status = lw_nested_check(&source, planning.choices, error);
+        if (status == LW_OK)
+            status = cli_calibrate(&task->request, &source, &planning, &calibration, error);
         if (status == LW_OK)
             status = carry_out(task, &planning, &calibration, &source, error);
         lw_calibration_free(&calibration);

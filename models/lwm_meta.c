@@ -8,9 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Powers of two that a float's scales can need, with room on both sides. */
-enum { EXPONENT_LEAST = -200, EXPONENT_MOST = 127 };
-
 static const struct field {
     const char *name;
     enum { SIZE, ID, FLAG, REAL } type;
@@ -275,7 +272,7 @@ static enum lw_status matrix_read(json_t *object, struct lw_matrix *matrix, stru
     if (!codes_read(codes, matrix))
         return lw_fail(error, LW_CORRUPT, "matrix %s has codes that do not add up to its rows",
                        matrix->name);
-    if (exponent < EXPONENT_LEAST || exponent > EXPONENT_MOST)
+    if (exponent < LW_LEAST_EXPONENT || exponent > LW_MOST_EXPONENT)
         return lw_fail(error, LW_CORRUPT, "matrix %s has exponent %lld", matrix->name,
                        (long long)exponent);
     if (group != columns && (group < 32 || group % 32 != 0 || group > columns))

@@ -6,8 +6,7 @@
 
 struct lw_moments {
     size_t columns;    /* K */
-    size_t count;      /* inputs x that were seen; 0: none, and the figures below are NULL */
-    const float *mean; /* [K], of x */
+    size_t count;      /* inputs x that were seen; 0: none, and gram is NULL */
     const float *gram; /* [K][K], the mean of x x^T: symmetric; its diagonal weights columns */
 };
 

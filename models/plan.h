@@ -19,11 +19,11 @@
 /* Whether the scales of a row are free, or scales[i] = 2^i * s. */
 enum lw_alpha { LW_ALPHA_FREE, LW_ALPHA_UNIFORM };
 
-/* What the squared errors of a fit are weighted by, column by column. */
+/* What the errors of a fit are weighted by, from a calibration text (models/moments.h); nothing
+ * where the matrix is only looked up and so has no inputs. */
 enum lw_weighting {
     LW_WEIGHTING_NONE,
-    /* the second moment of the column's input, from a calibration text (models/moments.h); not
-     * where the matrix is only looked up and so has no inputs */
+    /* squared errors, column by column, by the second moment of the column's input */
     LW_WEIGHTING_ACTIVATIONS,
     /* all second moments of the inputs: errors of columns can cancel (models/fit_gram.h) */
     LW_WEIGHTING_GRAM,
@@ -85,7 +85,6 @@ struct lw_rule {
 struct lw_plan {
     char *name, *comment; /* NULL where not given; owned, as all below */
     enum lw_arith arith;  /* of matrices that no rule gives one; t8 where not given */
-    bool correct_biases;  /* biases take over the mean error of their products */
     size_t rule_count;
     struct lw_rule *rules; /* in the order of the text */
     char *source;          /* what messages call the plan: its path */

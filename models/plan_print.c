@@ -77,7 +77,6 @@ enum lw_status lw_plan_print(const struct lw_plan *plan, FILE *stream, struct lw
     struct plan_file file = {.name = view.name,
                              .comment = view.comment,
                              .arith = &view.arith,
-                             .correct_biases = view.correct_biases ? &view.correct_biases : NULL,
                              .rules = rules,
                              .rule_count = plan->rule_count};
     cyaml_config_t config = {.mem_fn = cyaml_mem, .flags = CYAML_CFG_STYLE_BLOCK};

@@ -17,12 +17,9 @@ static const cyaml_strval_t fits[] = {
     {"alternating-from-greedy", LW_FIT_ALTERNATING_FROM_GREEDY},
     {"uniform", LW_FIT_UNIFORM},
 };
-
 static const cyaml_strval_t weightings[] = {{"none", LW_WEIGHTING_NONE},
                                             {"activations", LW_WEIGHTING_ACTIVATIONS},
                                             {"gram", LW_WEIGHTING_GRAM}};
-/* libcyaml takes any text but a few for a true boolean. */
-static const cyaml_strval_t truths[] = {{"false", false}, {"true", true}};
 
 const char *lw_fit_name(enum lw_fit fit)
 {
@@ -103,7 +100,6 @@ static const cyaml_schema_field_t plan_fields[] = {
     TEXT("name", OPTIONAL, struct plan_file, name),
     TEXT("comment", OPTIONAL | CYAML_FLAG_SCALAR_LITERAL, struct plan_file, comment),
     NAMES("arith", OPTIONAL_NAMES, struct plan_file, arith, ariths),
-    NAMES("correct_biases", OPTIONAL_NAMES, struct plan_file, correct_biases, truths),
     CYAML_FIELD_SEQUENCE_COUNT("rules", CYAML_FLAG_POINTER, struct plan_file, rules, rule_count,
                                &rule_schema, 1, CYAML_UNLIMITED),
     CYAML_FIELD_END,

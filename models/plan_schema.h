@@ -36,7 +36,6 @@ struct plan_rule {
 struct plan_file {
     char *name, *comment;
     enum lw_arith *arith;
-    bool *correct_biases;
     struct plan_rule *rules;
     size_t rule_count;
 };

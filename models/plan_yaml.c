@@ -179,7 +179,6 @@ static enum lw_status take_plan(const struct plan_file *file, const char *text, 
                                 const char *source, struct lw_plan *plan, struct lw_error *error)
 {
     plan->arith = file->arith ? *file->arith : LW_ARITH_T8;
-    plan->correct_biases = file->correct_biases && *file->correct_biases;
     plan->rules = calloc(file->rule_count, sizeof *plan->rules);
     if (!take_text(source, &plan->source) || !take_text(file->name, &plan->name) ||
         !take_text(file->comment, &plan->comment) || !plan->rules)

@@ -25,7 +25,6 @@ struct job {
     enum lw_fit fit;
     const float *importance; /* [columns], or NULL */
     struct lw_metric metric; /* zeroed where errors are not weighted by it */
-    const float *mean;       /* [columns], of the inputs, where they correct the bias; or NULL */
     size_t worker_count;
     struct worker *workers;
     float *column_weights; /* [columns] */
@@ -128,8 +127,6 @@ static void measure_slice(void *context, size_t slice)
         }
         job->errors[stored] = error;
         job->squares[stored] = square;
-        if (job->mean)
-            lw_correct_bias(job->source, row, decoded, job->mean, matrix);
     }
 }
 
@@ -196,19 +193,28 @@ static size_t scale_count(const struct lw_matrix *matrix)
     return count;
 }
 
+/* Room that a fit of one of its rows takes. */
+static size_t scratch_bytes(const struct lw_matrix *matrix)
+{
+    size_t most = lw_fit_scratch_bytes(matrix->columns);
+    for (size_t c = 0; c < matrix->code_count; c++) {
+        size_t bytes = lw_fit_gram_scratch_bytes(&matrix->codes[c], matrix->columns);
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
 /* Room for the largest matrix. Its fp32 weights are in memory, so these sizes do not overflow. */
 static bool take_workers(const struct lw_model *model, struct job *job)
 {
-    size_t rows = 0, columns = 0, scales = 0, scratch;
+    size_t rows = 0, columns = 0, scales = 0, scratch = 0;
     for (size_t i = 0; i < model->matrix_count; i++) {
         const struct lw_matrix *matrix = &model->matrices[i];
         rows = matrix->rows > rows ? matrix->rows : rows;
         columns = matrix->columns > columns ? matrix->columns : columns;
         scales = scale_count(matrix) > scales ? scale_count(matrix) : scales;
+        scratch = scratch_bytes(matrix) > scratch ? scratch_bytes(matrix) : scratch;
     }
-    scratch = lw_fit_scratch_bytes(columns);
-    if (lw_fit_gram_scratch_bytes(columns) > scratch)
-        scratch = lw_fit_gram_scratch_bytes(columns);
     job->fitted = calloc(scales, sizeof *job->fitted);
     job->column_weights = calloc(columns, sizeof *job->column_weights);
     job->errors = calloc(rows, sizeof *job->errors);
@@ -274,7 +280,6 @@ static enum lw_status quantize_matrices(const struct lw_model *source,
         job->target = matrix;
         job->fit = request->choices[i].fit;
         job->importance = lw_column_weights(request, i, job->column_weights);
-        job->mean = lw_correcting_mean(request, i, job->source);
         enum lw_status status = lw_matrix_metric(request, i, job->source, &job->metric, error);
         if (status == LW_OK)
             status = quantize_matrix(job, pool, error);

@@ -19,8 +19,6 @@ struct lw_quantize {
     const uint8_t *const *row_bits;
     /* [matrix_count], or NULL where nothing needs them (lw_quantize_needs_moments) */
     const struct lw_moments *moments;
-    /* A bias takes over the mean of its products' errors: b + (W - W^) mean(x). */
-    bool correct_biases;
     size_t threads; /* >= 1; the result does not depend on it */
     /* Called from the calling thread after each matrix; may be NULL. Return false to stop
      * (LW_FAILED). */
@@ -35,15 +33,15 @@ struct lw_quantize_report {
 
 /* Quantises every matrix of `source` (dense) into a new model that owns all it needs but borrows
  * the source's tokeniser: the source must outlive it. Scales are rounded to the stored mantissas.
- * Where moments hold no inputs (count 0) the matrix is fitted unweighted and keeps its bias.
+ * Where moments hold no inputs (count 0) the matrix is fitted unweighted.
  * LW_CORRUPT names the matrix and row of a weight that is not finite; LW_USAGE where moments are
  * needed and absent. */
 enum lw_status lw_quantize_model(const struct lw_model *source, const struct lw_quantize *request,
                                  struct lw_model *model, struct lw_quantize_report *report,
                                  struct lw_error *error);
 
-/* True where a choice weights by activations or biases are corrected. */
-bool lw_quantize_needs_moments(const struct lw_quantize *request, size_t matrix_count);
+/* True where a choice weights errors. */
+bool lw_quantize_needs_moments(const struct lw_choice *choices, size_t matrix_count);
 
 struct lw_nested_report {
     /* relative_mse[q - 1]: of the prefix of q planes, or of all planes of rows that have fewer */
@@ -52,10 +50,14 @@ struct lw_nested_report {
 
 /* Quantises every matrix into nested planes: the bits of a row are its most planes, its fit is
  * lw_fit_nested whatever the choice says. nested->model borrows the source's tokeniser and has no
- * made_by. LW_USAGE, too, where a choice asks for uniform scales. */
+ * made_by. LW_USAGE, too, where a choice cannot be nested. */
 enum lw_status lw_quantize_nested(const struct lw_model *source, const struct lw_quantize *request,
                                   struct lw_nested *nested, struct lw_nested_report *report,
                                   struct lw_error *error);
+
+/* LW_USAGE where a choice asks for uniform scales, or for errors weighted by all moments. */
+enum lw_status lw_nested_check(const struct lw_model *source, const struct lw_choice *choices,
+                               struct lw_error *error);
 
 /* The same bits, fit and class for every matrix, row-wise. */
 enum lw_status lw_quantize_alike(const struct lw_model *source, unsigned bits, enum lw_fit fit,

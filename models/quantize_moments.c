@@ -4,21 +4,19 @@
  * up too, which moments of inputs do not tell. */
 static const double DAMPING = 0.1, WORD_DAMPING = 1.0;
 
-bool lw_quantize_needs_moments(const struct lw_quantize *request, size_t matrix_count)
+bool lw_quantize_needs_moments(const struct lw_choice *choices, size_t matrix_count)
 {
-    bool needed = request->correct_biases;
+    bool needed = false;
     for (size_t i = 0; i < matrix_count && !needed; i++)
-        needed = request->choices[i].weighting != LW_WEIGHTING_NONE;
+        needed = choices[i].weighting != LW_WEIGHTING_NONE;
     return needed;
 }
 
 enum lw_status lw_check_moments(const struct lw_model *source, const struct lw_quantize *request,
                                 struct lw_error *error)
 {
-    if (!request->moments && lw_quantize_needs_moments(request, source->matrix_count))
-        return lw_fail(error, LW_USAGE,
-                       "weighting by activations and correcting biases need the moments of a "
-                       "calibration text");
+    if (!request->moments && lw_quantize_needs_moments(request->choices, source->matrix_count))
+        return lw_fail(error, LW_USAGE, "weighting needs the moments of a calibration text");
     for (size_t i = 0; request->moments && i < source->matrix_count; i++)
         if (request->moments[i].columns != source->matrices[i].columns)
             return lw_fail(error, LW_USAGE, "matrix %s: moments of %zu inputs where it has %zu",
@@ -51,20 +49,4 @@ enum lw_status lw_matrix_metric(const struct lw_quantize *request, size_t matrix
     enum lw_status status = lw_metric_make(&request->moments[matrix], damping, metric, &own);
     return status == LW_OK ? LW_OK
                            : lw_fail(error, status, "matrix %s: %s", source->name, own.text);
-}
-
-const float *lw_correcting_mean(const struct lw_quantize *request, size_t matrix,
-                                const struct lw_matrix *source)
-{
-    return request->correct_biases && source->bias ? request->moments[matrix].mean : NULL;
-}
-
-void lw_correct_bias(const struct lw_matrix *source, size_t row, const float *decoded,
-                     const float *mean, const struct lw_matrix *target)
-{
-    const float *weights = source->dense + row * source->columns;
-    double bias = (double)source->bias[row];
-    for (size_t c = 0; c < source->columns; c++)
-        bias += ((double)weights[c] - (double)decoded[c]) * (double)mean[c];
-    ((float *)(uintptr_t)target->bias)[row] = (float)bias;
 }

@@ -1,4 +1,4 @@
-/* Private to models/quantize.c: what quantisation does with the moments of inputs. */
+/* Private to models/quantize*.c: what quantisation does with the moments of inputs. */
 #ifndef LW_MODELS_QUANTIZE_MOMENTS_H
 #define LW_MODELS_QUANTIZE_MOMENTS_H
 
@@ -14,12 +14,5 @@ const float *lw_column_weights(const struct lw_quantize *request, size_t matrix,
 enum lw_status lw_matrix_metric(const struct lw_quantize *request, size_t matrix,
                                 const struct lw_matrix *source, struct lw_metric *metric,
                                 struct lw_error *error);
-/* The mean input by which the bias of a matrix is corrected; NULL where it is not. */
-const float *lw_correcting_mean(const struct lw_quantize *request, size_t matrix,
-                                const struct lw_matrix *source);
-/* Sets the bias of one row of `target` to that of the source + (row of the source - decoded) mean,
- * in double, rounded once. */
-void lw_correct_bias(const struct lw_matrix *source, size_t row, const float *decoded,
-                     const float *mean, const struct lw_matrix *target);
 
 #endif

@@ -324,15 +324,22 @@ static enum lw_status quantize_matrices(const struct lw_model *source,
     return LW_OK;
 }
 
-static enum lw_status check_scales(const struct lw_model *source, const struct lw_quantize *request,
-                                   struct lw_error *error)
+enum lw_status lw_nested_check(const struct lw_model *source, const struct lw_choice *choices,
+                               struct lw_error *error)
 {
-    for (size_t i = 0; i < source->matrix_count; i++)
-        if (request->choices[i].alpha == LW_ALPHA_UNIFORM)
+    for (size_t i = 0; i < source->matrix_count; i++) {
+        const char *name = source->matrices[i].name;
+        if (choices[i].alpha == LW_ALPHA_UNIFORM)
             return lw_fail(error, LW_USAGE,
                            "matrix %s: nested planes have free scales; uniform ones are not "
                            "possible",
-                           source->matrices[i].name);
+                           name);
+        if (choices[i].weighting == LW_WEIGHTING_GRAM)
+            return lw_fail(error, LW_USAGE,
+                           "matrix %s: nested planes have a fit of their own, which takes the "
+                           "weighting none or activations, not gram",
+                           name);
+    }
     return LW_OK;
 }
 
@@ -348,7 +355,7 @@ enum lw_status lw_quantize_nested(const struct lw_model *source, const struct lw
     *report = (struct lw_nested_report){0};
     enum lw_status status = lw_quantize_check(source, request, error);
     if (status == LW_OK)
-        status = check_scales(source, request, error);
+        status = lw_nested_check(source, request->choices, error);
     if (status == LW_OK)
         status = lw_quantize_shape(source, request, &nested->model, &owned, error);
     if (status == LW_OK)

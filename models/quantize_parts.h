@@ -1,4 +1,5 @@
-/* What quantisation into ordinary and into nested codes share; private to models/quantize*.c. */
+/* What quantisation into ordinary and into nested codes and the hand-over of codes share; private
+ * to models/quantize*.c and models/handover.c. */
 #ifndef LW_MODELS_QUANTIZE_PARTS_H
 #define LW_MODELS_QUANTIZE_PARTS_H
 

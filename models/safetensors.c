@@ -194,7 +194,7 @@ static void read_header(struct reading *reading, json_t *header, struct lw_safet
     json_object_foreach(header, name, value)
     {
         if (strcmp(name, "__metadata__") == 0)
-            check_metadata(reading, value);
+            check_metadata(reading, file->metadata = json_incref(value));
         else
             read_tensor(reading, name, value, &file->tensors[file->count++]);
     }
@@ -275,6 +275,7 @@ void lw_safetensors_close(struct lw_safetensors *file)
     for (size_t i = 0; i < file->count; i++)
         free(file->tensors[i].name);
     free(file->tensors);
+    json_decref(file->metadata);
     lw_unmap_file(&file->mapping);
     *file = (struct lw_safetensors){0};
 }
@@ -292,4 +293,9 @@ const struct lw_tensor *lw_safetensors_find(const struct lw_safetensors *file, c
             low = middle + 1;
     }
     return NULL;
+}
+
+const char *lw_safetensors_metadata(const struct lw_safetensors *file, const char *key)
+{
+    return json_string_value(json_object_get(file->metadata, key));
 }

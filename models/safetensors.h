@@ -26,6 +26,7 @@ struct lw_safetensors {
     struct lw_mapping mapping;
     size_t count;
     struct lw_tensor *tensors; /* sorted by name */
+    struct json_t *metadata;   /* __metadata__: a table of strings; NULL where absent */
 };
 
 /* Refuses (LW_CORRUPT, every reason at once) a truncated or lying header, duplicate names, unknown
@@ -36,6 +37,8 @@ void lw_safetensors_close(struct lw_safetensors *file);
 
 /* NULL when absent. */
 const struct lw_tensor *lw_safetensors_find(const struct lw_safetensors *file, const char *name);
+/* A string of __metadata__; NULL when absent. It lives as long as the file is open. */
+const char *lw_safetensors_metadata(const struct lw_safetensors *file, const char *key);
 /* Converts F32, F16 or BF16 to `elements` floats; exact. The tensor must not be LW_DTYPE_OTHER. */
 void lw_tensor_to_float(const struct lw_tensor *tensor, float *out);
 

@@ -44,6 +44,8 @@ enum lw_block { LW_BLOCK_WORDS, LW_BLOCK_ENCODER, LW_BLOCK_DECODER };
 enum lw_sublayer { LW_SUBLAYER_NONE, LW_SUBLAYER_SELF, LW_SUBLAYER_CROSS, LW_SUBLAYER_FFN };
 
 enum { LW_MAX_BITS = 8 };
+/* Powers of two that a float's scales can need, with room on both sides. */
+enum { LW_LEAST_EXPONENT = -200, LW_MOST_EXPONENT = 127 };
 
 /* Binary codes of rows that have the same number of planes (docs/NUMBERS.md):
  *   W[r][c] ~ 2^exponent * sum over i < bits of alpha[r][c / group][i] * b[i][r][c],  b in {-1, +1}

@@ -52,9 +52,8 @@ struct sums {
     size_t columns, count; /* K; inputs seen */
     size_t waiting;        /* inputs in `block` that `gram` lacks */
     float *block;          /* [BLOCK_COLUMNS][K] */
-    double *total;         /* [K] */
     double *gram;          /* [K][K], below the diagonal and on it */
-    float *mean, *squares; /* [K] and [K][K], what becomes of them */
+    float *squares;        /* [K][K], what becomes of it */
 };
 
 struct collection {
@@ -68,9 +67,7 @@ struct collection {
 static void free_sums(struct sums *sums)
 {
     free(sums->block);
-    free(sums->total);
     free(sums->gram);
-    free(sums->mean);
     free(sums->squares);
     *sums = (struct sums){0};
 }
@@ -93,16 +90,12 @@ static bool take_sums(struct sums *sums, size_t columns)
         return false;
     *sums = (struct sums){.columns = columns,
                           .block = calloc(columns, BLOCK_COLUMNS * sizeof *sums->block),
-                          .total = calloc(columns, sizeof *sums->total),
                           .gram = calloc(1, bytes)};
-    return sums->block && sums->total && sums->gram;
+    return sums->block && sums->gram;
 }
 
 static void flush(struct sums *sums)
 {
-    for (size_t n = 0; n < sums->waiting; n++)
-        for (size_t k = 0; k < sums->columns; k++)
-            sums->total[k] += (double)sums->block[n * sums->columns + k];
     lw_vector_host()->gram(sums->block, sums->waiting, sums->columns, sums->gram);
     sums->waiting = 0;
 }
@@ -131,18 +124,16 @@ static void see(void *context, const struct lw_product *products, size_t count, 
     sums->count += columns;
 }
 
-/* From sums to means, as floats; the sums are freed. */
+/* From sums to means of products, as floats; the sums are freed. */
 static enum lw_status finish(struct sums *sums, const char *name, struct lw_error *error)
 {
     size_t k = sums->columns;
     double count = (double)sums->count;
     flush(sums);
-    sums->mean = calloc(k, sizeof *sums->mean);
     sums->squares = calloc(k, k * sizeof *sums->squares);
-    if (!sums->mean || !sums->squares)
+    if (!sums->squares)
         return lw_fail(error, LW_FAILED, "out of memory for calibration");
     for (size_t i = 0; i < k; i++) {
-        sums->mean[i] = (float)(sums->total[i] / count);
         for (size_t j = 0; j <= i; j++)
             sums->squares[i * k + j] = sums->squares[j * k + i] =
                 (float)(sums->gram[i * k + j] / count);
@@ -167,10 +158,9 @@ static enum lw_status finish_all(const struct collection *c, struct lw_calibrati
         calibration->moments[i] = (struct lw_moments){.columns = matrix->columns};
         if (!sums)
             continue;
-        if (!sums->mean)
+        if (!sums->squares)
             status = finish(sums, matrix->name, error);
-        calibration->moments[i] =
-            (struct lw_moments){matrix->columns, sums->count, sums->mean, sums->squares};
+        calibration->moments[i] = (struct lw_moments){matrix->columns, sums->count, sums->squares};
     }
     return status;
 }

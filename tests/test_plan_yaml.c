@@ -10,9 +10,9 @@
 Test(plan_yaml, prints_canonical_text)
 {
     struct lw_plan plan = test_plan(
-        "{name: n, correct_biases: true, arith: a8,"
+        "{name: n, arith: a8,"
         " rules: [{weighting: activations, bits: 3, match: \"*\", fit: alternating-from-greedy},"
-        " {group: row, arith: f32, alpha: free, match: decoder.ffn, weighting: none},"
+        " {group: row, arith: f32, alpha: free, match: decoder.ffn, weighting: gram},"
         " {match: embedding, words: {ratio: 1.10, clusters: 4}},"
         " {match: output, words: {thresholds: [{share: 0.1, bits: 3}, {count: 7, bits: 2}, {bits: "
         "1}]}},"
@@ -21,7 +21,6 @@ Test(plan_yaml, prints_canonical_text)
     cr_assert_str_eq(
         text, "name: n\n"
               "arith: a8\n"
-              "correct_biases: true\n"
               "rules:\n"
               "- match: '*'\n"
               "  bits: 3\n"
@@ -30,7 +29,7 @@ Test(plan_yaml, prints_canonical_text)
               "- match: decoder.ffn\n"
               "  alpha: free\n"
               "  group: row\n"
-              "  weighting: none\n"
+              "  weighting: gram\n"
               "  arith: f32\n"
               "- match: embedding\n"
               "  words: {clusters: 4, ratio: 1.1}\n"
@@ -80,7 +79,7 @@ Test(plan_yaml, refusals_name_the_line)
         {"rules:\n\t- match: a\n", "P:2: found character that cannot start any token"},
         {"rules:\n- match: a\n  bits: 1\n---\nrules: []\n", "P:4: a second document"},
         {"rules:\n- match: a\n  bitz: 1\n",
-         "P:3: Unexpected key: bitz; a plan has name, comment, arith, correct_biases, rules; a "
+         "P:3: Unexpected key: bitz; a plan has name, comment, arith, rules; a "
          "rule has match, bits, words, alpha, group, fit, weighting, arith; words has clusters, "
          "ratio, thresholds, list; a "
          "threshold has share, count, bits"},
@@ -100,10 +99,8 @@ Test(plan_yaml, refusals_name_the_line)
          "P:1: arith: Invalid ENUM value: t9; one of f32, a8, t8"},
         {"rules:\n- match: a\n  arith: blas\n",
          "P:3: arith: Invalid ENUM value: blas; one of f32, a8, t8"},
-        {"rules:\n- match: a\n  weighting: gram\n",
-         "P:3: weighting: Invalid ENUM value: gram; one of none, activations"},
-        {"correct_biases: yes\nrules:\n- match: a\n",
-         "P:1: correct_biases: Invalid ENUM value: yes; one of false, true"},
+        {"rules:\n- match: a\n  weighting: hessian\n",
+         "P:3: weighting: Invalid ENUM value: hessian; one of none, activations, gram"},
         {"rules:\n- bits: 1\n", "P:2: Missing required mapping field: match"},
         {"name: x\n", "P:1: Missing required mapping field: rules"},
         {"rules: []\n", "P:1: Insufficient entries (0 of 1 min) in sequence."},

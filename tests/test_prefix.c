@@ -80,4 +80,7 @@ Test(prefix, requests_that_contradict)
     shell_expect("printf 'rules:\n  - {match: \"*\", bits: 2, alpha: uniform}\n' > $T/p.yaml; "
                  "$LUTWIDGE quantize models/open-en-de --plan $T/p.yaml --nested -o $T/m.lwm",
                  LW_USAGE, "nested planes have free scales");
+    shell_expect(
+        "$LUTWIDGE quantize models/open-en-de --bits 2 --nested --weighting gram -o $T/m.lwm",
+        LW_USAGE, "nested planes have a fit of their own");
 }

@@ -1,4 +1,4 @@
-/* Quantisation by moments: weighted fits and corrected biases. */
+/* Quantisation by moments: fits weighted by activations and by gram. */
 #include "models/quantize.h"
 #include "runtime/calibrate.h"
 #include "tests/random_model.h"
@@ -52,13 +52,12 @@ static void weigh(struct fixture *f, enum lw_weighting weighting)
 }
 
 static struct lw_model quantize(const struct fixture *f, const struct lw_moments *moments,
-                                bool correct, size_t threads)
+                                size_t threads)
 {
     struct lw_model model;
     struct lw_quantize_report report;
     struct lw_error error = {0};
-    struct lw_quantize request = {
-        .choices = f->choices, .moments = moments, .correct_biases = correct, .threads = threads};
+    struct lw_quantize request = {.choices = f->choices, .moments = moments, .threads = threads};
     cr_assert_eq(lw_quantize_model(&f->model, &request, &model, &report, &error), LW_OK, "%s",
                  error.text);
     return model;
@@ -90,16 +89,16 @@ Test(quantize_moments, equal_moments_weigh_nothing)
     size_t all = f.model.matrix_count;
     const struct lw_moments *moments = f.calibration.moments;
     struct lw_moments alike[MOST];
-    float gram[20 * 20], mean[20] = {0};
+    float gram[20 * 20];
     for (size_t i = 0; i < 20 * 20; i++)
         gram[i] = 0.25f;
     for (size_t i = 0; i < all; i++)
-        alike[i] = (struct lw_moments){f.model.matrices[i].columns, 5, mean, gram};
-    cr_assert_eq(count_same(quantize(&f, NULL, false, 1), quantize(&f, moments, false, 1)), all);
-    struct lw_model plain = quantize(&f, NULL, false, 1), again = quantize(&f, NULL, false, 1);
+        alike[i] = (struct lw_moments){f.model.matrices[i].columns, 5, gram};
+    cr_assert_eq(count_same(quantize(&f, NULL, 1), quantize(&f, moments, 1)), all);
+    struct lw_model plain = quantize(&f, NULL, 1), again = quantize(&f, NULL, 1);
     weigh(&f, LW_WEIGHTING_ACTIVATIONS);
-    cr_assert_eq(count_same(plain, quantize(&f, alike, false, 1)), all);
-    cr_assert_lt(count_same(again, quantize(&f, moments, false, 1)), all / 2);
+    cr_assert_eq(count_same(plain, quantize(&f, alike, 1)), all);
+    cr_assert_lt(count_same(again, quantize(&f, moments, 1)), all / 2);
     close_fixture(&f);
 }
 
@@ -126,9 +125,9 @@ Test(quantize_moments, weighting_lowers_the_weighted_error)
 {
     struct fixture f;
     open_fixture(&f, true);
-    struct lw_model plain = quantize(&f, NULL, false, 1);
+    struct lw_model plain = quantize(&f, NULL, 1);
     weigh(&f, LW_WEIGHTING_ACTIVATIONS);
-    struct lw_model weighted = quantize(&f, f.calibration.moments, false, 1);
+    struct lw_model weighted = quantize(&f, f.calibration.moments, 1);
     cr_assert_lt(weighted_error(&f, &weighted), 0.99 * weighted_error(&f, &plain));
     lw_model_free(&plain);
     lw_model_free(&weighted);
@@ -139,74 +138,83 @@ Test(quantize_moments, what_has_no_inputs_stays_unweighted)
 {
     struct fixture f;
     open_fixture(&f, false);
-    struct lw_model plain = quantize(&f, NULL, false, 1);
-    weigh(&f, LW_WEIGHTING_ACTIVATIONS);
-    struct lw_model weighted = quantize(&f, f.calibration.moments, true, 1);
-    for (unsigned i = 0; i < 2; i++) { /* the embeddings */
-        cr_assert_eq(f.calibration.moments[i].count, 0);
-        cr_assert(same_codes(&plain.matrices[i], &weighted.matrices[i]));
-        cr_assert_null(weighted.matrices[i].bias);
+    struct lw_model plain = quantize(&f, NULL, 1);
+    for (int w = LW_WEIGHTING_ACTIVATIONS; w <= LW_WEIGHTING_GRAM; w++) {
+        weigh(&f, (enum lw_weighting)w);
+        struct lw_model weighted = quantize(&f, f.calibration.moments, 1);
+        for (unsigned i = 0; i < 2; i++) { /* the embeddings */
+            cr_assert_eq(f.calibration.moments[i].count, 0);
+            cr_assert(same_codes(&plain.matrices[i], &weighted.matrices[i]));
+        }
+        lw_model_free(&weighted);
     }
     lw_model_free(&plain);
-    lw_model_free(&weighted);
     close_fixture(&f);
 }
 
-/* The error of an output over the calibration inputs is (W - W^) mean(x) + b - b' on average. */
-Test(quantize_moments, corrected_biases_take_over_the_mean_error)
+/* sum over rows of (w - w^)^T E[x x^T] (w - w^): the squared errors of all products. */
+static double output_error(const struct fixture *f, const struct lw_model *model)
+{
+    double sum = 0;
+    float row[20], difference[20];
+    for (size_t i = 0; i < model->matrix_count; i++) {
+        const struct lw_matrix *m = &model->matrices[i];
+        const float *gram = f->calibration.moments[i].gram;
+        for (size_t r = 0; r < m->rows; r++) {
+            lw_matrix_row(m, r, row);
+            for (size_t c = 0; c < m->columns; c++)
+                difference[c] = f->model.matrices[i].dense[r * m->columns + c] - row[c];
+            for (size_t c = 0; c < m->columns * m->columns; c++)
+                sum += (double)difference[c / m->columns] * (double)difference[c % m->columns] *
+                       (double)gram[c];
+        }
+    }
+    return sum;
+}
+
+/* Whatever fit gram starts from. */
+Test(quantize_moments, gram_lowers_the_errors_of_products)
 {
     struct fixture f;
     open_fixture(&f, true);
-    struct lw_model plain = quantize(&f, NULL, false, 1);
-    struct lw_model corrected = quantize(&f, f.calibration.moments, true, 1);
-    float row[20];
-    double before = 0;
-    for (size_t i = 0; i < plain.matrix_count; i++) {
-        const struct lw_matrix *source = &f.model.matrices[i], *m = &corrected.matrices[i];
-        const struct lw_moments *moments = &f.calibration.moments[i];
-        cr_assert(same_codes(&plain.matrices[i], m));
-        cr_assert_eq(memcmp(plain.matrices[i].bias, source->bias, m->rows * sizeof(float)), 0);
-        for (size_t r = 0; r < m->rows; r++) {
-            double error = 0;
-            lw_matrix_row(m, r, row);
-            for (size_t c = 0; c < m->columns; c++)
-                error += ((double)source->dense[r * m->columns + c] - (double)row[c]) *
-                         (double)moments->mean[c];
-            before += fabs(error);
-            error += (double)source->bias[r] - (double)m->bias[r];
-            cr_assert_leq(fabs(error), 0x1p-24 * fabs((double)m->bias[r]) + 1e-12);
+    for (int fit = 0; fit <= LW_FIT_UNIFORM; fit++)
+        for (int alpha = LW_ALPHA_FREE; alpha <= (fit == LW_FIT_UNIFORM); alpha++) {
+            for (size_t i = 0; i < f.model.matrix_count; i++)
+                f.choices[i] = (struct lw_choice){
+                    .bits = 2, .fit = (enum lw_fit)fit, .alpha = (enum lw_alpha)alpha};
+            struct lw_model plain = quantize(&f, NULL, 1);
+            weigh(&f, LW_WEIGHTING_GRAM);
+            struct lw_model gram = quantize(&f, f.calibration.moments, 1);
+            double share = output_error(&f, &gram) / output_error(&f, &plain);
+            cr_log_info("fit %d, alpha %d: %.3f of the error", fit, alpha, share);
+            cr_assert_lt(share, 0.8);
+            lw_model_free(&plain);
+            lw_model_free(&gram);
         }
-    }
-    cr_assert_gt(before, 1);
-    const float *norm = f.model.encoder[0].norm.gain, *kept = corrected.encoder[0].norm.gain;
-    cr_assert_eq(memcmp(norm, kept, f.model.config.d_model * sizeof *norm), 0);
-    lw_model_free(&plain);
-    lw_model_free(&corrected);
     close_fixture(&f);
 }
 
 Test(quantize_moments, do_not_depend_on_threads)
 {
+    static const size_t counts[] = {2, 3, 7};
     struct fixture f;
     open_fixture(&f, true);
-    weigh(&f, LW_WEIGHTING_ACTIVATIONS);
-    for (size_t threads = 2; threads <= 7; threads++) {
-        struct lw_model one = quantize(&f, f.calibration.moments, true, 1);
-        struct lw_model many = quantize(&f, f.calibration.moments, true, threads);
-        cr_assert_eq(memcmp(one.vectors, many.vectors, one.vector_count * sizeof(float)), 0);
+    for (size_t i = 0; i < f.model.matrix_count; i++)
+        f.choices[i].weighting = i % 2 ? LW_WEIGHTING_ACTIVATIONS : LW_WEIGHTING_GRAM;
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        struct lw_model one = quantize(&f, f.calibration.moments, 1);
+        struct lw_model many = quantize(&f, f.calibration.moments, counts[i]);
         cr_assert_eq(count_same(one, many), f.model.matrix_count);
     }
     close_fixture(&f);
 }
 
-static void expect(const struct fixture *f, const struct lw_moments *moments, bool correct,
-                   const char *text)
+static void expect(const struct fixture *f, const struct lw_moments *moments, const char *text)
 {
     struct lw_model model;
     struct lw_quantize_report report;
     struct lw_error error = {0};
-    struct lw_quantize request = {
-        .choices = f->choices, .moments = moments, .correct_biases = correct, .threads = 1};
+    struct lw_quantize request = {.choices = f->choices, .moments = moments, .threads = 1};
     cr_assert_eq(lw_quantize_model(&f->model, &request, &model, &report, &error), LW_USAGE);
     cr_assert_not_null(strstr(error.text, text), "%s", error.text);
 }
@@ -215,10 +223,45 @@ Test(quantize_moments, are_asked_for)
 {
     struct fixture f;
     open_fixture(&f, true);
-    expect(&f, NULL, true, "need the moments of a calibration text");
     f.choices[3].weighting = LW_WEIGHTING_ACTIVATIONS;
-    expect(&f, NULL, false, "need the moments of a calibration text");
+    expect(&f, NULL, "needs the moments of a calibration text");
+    f.choices[3].weighting = LW_WEIGHTING_GRAM;
+    expect(&f, NULL, "needs the moments of a calibration text");
     f.calibration.moments[2].columns = 11;
-    expect(&f, f.calibration.moments, false, "encoder.0.self.k: moments of 11 inputs");
+    expect(&f, f.calibration.moments, "encoder.0.self.k: moments of 11 inputs");
+    close_fixture(&f);
+}
+
+Test(quantize_moments, nested_planes_are_not_fitted_by_gram)
+{
+    struct fixture f;
+    struct lw_nested nested;
+    struct lw_nested_report report;
+    struct lw_error error = {0};
+    open_fixture(&f, true);
+    f.choices[3].weighting = LW_WEIGHTING_GRAM;
+    struct lw_quantize request = {
+        .choices = f.choices, .moments = f.calibration.moments, .threads = 1};
+    cr_assert_eq(lw_quantize_nested(&f.model, &request, &nested, &report, &error), LW_USAGE);
+    cr_assert_not_null(strstr(error.text, "encoder.0.self.v: nested planes have a fit of their"),
+                       "%s", error.text);
+    close_fixture(&f);
+}
+
+Test(quantize_moments, that_are_none_are_refused)
+{
+    struct fixture f;
+    struct lw_model model;
+    struct lw_quantize_report report;
+    struct lw_error error = {0};
+    open_fixture(&f, true);
+    weigh(&f, LW_WEIGHTING_GRAM);
+    float gram[12 * 12] = {-1};
+    f.calibration.moments[3].gram = gram;
+    struct lw_quantize request = {
+        .choices = f.choices, .moments = f.calibration.moments, .threads = 1};
+    cr_assert_eq(lw_quantize_model(&f.model, &request, &model, &report, &error), LW_CORRUPT);
+    cr_assert_str_eq(error.text, "matrix encoder.0.self.v: second moments that are not those of "
+                                 "any inputs");
     close_fixture(&f);
 }

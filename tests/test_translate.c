@@ -129,9 +129,9 @@ Test(translate, calibration_needs_a_parallel_text)
     static const char quantize[] = "$LUTWIDGE quantize models/open-en-de --arith t8 ";
     static const char plan[] = "--plan $T/p.yaml -o $T/p.lwm",
                       bits[] = "--bits 1 --fit greedy "
-                               "--weighting activations --correct-biases -o $T/b.lwm";
+                               "--weighting activations -o $T/b.lwm";
     char line[512];
-    shell_expect("printf 'correct_biases: true\nrules:\n- match: \"*\"\n  bits: 1\n  fit: greedy\n"
+    shell_expect("printf 'rules:\n- match: \"*\"\n  bits: 1\n  fit: greedy\n"
                  "  weighting: activations\n' > $T/p.yaml",
                  0, "");
     shell_expect(
@@ -152,7 +152,7 @@ Test(translate, calibration_needs_a_parallel_text)
     snprintf(line, sizeof line, "%s%s%s4", quantize, bits, text);
     shell_expect(line, 5, "more lines than");
     shell_expect("$LUTWIDGE quantize models/open-en-de --bits 2 --weighting some -o $T/b.lwm", 2,
-                 "--weighting is none or activations");
+                 "--weighting is none, activations or gram");
     shell_expect("$LUTWIDGE quantize models/open-en-de --bits 2 --calibration-lines 0 -o $T/b.lwm",
                  2, "--calibration-lines must be");
 }

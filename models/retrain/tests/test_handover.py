@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from retrain import Refusal, export, layout, pack
+from retrain import Refusal, export, layout, pack, pieces, train
 from retrain import plan as plans
 from retrain.__main__ import main
 from retrain.layout import read_config, read_tensors
+from retrain.model import Marian
 from retrain.quant import Banks
 from retrain.tests import lwm, toy
 
@@ -28,10 +29,29 @@ rules:
 """
 
 
-def quantize_with_lutwidge(folder, out):
-    """`lutwidge quantize` on the folder that was handed over."""
-    command = [os.environ["LUTWIDGE"], "quantize", str(folder), "-o", str(out)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+def lutwidge(*arguments, **more):
+    return subprocess.run([os.environ["LUTWIDGE"], *map(str, arguments)], capture_output=True, text=True,
+                          check=False, **more)
+
+
+@torch.no_grad()
+def translate(folder, lines, longest):
+    """Greedy translations by the folder's weights, and of each its log probability and words."""
+    config, device = read_config(folder), torch.device("cpu")
+    weights = train.fixed_weights(*read_tensors(folder, config)[:2], layout.list_vectors(config),
+                                  read_tensors(folder, config)[2], torch.float32, device)
+    marian, found = Marian(config, device), []
+    source, target = (pieces.Tokenizer(folder, side) for side in ("source", "target"))
+    for ids in source.encode(lines):
+        ids = torch.from_numpy(ids).long()[None]
+        words = marian.translate(weights, ids, longest)
+        begun = torch.cat([torch.tensor([[config.start]]), words[:, :-1]], 1)
+        logits = marian.logits(weights, marian.hidden(weights, ids, begun))
+        logits[:, :, list(config.bad)] = -torch.inf
+        count = int((words[0] != config.pad).sum())
+        logs = logits.log_softmax(-1)[0].gather(1, words[0][:, None])[: min(count, longest - 1)]
+        found.append((target.decode(words[0].tolist()), float(logs.sum()), count))
+    return found
 
 
 class Training(unittest.TestCase):
@@ -56,6 +76,15 @@ class Training(unittest.TestCase):
     def retrain(self, name, *more, expected=0):
         self.assertEqual(main(self.arguments(name, *more)), expected)
         return self.root / name
+
+    def trained_for_lutwidge(self):
+        """The folder, and the file that lutwidge makes of it."""
+        folder, out = self.root / "c", self.root / "c.lwm"
+        if not out.exists():
+            self.retrain("c", "--steps", "2", "--rate", "1e-4")
+            made = lutwidge("quantize", folder, "-o", out)
+            self.assertEqual(made.returncode, 0, made.stderr)
+        return folder, out
 
     def results(self, folder):
         return json.loads((folder / "results.json").read_text())
@@ -119,17 +148,38 @@ class Training(unittest.TestCase):
 
     @unittest.skipUnless(os.environ.get("LUTWIDGE"), "LUTWIDGE does not name the program")
     def test_lutwidge_takes_the_codes(self):
-        folder = self.retrain("c", "--steps", "3")
-        made = quantize_with_lutwidge(folder, self.root / "c.lwm")
-        if made.returncode and "--plan" in made.stderr:
-            self.skipTest("this lutwidge does not read codes.safetensors yet")
-        self.assertEqual(made.returncode, 0, made.stderr)
-        meta, matrices = lwm.read(self.root / "c.lwm")
+        folder, out = self.trained_for_lutwidge()
+        meta, matrices = lwm.read(out)
+        self.assertEqual({m["arith"] for m in meta["matrices"]}, {"t8"})
         codes = load_file(folder / "codes.safetensors")
+        weights, _, _ = read_tensors(folder, read_config(folder))
+        self.assertEqual(set(matrices), set(weights))
         for name, found in matrices.items():
             for key in ("bits", "levels", "scales"):
                 self.assertTrue(np.array_equal(found[key], codes[f"{name}.{key}"].numpy()), f"{name}.{key}")
             self.assertEqual(found["exponent"], int(codes[f"{name}.exponent"]))
+            tensors = {f"{name}.{key}": torch.as_tensor(value) for key, value in found.items()}
+            uniform = next(m["uniform"] for m in meta["matrices"] if m["name"] == name)
+            decoded = export.decode_codes(tensors, name, uniform)
+            self.assertEqual(decoded.numpy().tobytes(), weights[name].numpy().tobytes(), name)
+
+    @unittest.skipUnless(os.environ.get("LUTWIDGE"), "LUTWIDGE does not name the program")
+    def test_lutwidge_translates_alike(self):
+        """Greedily, in fp32: translations, and their log probabilities to 1e-4 a word."""
+        folder, out = self.trained_for_lutwidge()
+        lines, longest = Path(toy.make_texts(self.root, 400)[0]).read_text().splitlines(), 24
+        ours = translate(folder, lines, longest)
+        made = lutwidge("translate", out, "--arith", "f32", "-b", 1, "--max-length", longest + 1, "--scores", "-q",
+                        input="\n".join(lines) + "\n")
+        self.assertEqual(made.returncode, 0, made.stderr)
+        theirs = [line.split("\t") for line in made.stdout.splitlines()]
+        same = 0
+        for (text, score, count), (their_score, their_text) in zip(ours, theirs, strict=True):
+            if text == their_text:
+                same += 1
+                self.assertAlmostEqual(score, float(their_score), delta=1e-4 * count)
+        self.assertGreaterEqual(same, 0.995 * len(lines))
+        self.assertGreater(len({text for text, _, _ in ours}), 20)  # of which a comparison says something
 
     @unittest.skipUnless(os.environ.get("LUTWIDGE"), "LUTWIDGE does not name the program")
     def test_fit_and_rounding_are_those_of_lutwidge(self):
