@@ -103,16 +103,19 @@ demo: ## the main job: quantise, generate, translate, one table
 	@+$(MAKE) --no-print-directory $(BUILD)/lutwidge
 	@demo/run $(BUILD)/lutwidge
 
+# Kernels that tests compile are kept for the next time.
+TEST_ENVIRONMENT := LUTWIDGE=$(abspath $(BUILD)/lutwidge) XDG_CACHE_HOME=$(abspath $(BUILD)/cache)
+
 test: ## all quick tests, quickest first
 	@+$(MAKE) --no-print-directory bootstrap
 	@+$(MAKE) --no-print-directory -j$$(nproc) $(BUILD)/lutwidge $(TESTS)
-	@LUTWIDGE=$(abspath $(BUILD)/lutwidge) tests/run $(TESTS)
+	@$(TEST_ENVIRONMENT) tests/run $(TESTS)
 
 test-long: ## the long tests
 	@+$(MAKE) --no-print-directory bootstrap
 	@+$(MAKE) --no-print-directory -j$$(nproc) $(BUILD)/lutwidge $(LONG_TESTS)
-	@LUTWIDGE=$(abspath $(BUILD)/lutwidge) tests/run $(LONG_TESTS)
-	@LUTWIDGE=$(abspath $(BUILD)/lutwidge) tests/long/retrain
+	@$(TEST_ENVIRONMENT) tests/run $(LONG_TESTS)
+	@$(TEST_ENVIRONMENT) tests/long/retrain
 
 goldens: $(BUILD)/lutwidge ## renew the committed kernels of tests/golden; read the diff
 	for f in tests/golden/*.txt; do $< generate --spec $$(basename $$f .txt) > $$f || exit 1; done

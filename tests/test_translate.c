@@ -172,7 +172,7 @@ Test(translate, an_lwm_makes_its_kernels_once)
                  "it is made again");
     shell_expect("XDG_CACHE_HOME=$T $LUTWIDGE translate $T/m.lwm $T/in -b 1 | grep -c generating",
                  1, "0");
-    shell_expect("ls $T/lutwidge | wc -l", 0, "1\n");
+    shell_expect("ls $T/lutwidge | grep -vc objects", 0, "1\n");
 }
 
 Test(translate, a_cache_that_was_cleaned_half_is_made_again)
