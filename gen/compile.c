@@ -26,7 +26,8 @@ struct work {
     const struct lw_device *device;
     char flags[512];
     const char *library;
-    char *header, *prelude; /* the headers of the sources, and these compiled; NULL: not done */
+    char *header, *prelude; /* the headers of the sources, and these compiled */
+    bool has_prelude;
     const struct lw_watch *watch;
     size_t done;
 };
@@ -107,7 +108,8 @@ static enum lw_status start(const struct work *w, const char *const *arguments, 
     return lw_compiler_start(all, log, child, error);
 }
 
-/* Reading the headers takes most of the time of a kernel: they are compiled once for many. */
+/* Reading the headers takes most of the time of a kernel: they are compiled once for many. Where
+ * that fails the kernels read them themselves, and say what is wrong, if anything is. */
 static enum lw_status compile_prelude(struct work *w, struct lw_error *error)
 {
     size_t first = 0;
@@ -120,22 +122,21 @@ static enum lw_status compile_prelude(struct work *w, struct lw_error *error)
         w->prelude = NULL;
     if (!w->header || !w->prelude)
         return out_of_memory(error);
-    if (!write_header(w->units[first].source, w->header)) {
-        free(w->prelude);
-        w->prelude = NULL;
+    if (!write_header(w->units[first].source, w->header))
         return LW_OK;
-    }
     const char *log = w->units[first].log;
     enum lw_status status =
         start(w, (const char *[]){"-x", "c-header", w->header, "-o", w->prelude, NULL}, log, &child,
               error);
-    return status == LW_OK ? lw_compiler_finish(child, w->header, log, error) : status;
+    if (status == LW_OK)
+        w->has_prelude = lw_compiler_finish(child, w->header, log, NULL) == LW_OK;
+    return status;
 }
 
 static enum lw_status start_unit(const struct work *w, struct unit *unit, struct lw_error *error)
 {
     const char *arguments[] = {"-c", "-o", unit->object, unit->source, NULL, NULL, NULL};
-    if (w->prelude) {
+    if (w->has_prelude) {
         arguments[4] = "-include-pch";
         arguments[5] = w->prelude;
     }
