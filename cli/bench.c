@@ -48,7 +48,7 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
         {"model", 'm', POPT_ARG_STRING, &lists->model, 0,
          "the shapes, bits, classes and scales of a model instead", "M.lwm"},
         {"isa", 'd', POPT_ARG_STRING, &lists->isa, 0,
-         "host (default), avx512, avx2, portable, a list", "ISA"},
+         "host (default), an instruction set (avx512, avx2, c) or a device, a list", "ISA"},
         {"mode", 0, POPT_ARG_STRING, &lists->modes, 0,
          "resident (default: rotates over copies of the matrix), hot, or both", "MODE"},
         {"peers", 0, POPT_ARG_STRING, &lists->peers, 0,

@@ -141,11 +141,15 @@ static enum lw_status parse_isas(const char *list, struct choices *choices, stru
         char name[32];
         const struct lw_device *device;
         size_t length = strcspn(at, ",");
+        enum lw_isa isa;
         snprintf(name, sizeof name, "%.*s", (int)length, at);
-        enum lw_status status = cli_parse_device(name, &device, error);
-        if (status != LW_OK)
-            return status;
-        choices->isas[device->isa] = true;
+        if (!lw_isa_parse(name, &isa)) {
+            enum lw_status status = cli_parse_device(name, &device, error);
+            if (status != LW_OK)
+                return status;
+            isa = device->isa;
+        }
+        choices->isas[isa] = true;
         at += length;
         if (*at == 0)
             return LW_OK;

@@ -12,10 +12,11 @@ struct cli_bench_mean {
     enum lw_alpha alpha;
     enum lw_bench_mode mode;
     double logarithms[LW_BENCH_PEERS]; /* sums; NAN where a shape has no such peer */
+    double limit_logarithm;
     size_t shapes;
 };
 
-enum { CELL_BYTES = 64, KINDS = 6, COLUMNS = 13 };
+enum { CELL_BYTES = 64, KINDS = 6, COLUMNS = 15, PEER_COLUMNS = COLUMNS - LW_BENCH_PEERS };
 
 /* The first KINDS are words and aligned to the left. */
 static const struct {
@@ -32,6 +33,8 @@ static const struct {
     {"ns a call", "ns", 11},
     {"spread %", "spread_percent", 8},
     {"key GB/s", "key_gb_per_s", 8},
+    {"limit ns", "limit_ns", 10},
+    {"x limit", "times_limit", 7},
     {"x OpenBLAS", "times_openblas", 10},
     {"x oneDNN f32", "times_onednn_f32", 12},
     {"x oneDNN int8", "times_onednn_int8", 13},
@@ -128,6 +131,11 @@ static void print_json(const struct cli_bench_printer *printer, const struct lw_
         {"calls", (double)row->calls},
         {"on_core", row->on_core},
         {"key_bytes", row->kernel ? (double)row->key_bytes : NAN},
+        {"limit_ns", lw_bench_limit_ns(row)},
+        {"times_limit", row->ns.median / lw_bench_limit_ns(row)},
+        {"uops_ns", row->uops_ns},
+        {"keys_ns", row->keys_ns},
+        {"estimate_ns", row->estimate_ns},
         {"times_openblas", row->peers_ns[LW_BENCH_OPENBLAS] / row->ns.median},
         {"times_onednn_f32", row->peers_ns[LW_BENCH_ONEDNN_F32] / row->ns.median},
         {"times_onednn_int8", row->peers_ns[LW_BENCH_ONEDNN_INT8] / row->ns.median},
@@ -164,6 +172,7 @@ static bool add_to_mean(struct cli_bench_printer *printer, const struct lw_bench
         more[printer->mean_count++] = own;
     }
     printer->means[i].shapes++;
+    printer->means[i].limit_logarithm += log(row->ns.median / lw_bench_limit_ns(row));
     for (int p = 0; p < LW_BENCH_PEERS; p++)
         printer->means[i].logarithms[p] += log(row->peers_ns[p] / row->ns.median);
     return true;
@@ -181,8 +190,10 @@ enum lw_status cli_bench_print_row(struct cli_bench_printer *printer,
     number_cell(printer, ns, 0, cells[7]);
     number_cell(printer, done ? lw_bench_spread_percent(&row->ns) : NAN, 1, cells[8]);
     number_cell(printer, row->kernel ? (double)row->key_bytes / ns : NAN, 2, cells[9]);
+    number_cell(printer, done ? lw_bench_limit_ns(row) : NAN, 0, cells[10]);
+    number_cell(printer, ns / lw_bench_limit_ns(row), 2, cells[11]);
     for (int p = 0; p < LW_BENCH_PEERS; p++)
-        number_cell(printer, row->peers_ns[p] / ns, 2, cells[10 + p]);
+        number_cell(printer, row->peers_ns[p] / ns, 2, cells[PEER_COLUMNS + p]);
     if (!done)
         snprintf(cells[7], CELL_BYTES, "%s", "WRONG");
     if (printer->format == CLI_BENCH_JSON)
@@ -208,7 +219,9 @@ static void print_means(const struct cli_bench_printer *printer)
         snprintf(cells[0], CELL_BYTES, "%zu shape%s", mean->shapes, mean->shapes == 1 ? "" : "s");
         kind_cells(&mean->spec, &mean->alpha, LW_BENCH_OPENBLAS, mean->mode, cells);
         for (int p = 0; p < LW_BENCH_PEERS; p++)
-            number_cell(printer, exp(mean->logarithms[p] / (double)mean->shapes), 2, cells[10 + p]);
+            number_cell(printer, exp(mean->logarithms[p] / (double)mean->shapes), 2,
+                        cells[PEER_COLUMNS + p]);
+        number_cell(printer, exp(mean->limit_logarithm / (double)mean->shapes), 2, cells[11]);
         print_cells(printer, cells);
     }
 }

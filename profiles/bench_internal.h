@@ -50,6 +50,21 @@ void lw_bench_close(struct lw_bench_products *products);
 enum lw_status lw_bench_onednn(const struct lw_model *model, bool int8, struct lw_backend *backend,
                                struct lw_error *error);
 
+/* What was measured of this core so far; zeroed at first. */
+struct lw_bench_limits {
+    double cycle_ns;
+    size_t count;
+    struct lw_bench_bandwidth {
+        size_t bytes;
+        double gb_per_s;
+    } *known;
+};
+/* Fills uops_ns, keys_ns and estimate_ns of a kernel's row, whose calls go round over `copies` of
+ * the matrix. */
+enum lw_status lw_bench_limit(struct lw_bench_limits *limits,
+                              const struct lw_bench_products *products, size_t copies,
+                              struct lw_bench_row *row, struct lw_error *error);
+
 /* Compares the product of a backend's first matrix and x[N][K] with expected[N][M]: to the bit
  * where the tolerance is 0, else within it. LW_MISMATCH names the first output that differs. */
 enum lw_status lw_bench_check(const struct lw_backend *backend, const struct lw_spec *spec,

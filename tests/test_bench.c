@@ -239,7 +239,7 @@ Test(bench, peers_are_right)
 }
 
 #define BENCH                                                                                      \
-    "TMPDIR=$T $LUTWIDGE bench --isa portable --peers none --seconds 0.001 --mode hot --shapes "   \
+    "TMPDIR=$T $LUTWIDGE bench --isa c --peers none --seconds 0.001 --mode hot --shapes "          \
     "20x36 "
 
 Test(bench_program, a_small_bench_from_end_to_end)
