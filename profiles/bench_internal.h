@@ -11,6 +11,11 @@ struct lw_bench_kernels {
     struct lw_bundle bundles[LW_ISA_COUNT];
 };
 
+/* The specs of all cases of one instruction set, as a bundle would have them: malloc'ed; *count is
+ * 0 where there are none. */
+enum lw_status lw_bench_specs(const struct lw_bench_case *cases, size_t count, enum lw_isa isa,
+                              struct lw_spec **specs, size_t *spec_count, struct lw_error *error);
+
 /* Standard normal numbers, always the same for a seed. */
 void lw_bench_gauss(uint64_t seed, float *values, size_t count);
 

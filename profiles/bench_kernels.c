@@ -21,10 +21,8 @@ static enum lw_status out_of_memory(struct lw_error *error)
     return lw_fail(error, LW_FAILED, "out of memory for the kernels of the bench");
 }
 
-/* The specs of all cases of one instruction set, as a bundle would have them; *count is 0 where
- * there are none. */
-static enum lw_status list_specs(const struct lw_bench_case *cases, size_t count, enum lw_isa isa,
-                                 struct lw_spec **specs, size_t *spec_count, struct lw_error *error)
+enum lw_status lw_bench_specs(const struct lw_bench_case *cases, size_t count, enum lw_isa isa,
+                              struct lw_spec **specs, size_t *spec_count, struct lw_error *error)
 {
     static const float bias;
     struct lw_model model = {.matrices = calloc(count ? count : 1, sizeof *model.matrices)};
@@ -140,7 +138,7 @@ static enum lw_status compile_isa(const struct lw_bench_case *cases, size_t case
     char *folder = NULL;
     const char *parent = getenv("TMPDIR");
     bundle->isa = isa;
-    enum lw_status status = list_specs(cases, case_count, isa, &specs, &count, error);
+    enum lw_status status = lw_bench_specs(cases, case_count, isa, &specs, &count, error);
     if (status != LW_OK || count == 0)
         return status;
     if (!lw_isa_runs_here(isa))

@@ -2,12 +2,31 @@
 
 #include "profiles/database_internal.h"
 
+/* Texts, figures and the run, in the order of the statement's parameters. Columns of whole numbers
+ * take a double without a fraction as an integer. */
+static enum lw_status insert(struct lw_database *database, const char *sql,
+                             const char *const *texts, size_t text_count, const double *figures,
+                             size_t figure_count, int64_t run, struct lw_error *error)
+{
+    sqlite3_stmt *statement = NULL;
+    sqlite3_int64 none;
+    int index = 1;
+    int code = sqlite3_prepare_v2(database->handle, sql, -1, &statement, NULL);
+    for (size_t i = 0; i < text_count && code == SQLITE_OK; i++)
+        code = lw_database_bind_text(statement, index++, texts[i]);
+    for (size_t i = 0; i < figure_count && code == SQLITE_OK; i++)
+        code = lw_database_bind_real(statement, index++, figures[i]);
+    if (code == SQLITE_OK)
+        code = sqlite3_bind_int64(statement, index, run);
+    code = lw_database_finish(statement, code, &none);
+    return code == SQLITE_OK ? LW_OK : lw_database_fail(database, error);
+}
+
 enum lw_status lw_database_add_kernel(struct lw_database *database, int64_t run,
                                       const struct lw_kernel_maker *maker,
                                       const struct lw_bench_row *row, struct lw_error *error)
 {
-    /* Columns of whole numbers take a double without a fraction as an integer. REPLACE drops the
-     * row that the kernel had before. */
+    /* REPLACE drops the row that the kernel had before. */
     static const char sql[] =
         "INSERT OR REPLACE INTO kernel_measurements (time_utc, spec, alpha, mode, generator, "
         "compiler, flags, arith, isa, m, k, bits, group_columns, n, samples, calls, median_ns, "
@@ -44,16 +63,35 @@ enum lw_status lw_database_add_kernel(struct lw_database *database, int64_t run,
                               row->peers_ns[LW_BENCH_OPENBLAS],
                               row->peers_ns[LW_BENCH_ONEDNN_F32],
                               row->peers_ns[LW_BENCH_ONEDNN_INT8]};
-    sqlite3_stmt *statement = NULL;
-    sqlite3_int64 none;
-    int index = 1;
-    int code = sqlite3_prepare_v2(database->handle, sql, -1, &statement, NULL);
-    for (size_t i = 0; i < sizeof texts / sizeof *texts && code == SQLITE_OK; i++)
-        code = lw_database_bind_text(statement, index++, texts[i]);
-    for (size_t i = 0; i < sizeof figures / sizeof *figures && code == SQLITE_OK; i++)
-        code = lw_database_bind_real(statement, index++, figures[i]);
-    if (code == SQLITE_OK)
-        code = sqlite3_bind_int64(statement, index, run);
-    code = lw_database_finish(statement, code, &none);
-    return code == SQLITE_OK ? LW_OK : lw_database_fail(database, error);
+    return insert(database, sql, texts, sizeof texts / sizeof *texts, figures,
+                  sizeof figures / sizeof *figures, run, error);
+}
+
+enum lw_status lw_database_add_static(struct lw_database *database, int64_t run,
+                                      const struct lw_kernel_maker *maker, const char *analyser,
+                                      const struct lw_static_row *row, struct lw_error *error)
+{
+    static const char sql[] =
+        "INSERT OR REPLACE INTO static_estimates (time_utc, spec, alpha, device, generator, "
+        "compiler, flags, analyser, arith, m, k, bits, group_columns, n, cycles, instructions, "
+        "uops, run_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    char now[32], spec[LW_SPEC_NAME_BYTES], flags[512];
+    const struct lw_spec *s = &row->spec;
+    lw_database_now(now);
+    lw_spec_name(s, spec);
+    lw_compiler_flags(row->device, flags, sizeof flags);
+    const char *const texts[] = {now,
+                                 spec,
+                                 lw_alpha_name(row->kernel->alpha),
+                                 row->device->name,
+                                 maker->generator,
+                                 maker->compiler,
+                                 flags,
+                                 analyser,
+                                 lw_arith_name(s->arith)};
+    const double figures[] = {(double)s->rows,       (double)s->columns, (double)s->bits,
+                              (double)s->group,      (double)s->batch,   row->sum.cycles,
+                              row->sum.instructions, row->sum.uops};
+    return insert(database, sql, texts, sizeof texts / sizeof *texts, figures,
+                  sizeof figures / sizeof *figures, run, error);
 }
