@@ -80,7 +80,8 @@ static enum lw_status place_code(const struct lw_matrix *matrix, size_t code,
     lw_schedule_build(&spec, &schedule);
     lw_pack_layout(&schedule, &layout);
     const uint8_t *start = bundle->weights.data + *offset;
-    *packed = (struct lw_packed_code){start, start + layout.scales, start + layout.bias};
+    *packed = (struct lw_packed_code){
+        .keys = start, .scales = start + layout.scales, .bias = start + layout.bias};
     *offset += layout.bytes;
     return LW_OK;
 }
@@ -143,20 +144,48 @@ static enum lw_status load_kernels(const char *folder, struct lw_bundle *bundle,
     return LW_OK;
 }
 
-/* Every product of the model must find its kernels. */
-static enum lw_status check_kernels(const char *folder, const struct lw_model *model,
-                                    const struct lw_bundle *bundle, struct lw_error *error)
+static const struct lw_kernel *find_tables(const struct lw_bundle *bundle,
+                                           const struct lw_matrix *matrix)
+{
+    for (size_t i = 0; i < bundle->kernel_count; i++) {
+        const struct lw_spec *spec = &bundle->kernels[i].spec;
+        if (spec->rows == 0 && spec->arith == matrix->arith && spec->columns == matrix->columns)
+            return &bundle->kernels[i];
+    }
+    return NULL;
+}
+
+/* Those of one code; false unless one column has a kernel. */
+static bool find_products(const struct lw_bundle *bundle, const struct lw_matrix *matrix,
+                          size_t code, const struct lw_kernel **products)
+{
+    struct lw_spec wanted = lw_spec_of(matrix, code, 1, bundle->isa);
+    size_t count = 0;
+    for (size_t i = 0; i < bundle->kernel_count && count < LW_BUNDLE_BATCHES; i++) {
+        const struct lw_spec *spec = &bundle->kernels[i].spec;
+        if (spec->arith == wanted.arith && spec->rows == wanted.rows &&
+            spec->columns == wanted.columns && spec->bits == wanted.bits &&
+            spec->group == wanted.group)
+            products[count++] = &bundle->kernels[i];
+    }
+    products[count] = NULL;
+    return count && products[count - 1]->spec.batch == 1;
+}
+
+enum lw_status lw_bundle_resolve(struct lw_bundle *bundle, const struct lw_model *model,
+                                 struct lw_error *error)
 {
     for (size_t i = 0; i < model->matrix_count; i++) {
         const struct lw_matrix *matrix = &model->matrices[i];
+        struct lw_packed_matrix *packed = &bundle->matrices[i];
         if (!lw_matrix_has_quantised_product(matrix))
             continue;
-        bool found = lw_bundle_tables(bundle, matrix);
-        for (size_t c = 0; c < matrix->code_count; c++)
-            found = found && lw_bundle_product(bundle, matrix, c, 1);
+        packed->tables = find_tables(bundle, matrix);
+        bool found = packed->tables;
+        for (size_t c = 0; c < matrix->code_count && found; c++)
+            found = find_products(bundle, matrix, c, packed->codes[c].products);
         if (!found)
-            return lw_fail(error, LW_CORRUPT, "%s/kernels.so has no kernel for matrix %s", folder,
-                           matrix->name);
+            return lw_fail(error, LW_CORRUPT, "there is no kernel for matrix %s", matrix->name);
     }
     return LW_OK;
 }
@@ -170,8 +199,12 @@ enum lw_status lw_bundle_open(const char *folder, const struct lw_model *model,
         status = map_weights(folder, model, bundle, error);
     if (status == LW_OK)
         status = load_kernels(folder, bundle, error);
-    if (status == LW_OK)
-        status = check_kernels(folder, model, bundle, error);
+    if (status == LW_OK) {
+        struct lw_error own;
+        status = lw_bundle_resolve(bundle, model, &own);
+        if (status != LW_OK)
+            lw_fail(error, status, "%s/kernels.so: %s", folder, own.text);
+    }
     if (status != LW_OK)
         lw_bundle_close(bundle);
     return status;
@@ -185,29 +218,4 @@ void lw_bundle_close(struct lw_bundle *bundle)
     free(bundle->matrices);
     free(bundle->kernels);
     *bundle = (struct lw_bundle){0};
-}
-
-const struct lw_kernel *lw_bundle_tables(const struct lw_bundle *bundle,
-                                         const struct lw_matrix *matrix)
-{
-    for (size_t i = 0; i < bundle->kernel_count; i++) {
-        const struct lw_spec *spec = &bundle->kernels[i].spec;
-        if (spec->rows == 0 && spec->arith == matrix->arith && spec->columns == matrix->columns)
-            return &bundle->kernels[i];
-    }
-    return NULL;
-}
-
-const struct lw_kernel *lw_bundle_product(const struct lw_bundle *bundle,
-                                          const struct lw_matrix *matrix, size_t code, size_t batch)
-{
-    struct lw_spec wanted = lw_spec_of(matrix, code, batch, bundle->isa);
-    for (size_t i = 0; i < bundle->kernel_count; i++) {
-        const struct lw_spec *spec = &bundle->kernels[i].spec;
-        if (spec->arith == wanted.arith && spec->rows == wanted.rows &&
-            spec->columns == wanted.columns && spec->bits == wanted.bits &&
-            spec->group == wanted.group && spec->batch <= batch)
-            return &bundle->kernels[i];
-    }
-    return NULL;
 }

@@ -41,14 +41,18 @@ struct lw_kernel {
     lw_product_function *product;
 };
 
+enum { LW_BUNDLE_BATCHES = 8 }; /* kernels of one code, at most */
+
 /* The rows of one code, packed; NULL: the matrix is of class f32 or only looked up. */
 struct lw_packed_code {
     const uint8_t *keys, *scales, *bias;
+    const struct lw_kernel *products[LW_BUNDLE_BATCHES + 1]; /* falling N, ended by NULL */
 };
 
 struct lw_packed_matrix {
     struct lw_packed_code codes[LW_MAX_BITS];
-    float unit; /* 2^exponent */
+    const struct lw_kernel *tables; /* builds the tables of its inputs */
+    float unit;                     /* 2^exponent */
 };
 
 struct lw_bundle {
@@ -67,12 +71,19 @@ enum lw_status lw_bundle_open(const char *folder, const struct lw_model *model,
                               struct lw_bundle *bundle, struct lw_error *error);
 void lw_bundle_close(struct lw_bundle *bundle);
 
-/* The kernel that builds the tables of a matrix's inputs, by its class and K; or NULL. */
-const struct lw_kernel *lw_bundle_tables(const struct lw_bundle *bundle,
-                                         const struct lw_matrix *matrix);
-/* The product kernel of a matrix's code with the largest N <= batch, or NULL. */
-const struct lw_kernel *lw_bundle_product(const struct lw_bundle *bundle,
-                                          const struct lw_matrix *matrix, size_t code,
-                                          size_t batch);
+/* Finds the kernels of every matrix among those of the bundle, whose matrices are there: what
+ * lw_bundle_open ends with. LW_CORRUPT names a matrix that lacks one. */
+enum lw_status lw_bundle_resolve(struct lw_bundle *bundle, const struct lw_model *model,
+                                 struct lw_error *error);
+
+/* The kernel of a code with the largest N <= columns (at least 1). */
+static inline const struct lw_kernel *lw_packed_product(const struct lw_packed_code *code,
+                                                        size_t columns)
+{
+    const struct lw_kernel *const *kernel = code->products;
+    while ((*kernel)->spec.batch > columns)
+        kernel++;
+    return *kernel;
+}
 
 #endif

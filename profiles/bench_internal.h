@@ -35,7 +35,7 @@ void lw_bench_matrix_free(struct lw_bench_matrix *made);
  * model that is nothing but these. */
 struct lw_bench_products {
     struct lw_model model;
-    struct lw_bundle bundle; /* of kernels: those of this case alone, and packed copies */
+    struct lw_bundle bundle; /* of kernels: those of the instruction set, and packed copies */
     uint8_t *packed;
     size_t key_bytes;
     float *dense; /* of peers */

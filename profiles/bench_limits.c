@@ -10,16 +10,14 @@
 static enum lw_status add_up(const struct lw_bench_products *products, size_t columns,
                              struct lw_work *work, size_t *calls, struct lw_error *error)
 {
-    const struct lw_matrix *matrix = &products->model.matrices[0];
+    const struct lw_packed_matrix *matrix = &products->bundle.matrices[0];
     struct lw_work own;
-    enum lw_status status =
-        lw_work_of(&lw_bundle_tables(&products->bundle, matrix)->spec, &own, error);
+    enum lw_status status = lw_work_of(&matrix->tables->spec, &own, error);
     *work = (struct lw_work){0};
     *calls = columns;
     lw_work_add(work, &own, (double)columns);
     while (columns && status == LW_OK) {
-        const struct lw_spec *spec =
-            &lw_bundle_product(&products->bundle, matrix, 0, columns)->spec;
+        const struct lw_spec *spec = &lw_packed_product(&matrix->codes[0], columns)->spec;
         status = lw_work_of(spec, &own, error);
         lw_work_add(work, &own, 1);
         columns -= spec->batch;

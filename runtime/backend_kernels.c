@@ -28,7 +28,7 @@ static void multiply_code(const struct kernels *k, unsigned index, size_t code, 
     const struct lw_packed_matrix *packed = &k->bundle->matrices[index];
     const struct lw_packed_code *rows = &packed->codes[code];
     for (size_t n = 0; n < columns;) {
-        const struct lw_kernel *kernel = lw_bundle_product(k->bundle, matrix, code, columns - n);
+        const struct lw_kernel *kernel = lw_packed_product(rows, columns - n);
         kernel->product(rows->keys, rows->scales, rows->bias, k->tables + n * table_bytes,
                         (const uint8_t *)&k->steps[n], (const uint8_t *)&packed->unit,
                         (uint8_t *)(y + n * matrix->codes[code].rows));
@@ -67,7 +67,7 @@ static enum lw_status multiply_class(struct kernels *k, const struct lw_product 
                                      struct lw_error *error)
 {
     const struct lw_matrix *first = matrix_of(k, products);
-    const struct lw_kernel *tables = lw_bundle_tables(k->bundle, first);
+    const struct lw_kernel *tables = k->bundle->matrices[products->matrix].tables;
     for (size_t done = 0; done < columns; done += COLUMNS_AT_ONCE) {
         size_t now = columns - done < COLUMNS_AT_ONCE ? columns - done : COLUMNS_AT_ONCE;
         for (size_t n = 0; n < now; n++)
