@@ -170,6 +170,12 @@ static void print_sizes(const struct view *view)
         printf("; file %zu, without tokeniser %zu", size->file_bytes,
                size->file_bytes - size->tokenizer_bytes);
     putchar('\n');
+    if (view->nested.chunk_count) {
+        struct share all = sum(view, BLOCK_COUNT);
+        printf("of the matrices %zu bytes are scales that only smaller prefixes use; the tables "
+               "above are of the largest\n",
+               size->code_bytes + size->scale_bytes - all.code_bytes - all.scale_bytes);
+    }
 }
 
 static enum lw_status print_table(const struct view *view, struct lw_error *error)
