@@ -42,8 +42,8 @@ enum lw_status cli_calibrate(const struct cli_plan_request *request, const struc
                        "weighting needs a calibration text: name both sides of a parallel one "
                        "with --source-text and --target-text");
     size_t lines = request->calibration_lines ? (size_t)request->calibration_lines : USUAL_LINES;
-    enum lw_status status = lw_pairs_read(model, request->source_text, request->target_text, lines,
-                                          &pairs, error);
+    enum lw_status status =
+        lw_pairs_read(model, request->source_text, request->target_text, lines, &pairs, error);
     if (status != LW_OK)
         return status;
     if (pairs.skipped)

@@ -9,6 +9,7 @@
 #include "profiles/database.h"
 
 #include <jansson.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +39,7 @@ struct task {
 
 static enum lw_status parse(int argc, const char **argv, struct task *task, struct lw_error *error)
 {
-    int threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    int threads = (int)sysconf(_SC_NPROCESSORS_ONLN), calibration_lines = INT_MIN;
     struct cli_plan_request *r = &task->request;
     struct poptOption options[] = {
         {"output", 'o', POPT_ARG_STRING, &task->output, 0, "the model file to write", "M.lwm"},
@@ -64,7 +65,7 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
          "count words of plans by frequency in this text, and calibrate on it", "FILE"},
         {"target-text", 0, POPT_ARG_STRING, &r->target_text, 0,
          "and in this one, its translation line by line", "FILE"},
-        {"calibration-lines", 0, POPT_ARG_INT, &r->calibration_lines, 0,
+        {"calibration-lines", 0, POPT_ARG_INT, &calibration_lines, 0,
          "lines of these texts to calibrate on, from the first (default: 1000)", "N"},
         {"counts", 0, POPT_ARG_STRING, &r->counts, 0, "or read the counts from a table", "TABLE"},
         {"save-counts", 0, POPT_ARG_STRING, &r->save_counts, 0, "write the counts to a table",
@@ -86,8 +87,9 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
         return lw_fail(error, LW_USAGE, "nested planes have a fit of their own; leave out --fit");
     if (threads < 1 || threads > MOST_THREADS)
         return lw_fail(error, LW_USAGE, "--threads must be from 1 to %d", MOST_THREADS);
-    if (r->calibration_lines < 0)
+    if (calibration_lines < 1 && calibration_lines != INT_MIN)
         return lw_fail(error, LW_USAGE, "--calibration-lines must be 1 or more");
+    r->calibration_lines = calibration_lines < 1 ? 0 : calibration_lines;
     task->threads = (size_t)threads;
     if (task->arith && !lw_arith_parse(task->arith, &task->replacing))
         return lw_fail(error, LW_USAGE, "--arith is t8, a8 or f32, not '%s'", task->arith);

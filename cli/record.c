@@ -11,7 +11,7 @@ enum lw_status cli_record(const char *path, const struct lw_run *run, struct lw_
         status = lw_database_add_run(database, run, &own);
         lw_database_close(database);
     }
-    return status == LW_OK ? LW_OK
-                           : lw_fail(error, status, "the work is done, its figures are not kept: %s",
-                                     own.text);
+    return status == LW_OK
+               ? LW_OK
+               : lw_fail(error, status, "the work is done, its figures are not kept: %s", own.text);
 }

@@ -93,8 +93,8 @@ static enum lw_status write_sources(struct making *m, struct lw_error *error)
         if (asprintf(&path, "%s/kernels/%s.c", m->folder, name) < 0)
             return out_of_memory(error);
         m->sources[i] = path;
-        status =
-            i < m->count ? lw_bundle_write_kernel(&m->specs[i], path, error) : write_registry(m, path, error);
+        status = i < m->count ? lw_bundle_write_kernel(&m->specs[i], path, error)
+                              : write_registry(m, path, error);
     }
     return status;
 }

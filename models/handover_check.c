@@ -196,8 +196,8 @@ static enum lw_status check_metadata(const struct lw_handing *reading)
     const char *unknown = find_unknown_key(reading);
     if (unknown)
         return lw_fail(reading->error, LW_CORRUPT,
-                       "%s: key \"%.64s\" of its metadata has no place in the model",
-                       reading->path, unknown);
+                       "%s: key \"%.64s\" of its metadata has no place in the model", reading->path,
+                       unknown);
     return LW_OK;
 }
 

@@ -94,8 +94,8 @@ static void force_pairs(const struct run *run, struct worker *worker, size_t fir
         if (worker->status == LW_OK && !isfinite(run->nats[i]))
             worker->status = lw_fail(&own, LW_FAILED, "the loss is not finite");
         if (worker->status != LW_OK)
-            lw_fail(&worker->error, worker->status, "line %zu: %s",
-                    pairs->pairs[i].line + 1, own.text);
+            lw_fail(&worker->error, worker->status, "line %zu: %s", pairs->pairs[i].line + 1,
+                    own.text);
     }
 }
 

@@ -92,8 +92,9 @@ enum lw_status lw_pairs_read(const struct lw_model *model, const char *source_pa
             status = lw_fail(error, LW_FAILED, "out of memory for the text");
     }
     if (status == LW_OK && pairs->count == 0)
-        status = lw_fail(error, LW_CORRUPT, "%s and %s hold no pair of lines that the model can take",
-                         source_path, target_path);
+        status =
+            lw_fail(error, LW_CORRUPT, "%s and %s hold no pair of lines that the model can take",
+                    source_path, target_path);
     pairs->ids = g.ids;
     free(g.ends);
     if (status != LW_OK)
