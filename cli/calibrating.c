@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+enum { USUAL_LINES = 1000 };
+
 static bool show_progress(void *context, size_t done, size_t all)
 {
     cli_progress_step(context, done, all);
@@ -39,8 +41,9 @@ enum lw_status cli_calibrate(const struct cli_plan_request *request, const struc
         return lw_fail(error, LW_USAGE,
                        "weighting needs a calibration text: name both sides of a parallel one "
                        "with --source-text and --target-text");
-    enum lw_status status = lw_pairs_read(model, request->source_text, request->target_text,
-                                          (size_t)request->calibration_lines, &pairs, error);
+    size_t lines = request->calibration_lines ? (size_t)request->calibration_lines : USUAL_LINES;
+    enum lw_status status =
+        lw_pairs_read(model, request->source_text, request->target_text, lines, &pairs, error);
     if (status != LW_OK)
         return status;
     if (pairs.skipped)

@@ -76,6 +76,13 @@ static enum lw_status open_model(const char *path, const char *size, struct lw_m
 {
     struct lw_nested nested;
     size_t chunks, bytes;
+    if (lw_bundle_is(path))
+        return lw_fail(error, LW_USAGE, "%s is a bundle already: give the .lwm file", path);
+    if (cli_is_folder(path))
+        return lw_fail(error, LW_USAGE,
+                       "%s is not quantised: run 'lutwidge quantize' on it first and give the .lwm "
+                       "file",
+                       path);
     enum lw_status status = lw_lwm_open_nested(path, &nested, error);
     if (status != LW_OK)
         return status;
@@ -130,7 +137,8 @@ int cli_generate(int argc, const char **argv)
         {"output", 'o', POPT_ARG_STRING, &folder, 0, "the bundle to write", "FOLDER"},
         {"device", 'd', POPT_ARG_STRING, &device, 0, "host (default), " LW_DEVICE_NAMES, "DEVICE"},
         {"max-model-size", 0, POPT_ARG_STRING, &size, 0,
-         "of nested planes, take the best prefix of at most this size (2MB), tokeniser aside",
+         "of nested planes, take the best prefix of at most this size (2MB), tokeniser aside; "
+         "refuse any other .lwm file that is larger",
          "SIZE"},
         {"spec", 0, POPT_ARG_STRING, &spec, 0, "print one kernel instead of making a bundle",
          "SPEC"},

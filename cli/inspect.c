@@ -1,8 +1,11 @@
-/* lutwidge inspect: what a model holds and what it takes. */
+/* lutwidge inspect: what a model, or that of a bundle, holds and what it takes. */
 #include "cli/cli.h"
 #include "cli/inspect_nested.h"
 #include "cli/inspect_plan.h"
+#include "cli/loaded.h"
 
+#include "gen/bundle.h"
+#include "models/file.h"
 #include "models/lwm.h"
 #include "models/marian.h"
 
@@ -10,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* A matrix, or several together. */
 struct share {
@@ -103,15 +105,19 @@ static enum lw_status open_folder(struct view *view, struct lw_error *error)
 
 static enum lw_status open_view(struct view *view, struct lw_error *error)
 {
-    struct stat about;
-    if (stat(view->path, &about) == 0 && S_ISDIR(about.st_mode))
+    bool is_bundle = lw_bundle_is(view->path);
+    if (!is_bundle && cli_is_folder(view->path))
         return open_folder(view, error);
+    char *file = is_bundle ? lw_path_join(view->path, "model.lwm") : strdup(view->path);
+    if (!file)
+        return lw_fail(error, LW_FAILED, "out of memory");
     view->coded = true;
-    enum lw_status status = lw_lwm_open(view->path, &view->model, error);
+    enum lw_status status = lw_lwm_open(file, &view->model, error);
     if (status == LW_OK)
-        status = lw_lwm_size(view->path, &view->size, error);
+        status = lw_lwm_size(file, &view->size, error);
     if (status == LW_OK)
-        status = lw_lwm_open_nested(view->path, &view->nested, error);
+        status = lw_lwm_open_nested(file, &view->nested, error);
+    free(file);
     return status;
 }
 
@@ -170,6 +176,12 @@ static void print_sizes(const struct view *view)
         printf("; file %zu, without tokeniser %zu", size->file_bytes,
                size->file_bytes - size->tokenizer_bytes);
     putchar('\n');
+    if (view->nested.chunk_count) {
+        struct share all = sum(view, BLOCK_COUNT);
+        printf("of the matrices %zu bytes are scales that only smaller prefixes use; the tables "
+               "above are of the largest\n",
+               size->code_bytes + size->scale_bytes - all.code_bytes - all.scale_bytes);
+    }
 }
 
 static enum lw_status print_table(const struct view *view, struct lw_error *error)

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static bool is_folder(const char *path)
+bool cli_is_folder(const char *path)
 {
     struct stat about;
     return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
@@ -75,6 +75,17 @@ static enum lw_status open_in_place(const char *folder, struct cli_loaded *loade
                            : status;
 }
 
+static enum lw_status make_cached(const struct lw_model *model, const struct lw_device *device,
+                                  const char *folder, bool quiet, struct lw_error *error)
+{
+    char *cache = strndup(folder, (size_t)(strrchr(folder, '/') - folder));
+    if (!cache)
+        return lw_fail(error, LW_FAILED, "out of memory");
+    lw_bundle_collect(cache);
+    free(cache);
+    return cli_make_bundle(model, device, folder, quiet, error);
+}
+
 /* The bundle of an .lwm file: from the cache where it is whole, else made there. */
 static enum lw_status open_cached(const char *path, const struct cli_request *request,
                                   const struct lw_nested *nested, struct cli_loaded *loaded,
@@ -90,7 +101,7 @@ static enum lw_status open_cached(const char *path, const struct cli_request *re
         status = lw_bundle_cache_path(path, loaded->chunks, device, &folder, error);
     if (status != LW_OK)
         return status;
-    if (is_folder(folder)) {
+    if (cli_is_folder(folder)) {
         status = open_in_place(folder, loaded, error);
         if (status == LW_OK) {
             free(folder);
@@ -106,7 +117,7 @@ static enum lw_status open_cached(const char *path, const struct cli_request *re
         status = LW_OK;
     }
     if (status == LW_OK)
-        status = cli_make_bundle(&loaded->model, device, folder, request->quiet, error);
+        status = make_cached(&loaded->model, device, folder, request->quiet, error);
     if (status == LW_OK)
         status = open_in_place(folder, loaded, error);
     free(folder);
@@ -253,7 +264,8 @@ static enum lw_status open_folder(const char *path, const struct cli_request *re
 {
     if (request->size)
         return lw_fail(error, LW_USAGE,
-                       "%s is not quantised: --max-model-size goes with an .lwm file", path);
+                       "%s is not quantised: --max-model-size goes with .lwm files and bundles",
+                       path);
     enum lw_status status = lw_marian_import(path, &loaded->model, error);
     return status == LW_OK ? check_request(path, request, &loaded->model, false, error) : status;
 }
@@ -263,10 +275,10 @@ enum lw_status cli_load(const char *path, const struct cli_request *request,
 {
     *loaded = (struct cli_loaded){0};
     struct lw_nested nested = {0};
-    bool is_bundle = lw_bundle_is(path), coded = is_bundle || !is_folder(path), kernels = false;
-    char *file = is_bundle         ? lw_path_join(path, "model.lwm")
-                 : is_folder(path) ? lw_path_join(path, "model.safetensors")
-                                   : strdup(path);
+    bool is_bundle = lw_bundle_is(path), coded = is_bundle || !cli_is_folder(path), kernels = false;
+    char *file = is_bundle             ? lw_path_join(path, "model.lwm")
+                 : cli_is_folder(path) ? lw_path_join(path, "model.safetensors")
+                                       : strdup(path);
     enum lw_status status = LW_OK;
     if (!file)
         return lw_fail(error, LW_FAILED, "out of memory");

@@ -38,6 +38,8 @@ enum lw_status cli_load(const char *path, const struct cli_request *request,
                         struct cli_loaded *loaded, struct lw_error *error);
 void cli_unload(struct cli_loaded *loaded);
 
+bool cli_is_folder(const char *path);
+
 /* Makes a bundle with progress on stderr; Ctrl-C leaves nothing behind. */
 enum lw_status cli_make_bundle(const struct lw_model *model, const struct lw_device *device,
                                const char *folder, bool quiet, struct lw_error *error);

@@ -20,7 +20,7 @@ const struct cli_verb cli_verbs[] = {
      "lutwidge quantize retrained -o retrained.lwm    # has codes of its own: docs/RETRAINING.md\n",
      "MODEL_DIR -o M.lwm", cli_quantize},
     {"inspect", "show layers, shapes, bits and bytes of a model",
-     "lutwidge inspect open3.lwm\n"
+     "lutwidge inspect open3.lwm                     # or a folder, or a bundle\n"
      "lutwidge inspect models/open-en-de --plan models/plans/paper.yaml\n",
      "MODEL", cli_inspect},
     {"generate", "generate, compile and pack the kernels of a model into a bundle",

@@ -11,7 +11,7 @@ enum { MOST_OPTIONS = 64 };
  * somebody keeps them: verbs use both until they return, so both stay here until the program ends.
  */
 static poptContext context;
-static const char *kept[MOST_OPTIONS];
+static char *kept[MOST_OPTIONS]; /* by the place of the option in its table */
 
 static void print_help(const struct cli_verb *verb)
 {
@@ -30,12 +30,19 @@ static bool is_end(const struct poptOption *option)
     return !option->longName && !option->shortName && !option->arg;
 }
 
-static void keep_strings(const struct poptOption *options)
+/* Makes popt tell of each option that gives a string: by its place in the table, from 1. */
+static void number_strings(struct poptOption *options)
 {
-    size_t count = 0;
-    for (; !is_end(options) && count < MOST_OPTIONS; options++)
-        if ((options->argInfo & POPT_ARG_MASK) == POPT_ARG_STRING && options->arg)
-            kept[count++] = *(char **)options->arg;
+    for (int i = 0; i < MOST_OPTIONS && !is_end(&options[i]); i++)
+        if ((options[i].argInfo & POPT_ARG_MASK) == POPT_ARG_STRING)
+            options[i].val = i + 1;
+}
+
+/* The last string of an option counts: one that was given before it is freed. */
+static void keep_string(const struct poptOption *options, int number)
+{
+    free(kept[number - 1]);
+    kept[number - 1] = *(char **)options[number - 1].arg;
 }
 
 static int bad_option(const struct cli_verb *verb, const struct poptOption *options, int code)
@@ -88,12 +95,14 @@ enum lw_status cli_parse(const struct cli_verb *verb, int argc, const char **arg
     poptSetOtherOptionHelp(context, usage);
 
     int code;
-    while ((code = poptGetNextOpt(context)) >= 0)
+    number_strings(options);
+    while ((code = poptGetNextOpt(context)) >= 0) {
         if (code == HELP) {
             print_help(verb);
             exit(cli_finish(verb->name, LW_OK));
         }
-    keep_strings(options);
+        keep_string(options, code);
+    }
     if (code < -1)
         return (enum lw_status)bad_option(verb, options, code);
 

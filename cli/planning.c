@@ -1,5 +1,6 @@
 #include "cli/planning.h"
 
+#include "models/quantize.h"
 #include "runtime/lines.h"
 
 #include <stdio.h>
@@ -108,6 +109,31 @@ static enum lw_status find_row_bits(const struct cli_plan_request *request,
     return status;
 }
 
+/* LW_USAGE where an option has nothing to do: who gives it believes that it changes the model. */
+static enum lw_status check_uses(const struct cli_plan_request *request,
+                                 const struct cli_planning *planning, struct lw_error *error)
+{
+    bool counts = false;
+    bool moments = lw_quantize_needs_moments(planning->choices, planning->matrix_count);
+    for (size_t i = 0; i < planning->matrix_count; i++)
+        counts |= lw_words_need_counts(&planning->choices[i]);
+    if (!counts && (request->counts || request->save_counts))
+        return lw_fail(error, LW_USAGE,
+                       "the plan gives no bits by frequency: leave out --counts and --save-counts");
+    if (request->counts && request->save_counts)
+        return lw_fail(error, LW_USAGE,
+                       "--save-counts keeps what is counted in texts; leave out --counts");
+    if (!moments && request->calibration_lines)
+        return lw_fail(error, LW_USAGE,
+                       "nothing is weighted, so nothing is calibrated: leave out "
+                       "--calibration-lines, or ask for a weighting");
+    if (!moments && (!counts || request->counts) && (request->source_text || request->target_text))
+        return lw_fail(error, LW_USAGE,
+                       "no words are counted and nothing is calibrated: leave out --source-text "
+                       "and --target-text, or ask for a weighting");
+    return LW_OK;
+}
+
 enum lw_status cli_plan(const struct cli_plan_request *request, const struct lw_model *model,
                         struct cli_planning *planning, struct lw_error *error)
 {
@@ -120,6 +146,8 @@ enum lw_status cli_plan(const struct cli_plan_request *request, const struct lw_
         status = lw_fail(error, LW_FAILED, "out of memory for the plan");
     if (status == LW_OK)
         status = lw_plan_resolve(&planning->plan, model, planning->choices, planning->whys, error);
+    if (status == LW_OK)
+        status = check_uses(request, planning, error);
     for (size_t i = 0; i < model->matrix_count && status == LW_OK; i++)
         status = find_row_bits(request, model, planning, i, error);
     if (status != LW_OK)

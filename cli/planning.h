@@ -14,7 +14,7 @@ struct cli_plan_request {
     const char *fit;                       /* NULL: alternating */
     const char *weighting;                 /* with `bits`; NULL: none */
     const char *source_text, *target_text; /* to count words in, and to calibrate on */
-    int calibration_lines;                 /* of these texts */
+    int calibration_lines;                 /* of these texts; 0: not given */
     const char *counts;                    /* a table of word counts to read */
     const char *save_counts;               /* where to write the counts that were used */
 };
@@ -27,7 +27,8 @@ struct cli_planning {
     size_t matrix_count;
 };
 
-/* Counts words only where the plan needs them. */
+/* Counts words only where the plan needs them; LW_USAGE where it needs nothing of what an option
+ * gives. */
 enum lw_status cli_plan(const struct cli_plan_request *request, const struct lw_model *model,
                         struct cli_planning *planning, struct lw_error *error);
 void cli_plan_free(struct cli_planning *planning);

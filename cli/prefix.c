@@ -18,7 +18,11 @@ enum lw_status cli_parse_bytes(const char *option, const char *text, size_t *byt
     } units[] = {{"", 1},     {"B", 1},      {"kB", 1e3},     {"MB", 1e6},
                  {"GB", 1e9}, {"KiB", 1024}, {"MiB", 0x1p20}, {"GiB", 0x1p30}};
     char *end = NULL;
+    /* Digits and a point: no exponents, no hexadecimal. */
+    size_t length = strspn(text, "0123456789.");
     double value = isdigit((unsigned char)text[0]) ? strtod(text, &end) : -1;
+    if (end && end != text + length)
+        end = NULL;
     while (end && *end == ' ')
         end++;
     for (size_t i = 0; end && i < sizeof units / sizeof *units; i++)

@@ -102,7 +102,7 @@ static enum lw_status read_subject(struct task *task, struct lw_error *error)
                                &task->trial, error);
     free(weights);
     task->subject = (struct lw_sensitivity_subject){task->model_hash, task->source_hash,
-                                                    task->reference_hash, task->trial.count};
+                                                    task->reference_hash, task->trial.pairs.count};
     return status;
 }
 
@@ -132,11 +132,14 @@ static enum lw_status choose(struct task *task, struct lw_database *database,
 static void print_plan(const struct task *task)
 {
     fprintf(stderr, "%zu points on %zu lines: %zu are in %s, %zu to measure",
-            task->there + task->point_count, task->trial.count, task->there, task->database,
+            task->there + task->point_count, task->trial.pairs.count, task->there, task->database,
             task->point_count);
     if (task->failed_before)
         fprintf(stderr, "; %zu failed before: --retry measures them again", task->failed_before);
     fputc('\n', stderr);
+    if (task->trial.pairs.skipped)
+        fprintf(stderr, "%zu lines are blank or too long on a side and left out\n",
+                task->trial.pairs.skipped);
 }
 
 static void print_start(const struct task *task, const struct lw_sensitivity *sensitivity)
@@ -194,7 +197,7 @@ static enum lw_status run_points(struct task *task, const char *command,
     row.model_hash = task->model_hash;
     row.input_hash = task->source_hash;
     row.arith = "f32";
-    row.lines = (double)task->trial.count;
+    row.lines = (double)task->trial.pairs.count;
     row.beams = 1;
     enum lw_status status = lw_sensitivity_open(&setup, &sensitivity, error);
     if (status != LW_OK)

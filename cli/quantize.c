@@ -9,6 +9,7 @@
 #include "profiles/database.h"
 
 #include <jansson.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,9 +39,8 @@ struct task {
 
 static enum lw_status parse(int argc, const char **argv, struct task *task, struct lw_error *error)
 {
-    int threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    int threads = (int)sysconf(_SC_NPROCESSORS_ONLN), calibration_lines = INT_MIN;
     struct cli_plan_request *r = &task->request;
-    r->calibration_lines = 1000;
     struct poptOption options[] = {
         {"output", 'o', POPT_ARG_STRING, &task->output, 0, "the model file to write", "M.lwm"},
         {"bits", 'b', POPT_ARG_INT, &r->bits, 0,
@@ -65,7 +65,7 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
          "count words of plans by frequency in this text, and calibrate on it", "FILE"},
         {"target-text", 0, POPT_ARG_STRING, &r->target_text, 0,
          "and in this one, its translation line by line", "FILE"},
-        {"calibration-lines", 0, POPT_ARG_INT, &r->calibration_lines, 0,
+        {"calibration-lines", 0, POPT_ARG_INT, &calibration_lines, 0,
          "lines of these texts to calibrate on, from the first (default: 1000)", "N"},
         {"counts", 0, POPT_ARG_STRING, &r->counts, 0, "or read the counts from a table", "TABLE"},
         {"save-counts", 0, POPT_ARG_STRING, &r->save_counts, 0, "write the counts to a table",
@@ -87,8 +87,9 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
         return lw_fail(error, LW_USAGE, "nested planes have a fit of their own; leave out --fit");
     if (threads < 1 || threads > MOST_THREADS)
         return lw_fail(error, LW_USAGE, "--threads must be from 1 to %d", MOST_THREADS);
-    if (r->calibration_lines < 1)
+    if (calibration_lines < 1 && calibration_lines != INT_MIN)
         return lw_fail(error, LW_USAGE, "--calibration-lines must be 1 or more");
+    r->calibration_lines = calibration_lines < 1 ? 0 : calibration_lines;
     task->threads = (size_t)threads;
     if (task->arith && !lw_arith_parse(task->arith, &task->replacing))
         return lw_fail(error, LW_USAGE, "--arith is t8, a8 or f32, not '%s'", task->arith);
@@ -186,7 +187,7 @@ static enum lw_status check_handover(const struct task *task, struct lw_error *e
 {
     const struct cli_plan_request *r = &task->request;
     if (r->plan || r->bits || r->fit || r->weighting || task->nested || r->source_text ||
-        r->target_text || r->counts || r->save_counts)
+        r->target_text || r->calibration_lines || r->counts || r->save_counts)
         return lw_fail(error, LW_USAGE,
                        "%s has codes of its own from retraining: give no options but -o, --arith, "
                        "--json and --db, or remove its codes.safetensors to fit it anew",
@@ -316,8 +317,9 @@ static enum lw_status print_summary(const struct task *task, struct lw_error *er
         return print_json(task, model_bytes, real_bits, smaller, error);
     printf("%s: %zu bytes, %zu without tokeniser (%.1fx smaller than fp32)\n", task->output,
            size->file_bytes, model_bytes, smaller);
-    printf("%.4g bits a weight, %.2f with scales; class %s; relative MSE %.4g; %.1f s\n",
-           task->bits, real_bits, task->made, task->relative_mse, task->seconds);
+    printf("%.4g bits a weight, %.2f with scales%s; class %s; relative MSE %.4g; %.1f s\n",
+           task->bits, real_bits, task->nested ? " of all prefixes" : "", task->made,
+           task->relative_mse, task->seconds);
     if (task->nested) {
         printf("prefixes of %zu to %zu bytes without tokeniser; relative MSE by planes:",
                task->least_bytes, task->most_bytes);

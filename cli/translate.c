@@ -297,7 +297,7 @@ int cli_translate(int argc, const char **argv)
          "kernels (default), or reference: the definition of the class, slow", "ENGINE"},
         {"max-model-size", 0, POPT_ARG_STRING, &o.request.size, 0,
          "of nested planes, load the best prefix of at most this size (2MB), tokeniser aside; "
-         "refuse any other model that is larger",
+         "refuse any other .lwm file or bundle that is larger, and fp32 folders",
          "SIZE"},
         {"scores", 's', POPT_ARG_NONE, &o.scores, 0, "print each line's score and a tab before it",
          NULL},

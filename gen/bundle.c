@@ -27,9 +27,8 @@ static enum lw_status out_of_memory(struct lw_error *error)
     return lw_fail(error, LW_FAILED, "out of memory while making a bundle");
 }
 
-/* Commits what was printed into a writer. */
-static enum lw_status write_kernel(const struct lw_spec *spec, const char *path,
-                                   struct lw_error *error)
+enum lw_status lw_bundle_write_kernel(const struct lw_spec *spec, const char *path,
+                                      struct lw_error *error)
 {
     struct lw_schedule schedule;
     struct lw_program program;
@@ -94,8 +93,8 @@ static enum lw_status write_sources(struct making *m, struct lw_error *error)
         if (asprintf(&path, "%s/kernels/%s.c", m->folder, name) < 0)
             return out_of_memory(error);
         m->sources[i] = path;
-        status =
-            i < m->count ? write_kernel(&m->specs[i], path, error) : write_registry(m, path, error);
+        status = i < m->count ? lw_bundle_write_kernel(&m->specs[i], path, error)
+                              : write_registry(m, path, error);
     }
     return status;
 }

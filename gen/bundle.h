@@ -20,6 +20,10 @@ enum { LW_BUNDLE_FORMAT = 1 };
 enum lw_status lw_bundle_specs(const struct lw_model *model, enum lw_isa isa,
                                struct lw_spec **specs, size_t *count, struct lw_error *error);
 
+/* Writes the C text of one kernel to a file: whole or not at all. */
+enum lw_status lw_bundle_write_kernel(const struct lw_spec *spec, const char *path,
+                                      struct lw_error *error);
+
 /* Writes the bundle of `model`, which was opened from a file, to `folder`: built beside it,
  * renamed, so that it appears whole or not at all. An existing bundle there is replaced; anything
  * else is refused (LW_USAGE). `made_by` is the command, for the manifest. */
@@ -38,5 +42,8 @@ enum lw_status lw_bundle_cache_path(const char *model_path, size_t chunks,
 bool lw_bundle_is(const char *folder);
 /* Removes a folder with all that is in it, as far as that can be done. */
 void lw_bundle_remove(const char *folder);
+/* Removes from the cache folder what processes left there that were killed while they made a
+ * bundle: its partial folders that nobody holds locked. */
+void lw_bundle_collect(const char *cache);
 
 #endif

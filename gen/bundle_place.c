@@ -3,12 +3,14 @@
 #include "gen/bundle.h"
 #include "models/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -68,16 +70,37 @@ static enum lw_status find_folder(const char *folder, char **found, struct lw_er
     return status;
 }
 
+/* The descriptor that holds the lock of a folder, or -1. What is locked may have been removed by
+ * another collector meanwhile: it must still be what `path` names. */
+static int take_lock(const char *path, int operation)
+{
+    struct stat held, named;
+    int lock = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (lock >= 0 && TEMP_FAILURE_RETRY(flock(lock, operation)) == 0 && fstat(lock, &held) == 0 &&
+        lstat(path, &named) == 0 && held.st_ino == named.st_ino && held.st_dev == named.st_dev)
+        return lock;
+    if (lock >= 0)
+        close(lock);
+    return -1;
+}
+
+static const char PARTIAL[] = ".partial-XXXXXX";
+
 /* No name in the path begins with a - or an @, which the compiler would take for an option. */
 static enum lw_status make_partial(struct lw_place *place, struct lw_error *error)
 {
     const char *folder = place->folder;
-    if (asprintf(&place->partial, "%s%s.partial-XXXXXX", *folder == '/' ? "" : "./", folder) < 0) {
+    if (asprintf(&place->partial, "%s%s%s", *folder == '/' ? "" : "./", folder, PARTIAL) < 0) {
         place->partial = NULL;
         return lw_fail(error, LW_FAILED, "out of memory");
     }
-    if (!mkdtemp(place->partial))
-        return lw_fail(error, LW_FAILED, "cannot make %s: %s", place->partial, strerror(errno));
+    do { /* again where it is collected before it is locked */
+        strcpy(place->partial + strlen(place->partial) - strlen(PARTIAL), PARTIAL);
+        if (!mkdtemp(place->partial))
+            return lw_fail(error, LW_FAILED, "cannot make %s: %s", place->partial, strerror(errno));
+        place->lock = take_lock(place->partial, LOCK_EX);
+        /* Where the file system has no locks, nobody can collect either. */
+    } while (place->lock < 0 && access(place->partial, F_OK) != 0);
     mode_t mask = umask(0);
     umask(mask);
     chmod(place->partial, 0777 & ~mask); /* mkdtemp's own is 0700 */
@@ -86,14 +109,16 @@ static enum lw_status make_partial(struct lw_place *place, struct lw_error *erro
 
 static void free_place(struct lw_place *place)
 {
+    if (place->lock >= 0)
+        close(place->lock);
     free(place->folder);
     free(place->partial);
-    *place = (struct lw_place){0};
+    *place = (struct lw_place){.lock = -1};
 }
 
 enum lw_status lw_place_open(const char *folder, struct lw_place *place, struct lw_error *error)
 {
-    *place = (struct lw_place){0};
+    *place = (struct lw_place){.lock = -1};
     enum lw_status status = find_folder(folder, &place->folder, error);
     if (status == LW_OK)
         status = make_partial(place, error);
@@ -140,4 +165,28 @@ void lw_place_abort(struct lw_place *place)
 {
     lw_bundle_remove(place->partial);
     free_place(place);
+}
+
+/* Whether only we give such names: 32 hexadecimal digits and the end of a partial folder. */
+static bool is_of_cache(const char *name)
+{
+    size_t digits = strspn(name, "0123456789abcdef");
+    return digits == 32 && strlen(name + digits) == strlen(PARTIAL) &&
+           strncmp(name + digits, PARTIAL, strcspn(PARTIAL, "X")) == 0;
+}
+
+void lw_bundle_collect(const char *cache)
+{
+    DIR *entries = opendir(cache);
+    for (struct dirent *entry; entries && (entry = readdir(entries));) {
+        char *path = is_of_cache(entry->d_name) ? lw_path_join(cache, entry->d_name) : NULL;
+        int lock = path ? take_lock(path, LOCK_EX | LOCK_NB) : -1;
+        if (lock >= 0) {
+            lw_bundle_remove(path);
+            close(lock);
+        }
+        free(path);
+    }
+    if (entries)
+        closedir(entries);
 }

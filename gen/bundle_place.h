@@ -6,7 +6,8 @@
 
 struct lw_place {
     char *folder;  /* where the bundle will be */
-    char *partial; /* where it is filled */
+    char *partial; /* where it is filled: FOLDER.partial-XXXXXX */
+    int lock;      /* flock of the partial folder, which ends with the process; -1: none */
 };
 
 /* Makes the partial folder, empty. LW_USAGE where anything but an empty folder or a bundle stands

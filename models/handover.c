@@ -118,9 +118,8 @@ static enum lw_status compare(const struct lw_handing *reading, size_t index,
 static enum lw_status describe(const struct lw_handing *reading, struct lw_model *model)
 {
     const char *maker = lw_safetensors_metadata(&reading->file, "made_by");
-    if (asprintf(&model->made_by, "codes of plan %s%s%s",
-                 reading->plan ? reading->plan : "(unnamed)", maker ? " by " : "",
-                 maker ? maker : "") >= 0)
+    if (asprintf(&model->made_by, "codes of plan %s by %s",
+                 reading->plan ? reading->plan : "(unnamed)", maker) >= 0)
         return LW_OK;
     model->made_by = NULL;
     return lw_fail(reading->error, LW_FAILED, "%s: out of memory", reading->path);

@@ -1,13 +1,14 @@
 /* Whether codes.safetensors is what docs/RETRAINING.md says, for a model of these matrices. */
 #include "models/handover_parts.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char VERSION[] = "1";
 static const char *const PARTS[] = {"bits", "levels", "scales", "exponent"};
-enum { PART_COUNT = sizeof PARTS / sizeof *PARTS, MOST_NAME = 96 };
+enum { PART_COUNT = sizeof PARTS / sizeof *PARTS, MOST_NAME = 96, MOST_MADE_BY = 1024 };
 
 int16_t lw_handover_scale(const uint8_t *bytes)
 {
@@ -161,14 +162,48 @@ static const char *find_unknown(const struct lw_handing *reading)
     return NULL;
 }
 
-enum lw_status lw_handover_check(const struct lw_handing *reading)
+/* A key of the metadata that means nothing for this model, or NULL. */
+static const char *find_unknown_key(const struct lw_handing *reading)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(reading->file.metadata, key, value)
+    {
+        bool known = strcmp(key, "lutwidge_codes") == 0 || strcmp(key, "plan") == 0 ||
+                     strcmp(key, "made_by") == 0;
+        for (size_t i = 0; !known && i < reading->source->matrix_count; i++) {
+            const char *name = reading->source->matrices[i].name;
+            known = (strncmp(key, "group.", 6) == 0 && strcmp(key + 6, name) == 0) ||
+                    (strncmp(key, "uniform.", 8) == 0 && strcmp(key + 8, name) == 0);
+        }
+        if (!known)
+            return key;
+    }
+    return NULL;
+}
+
+static enum lw_status check_metadata(const struct lw_handing *reading)
 {
     const char *version = lw_safetensors_metadata(&reading->file, "lutwidge_codes");
+    const char *made_by = lw_safetensors_metadata(&reading->file, "made_by");
     if (!version || strcmp(version, VERSION) != 0)
         return lw_fail(reading->error, LW_CORRUPT,
                        "%s: lutwidge_codes is \"%.32s\" in its metadata; version %s is read",
                        reading->path, version ? version : "", VERSION);
-    enum lw_status status = LW_OK;
+    if (!made_by || strlen(made_by) > MOST_MADE_BY)
+        return lw_fail(reading->error, LW_CORRUPT, "%s: made_by is %s in its metadata",
+                       reading->path, made_by ? "too long" : "missing");
+    const char *unknown = find_unknown_key(reading);
+    if (unknown)
+        return lw_fail(reading->error, LW_CORRUPT,
+                       "%s: key \"%.64s\" of its metadata has no place in the model", reading->path,
+                       unknown);
+    return LW_OK;
+}
+
+enum lw_status lw_handover_check(const struct lw_handing *reading)
+{
+    enum lw_status status = check_metadata(reading);
     for (size_t i = 0; status == LW_OK && i < reading->source->matrix_count; i++) {
         status = find_part(reading, &reading->source->matrices[i], &reading->parts[i]);
         if (status == LW_OK)

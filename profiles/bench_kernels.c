@@ -50,25 +50,6 @@ enum lw_status lw_bench_specs(const struct lw_bench_case *cases, size_t count, e
     return status;
 }
 
-static enum lw_status write_source(const struct lw_spec *spec, const char *path,
-                                   struct lw_error *error)
-{
-    struct lw_schedule schedule;
-    struct lw_program program;
-    struct lw_writer writer;
-    lw_schedule_build(spec, &schedule);
-    enum lw_status status = lw_program_build(&schedule, &program, error);
-    if (status != LW_OK)
-        return status;
-    status = lw_writer_open(path, &writer, error);
-    if (status == LW_OK) {
-        lw_program_print_c(&program, writer.stream);
-        status = lw_writer_commit(&writer, error);
-    }
-    lw_program_free(&program);
-    return status;
-}
-
 static enum lw_status find_kernels(void *library, const struct lw_spec *specs, size_t count,
                                    struct lw_bundle *bundle, struct lw_error *error)
 {
@@ -110,7 +91,7 @@ static enum lw_status compile_in(const char *folder, enum lw_isa isa, const stru
             sources[i] = NULL;
             status = out_of_memory(error);
         } else {
-            status = write_source(&specs[i], sources[i], error);
+            status = lw_bundle_write_kernel(&specs[i], sources[i], error);
         }
     }
     if (status == LW_OK)

@@ -2,7 +2,6 @@
 
 #include "profiles/score.h"
 #include "runtime/calibrate.h"
-#include "runtime/lines.h"
 #include "runtime/translator.h"
 
 #include <math.h>
@@ -11,29 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Keeps the ids of the next source line. */
-struct taking {
-    struct lw_trial *trial;
-    size_t positions, taken;
-};
-
-static enum lw_status take_source(void *context, const int32_t *ids, size_t count,
-                                  struct lw_error *error)
-{
-    struct taking *taking = context;
-    if (taking->taken == taking->trial->count)
-        return lw_fail(error, LW_FAILED, "the file changed while it was read");
-    struct lw_trial_line *line = &taking->trial->lines[taking->taken++];
-    if (count < 2 || count > taking->positions)
-        return LW_OK;
-    line->ids = malloc(count * sizeof *ids);
-    if (!line->ids)
-        return lw_fail(error, LW_FAILED, "out of memory for the text");
-    memcpy(line->ids, ids, count * sizeof *ids);
-    line->count = count;
-    return LW_OK;
-}
-
+/* The reference of each pair: the pairs stand in the order of the lines. */
 static enum lw_status read_references(struct lw_trial *trial, const char *path,
                                       struct lw_error *error)
 {
@@ -41,14 +18,22 @@ static enum lw_status read_references(struct lw_trial *trial, const char *path,
     if (!stream)
         return lw_fail(error, LW_FAILED, "cannot open %s: %m", path);
     enum lw_status status = LW_OK;
-    for (size_t i = 0; i < trial->count && status == LW_OK; i++) {
-        struct lw_trial_line *line = &trial->lines[i];
-        size_t room = 0;
-        if (getline(&line->reference, &room, stream) < 0)
+    char *line = NULL;
+    size_t room = 0, next = 0;
+    for (size_t i = 0; i < trial->pairs.count && status == LW_OK; i++) {
+        ssize_t length = 0;
+        for (; next <= trial->pairs.pairs[i].line && length >= 0; next++)
+            length = getline(&line, &room, stream);
+        if (length < 0) {
             status = lw_fail(error, LW_FAILED, "%s changed while it was read", path);
-        else
-            line->reference[strcspn(line->reference, "\n")] = 0;
+            break;
+        }
+        line[strcspn(line, "\n")] = 0;
+        trial->references[i] = strdup(line);
+        if (!trial->references[i])
+            status = lw_fail(error, LW_FAILED, "%s: no memory for its lines", path);
     }
+    free(line);
     fclose(stream);
     return status;
 }
@@ -57,21 +42,16 @@ enum lw_status lw_trial_read(const struct lw_model *model, const char *source_pa
                              const char *reference_path, size_t most_lines, struct lw_trial *trial,
                              struct lw_error *error)
 {
-    struct taking taking = {trial, model->config.positions, 0};
     *trial = (struct lw_trial){0};
     enum lw_status status =
         lw_pairs_read(model, source_path, reference_path, most_lines, &trial->pairs, error);
     if (status != LW_OK)
         return status;
-    trial->count = trial->pairs.count + trial->pairs.skipped;
-    trial->lines = calloc(trial->count, sizeof *trial->lines);
-    if (!trial->lines)
-        status = lw_fail(error, LW_FAILED, "%s: no memory for its lines", source_path);
+    trial->references = calloc(trial->pairs.count, sizeof *trial->references);
+    if (!trial->references)
+        status = lw_fail(error, LW_FAILED, "%s: no memory for its lines", reference_path);
     if (status == LW_OK)
         status = lw_tokenizer_open(&model->tokenizer, &model->config, &trial->tokenizer, error);
-    if (status == LW_OK)
-        status =
-            lw_lines_encode(model, false, source_path, trial->count, take_source, &taking, error);
     if (status == LW_OK)
         status = read_references(trial, reference_path, error);
     if (status != LW_OK)
@@ -81,17 +61,15 @@ enum lw_status lw_trial_read(const struct lw_model *model, const char *source_pa
 
 void lw_trial_free(struct lw_trial *trial)
 {
-    for (size_t i = 0; trial->lines && i < trial->count; i++) {
-        free(trial->lines[i].ids);
-        free(trial->lines[i].reference);
-    }
-    free(trial->lines);
+    for (size_t i = 0; trial->references && i < trial->pairs.count; i++)
+        free(trial->references[i]);
+    free(trial->references);
     lw_pairs_free(&trial->pairs);
     lw_tokenizer_close(trial->tokenizer);
     *trial = (struct lw_trial){0};
 }
 
-/* One thread's part: every `of`th pair and line. Its error is that of the first that failed. */
+/* One thread's part: every `of`th pair. Its error is that of the first that failed. */
 struct worker {
     struct lw_translator *forcing, *searching; /* the second only where lines are translated */
     enum lw_status status;
@@ -103,7 +81,7 @@ struct run {
     size_t worker_count;
     struct worker *workers;
     double *nats;        /* [pairs] */
-    char **translations; /* [lines]; NULL where none are made */
+    char **translations; /* [pairs]; NULL where none are made */
 };
 
 static void force_pairs(const struct run *run, struct worker *worker, size_t first)
@@ -116,25 +94,27 @@ static void force_pairs(const struct run *run, struct worker *worker, size_t fir
         if (worker->status == LW_OK && !isfinite(run->nats[i]))
             worker->status = lw_fail(&own, LW_FAILED, "the loss is not finite");
         if (worker->status != LW_OK)
-            lw_fail(&worker->error, worker->status, "pair %zu: %s", i + 1, own.text);
+            lw_fail(&worker->error, worker->status, "line %zu: %s", pairs->pairs[i].line + 1,
+                    own.text);
     }
 }
 
-static void translate_lines(const struct run *run, struct worker *worker, size_t first)
+static void translate_pairs(const struct run *run, struct worker *worker, size_t first)
 {
     const struct lw_trial *trial = run->trial;
     struct lw_error own;
-    for (size_t i = first; i < trial->count && worker->status == LW_OK; i += run->worker_count) {
-        const struct lw_trial_line *line = &trial->lines[i];
+    for (size_t i = first; i < trial->pairs.count && worker->status == LW_OK;
+         i += run->worker_count) {
+        const struct lw_pair *pair = &trial->pairs.pairs[i];
         struct lw_hypothesis best = {0};
         own.text[0] = 0;
-        if (line->count)
-            worker->status = lw_translate(worker->searching, line->ids, line->count, &best, &own);
+        worker->status =
+            lw_translate(worker->searching, pair->source, pair->source_count, &best, &own);
         if (worker->status == LW_OK)
             worker->status = lw_tokenizer_decode(trial->tokenizer, best.words, best.count,
                                                  &run->translations[i], &own);
         if (worker->status != LW_OK)
-            lw_fail(&worker->error, worker->status, "line %zu: %s", i + 1, own.text);
+            lw_fail(&worker->error, worker->status, "line %zu: %s", pair->line + 1, own.text);
     }
 }
 
@@ -144,7 +124,7 @@ static void work(void *context, size_t index)
     struct worker *worker = &run->workers[index];
     force_pairs(run, worker, index);
     if (run->translations)
-        translate_lines(run, worker, index);
+        translate_pairs(run, worker, index);
 }
 
 static enum lw_status open_workers(const struct run *run, const struct lw_model *model,
@@ -181,8 +161,8 @@ static enum lw_status sum_up(const struct run *run, struct lw_trial_result *resu
     *result = (struct lw_trial_result){.nats_a_word = nats / words, .bleu = NAN};
     if (!run->translations)
         return LW_OK;
-    for (size_t i = 0; i < trial->count && status == LW_OK; i++)
-        status = lw_score_line(&statistics, run->translations[i], trial->lines[i].reference, error);
+    for (size_t i = 0; i < trial->pairs.count && status == LW_OK; i++)
+        status = lw_score_line(&statistics, run->translations[i], trial->references[i], error);
     if (status == LW_OK) {
         lw_score_finish(&statistics, &score);
         result->bleu = score.bleu;
@@ -196,7 +176,7 @@ static void free_run(struct run *run)
         lw_translator_close(run->workers[i].forcing);
         lw_translator_close(run->workers[i].searching);
     }
-    for (size_t i = 0; run->translations && i < run->trial->count; i++)
+    for (size_t i = 0; run->translations && i < run->trial->pairs.count; i++)
         free(run->translations[i]);
     free(run->workers);
     free(run->nats);
@@ -210,7 +190,7 @@ enum lw_status lw_trial_run(const struct lw_trial *trial, const struct lw_model 
     struct run run = {.trial = trial, .worker_count = threads};
     run.workers = calloc(threads, sizeof *run.workers);
     run.nats = calloc(trial->pairs.count, sizeof *run.nats);
-    run.translations = translates ? calloc(trial->count, sizeof *run.translations) : NULL;
+    run.translations = translates ? calloc(trial->pairs.count, sizeof *run.translations) : NULL;
     pthreadpool_t pool = pthreadpool_create(threads);
     enum lw_status status = LW_OK;
     if (!pool || !run.workers || !run.nats || (translates && !run.translations))

@@ -13,19 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A line as it is translated and scored. */
-struct lw_trial_line {
-    int32_t *ids; /* of the source, </s> last; none where it is blank or too long: translated into
-                     nothing, as `lutwidge translate` does */
-    size_t count;
-    char *reference; /* NUL-terminated */
-};
-
-/* The text, read once for all models that share a tokeniser. */
+/* The text, read once for all models that share a tokeniser. Losses and BLEU are over the same
+ * pairs: those that lw_pairs_read leaves out are in neither. */
 struct lw_trial {
-    size_t count; /* lines */
-    struct lw_trial_line *lines;
-    struct lw_pairs pairs; /* the lines that have both sides */
+    struct lw_pairs pairs;
+    char **references; /* [pairs.count], as they are in the file, without the line's end */
     struct lw_tokenizer *tokenizer;
 };
 
@@ -42,7 +34,7 @@ struct lw_trial_result {
     double bleu;        /* 0..100, of greedy translations; NAN where none were made */
 };
 
-/* Runs the model over the pairs and, where `translates`, translates all lines with beam 1 and the
+/* Runs the model over the pairs and, where `translates`, translates the sources with beam 1 and the
  * model's own longest target. The result does not depend on the number of threads; the backend is
  * called from all of them. LW_FAILED, with the line, where a loss or logits are not finite. */
 enum lw_status lw_trial_run(const struct lw_trial *trial, const struct lw_model *model,

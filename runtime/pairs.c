@@ -61,7 +61,7 @@ static void pair_lines(const struct gathered *g, size_t positions, struct lw_pai
     for (size_t i = 0; i < half; i++) {
         size_t source = line_begin(g, i), target = line_begin(g, half + i);
         struct lw_pair pair = {g->ids + source, g->ids + target, g->ends[i] - source,
-                               g->ends[half + i] - target};
+                               g->ends[half + i] - target, i};
         bool blank = pair.source_count < 2 || pair.target_count < 2;
         if (blank || pair.source_count > positions || pair.target_count > positions)
             pairs->skipped++;
@@ -92,8 +92,9 @@ enum lw_status lw_pairs_read(const struct lw_model *model, const char *source_pa
             status = lw_fail(error, LW_FAILED, "out of memory for the text");
     }
     if (status == LW_OK && pairs->count == 0)
-        status = lw_fail(error, LW_USAGE, "%s and %s hold no pair of lines that the model can take",
-                         source_path, target_path);
+        status =
+            lw_fail(error, LW_CORRUPT, "%s and %s hold no pair of lines that the model can take",
+                    source_path, target_path);
     pairs->ids = g.ids;
     free(g.ends);
     if (status != LW_OK)

@@ -12,6 +12,7 @@
 struct lw_pair {
     const int32_t *source, *target;
     size_t source_count, target_count;
+    size_t line; /* of the files, from 0 */
 };
 
 struct lw_pairs {
@@ -23,7 +24,7 @@ struct lw_pairs {
 
 /* Reads the first `most_lines` lines of two files, encoded through the model's own tokeniser.
  * LW_CORRUPT where one file has fewer lines than the other within these, LW_FAILED where a file
- * cannot be read; both name it. LW_USAGE where no pair is left. */
+ * cannot be read; both name it. LW_CORRUPT, too, where no pair is left. */
 enum lw_status lw_pairs_read(const struct lw_model *model, const char *source_path,
                              const char *target_path, size_t most_lines, struct lw_pairs *pairs,
                              struct lw_error *error);

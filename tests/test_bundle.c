@@ -1,5 +1,6 @@
 /* Bundles: made whole or not at all, checked when opened, and equal to the definition. */
 #include "gen/bundle.h"
+#include "gen/bundle_place.h"
 #include "gen/registry.h"
 #include "models/file.h"
 #include "models/lwm.h"
@@ -11,10 +12,12 @@
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static size_t entries_in(const char *folder)
@@ -180,6 +183,57 @@ Test(bundle, goes_to_odd_names_and_behind_links)
     char target[16] = "";
     cr_assert_eq(readlink("link", target, sizeof target), 6);
     cr_assert_eq(entries_in("."), 6);
+    place_free(&place);
+}
+
+/* Makes FOLDER/NAME with a file in it. */
+static void make_entry(const struct place *place, const char *name)
+{
+    char path[160];
+    snprintf(path, sizeof path, "%s/%s", place->folder, name);
+    cr_assert_eq(mkdir(path, 0777), 0);
+    strcat(path, "/file");
+    FILE *stream = fopen(path, "w");
+    cr_assert(stream != NULL);
+    fclose(stream);
+}
+
+Test(bundle, what_the_killed_left_in_the_cache_is_collected)
+{
+    static const char *const kept[] = {
+        "0123456789abcdef0123456789abcdef", "0123456789abcdef0123456789abcdef.partial-abcdef-old",
+        "0123456789abcdef0123456789abcdef.partial-abcde", "mine.partial-abcdef",
+        "0123456789abcdef0123456789abcdef.kept----abcdef"};
+    enum { KEPT = sizeof kept / sizeof *kept };
+    struct place place;
+    struct lw_place held;
+    struct lw_error error = {0};
+    char entry[160];
+    int code;
+    place_make(&place, LW_ARITH_T8);
+    for (size_t i = 0; i < KEPT; i++)
+        make_entry(&place, kept[i]);
+    make_entry(&place, "0123456789abcdef0123456789abcdef.partial-abcdef");
+    snprintf(entry, sizeof entry, "%s/fedcba9876543210fedcba9876543210", place.folder);
+    cr_assert_eq(lw_place_open(entry, &held, &error), LW_OK, "%s", error.text);
+    pid_t killed = fork();
+    if (killed == 0) {
+        struct lw_place left;
+        enum lw_status status = lw_place_open(entry, &left, NULL);
+        raise(status == LW_OK ? SIGKILL : SIGTERM);
+    }
+    cr_assert_eq(waitpid(killed, &code, 0), killed);
+    cr_assert(WIFSIGNALED(code) && WTERMSIG(code) == SIGKILL);
+    cr_assert_eq(entries_in(place.folder), 1 + KEPT + 3); /* m.lwm, and the partial ones */
+    lw_bundle_collect(place.folder);
+    cr_expect_eq(entries_in(place.folder), 1 + KEPT + 1);
+    cr_expect_eq(access(held.partial, F_OK), 0, "its process lives");
+    for (size_t i = 0; i < KEPT; i++) {
+        snprintf(entry, sizeof entry, "%s/%s/file", place.folder, kept[i]);
+        cr_expect_eq(access(entry, F_OK), 0, "%s", kept[i]);
+    }
+    lw_place_abort(&held);
+    cr_expect_eq(entries_in(place.folder), 1 + KEPT);
     place_free(&place);
 }
 

@@ -26,8 +26,8 @@ static void open_fixture(struct fixture *f, struct lw_config config)
     for (size_t i = 0; i < 2 * PAIRS * LONG; i++)
         f->ids[i] = (int32_t)(test_uniform(&seed) * 37);
     for (size_t i = 0; i < PAIRS; i++)
-        f->list[i] =
-            (struct lw_pair){f->ids + 2 * i * LONG, f->ids + (2 * i + 1) * LONG, 3 + i, LONG - i};
+        f->list[i] = (struct lw_pair){f->ids + 2 * i * LONG, f->ids + (2 * i + 1) * LONG, 3 + i,
+                                      LONG - i, 0};
     f->pairs = (struct lw_pairs){.count = PAIRS, .pairs = f->list};
 }
 
@@ -96,12 +96,12 @@ Test(calibrate, loss_refuses)
     open_fixture(&f, oracle_config());
     struct lw_translator *t = open_translator(&f.model, &f.backend, 1, 5);
     int32_t strange[] = {3, WORDS};
-    expect(t, (struct lw_pair){f.ids, f.ids, 3, 6}, LW_USAGE, "step 5");
-    expect(t, (struct lw_pair){f.ids, f.ids, 21, 5}, LW_USAGE, "21 source words");
-    expect(t, (struct lw_pair){f.ids, strange, 3, 2}, LW_USAGE, "word 37");
-    expect(t, (struct lw_pair){strange, f.ids, 2, 2}, LW_USAGE, "word 37");
+    expect(t, (struct lw_pair){f.ids, f.ids, 3, 6, 0}, LW_USAGE, "step 5");
+    expect(t, (struct lw_pair){f.ids, f.ids, 21, 5, 0}, LW_USAGE, "21 source words");
+    expect(t, (struct lw_pair){f.ids, strange, 3, 2, 0}, LW_USAGE, "word 37");
+    expect(t, (struct lw_pair){strange, f.ids, 2, 2, 0}, LW_USAGE, "word 37");
     ((float *)(uintptr_t)f.model.vectors)[0] = NAN; /* bias of the embedding's first word */
-    expect(t, (struct lw_pair){f.ids, f.ids, 3, 3}, LW_FAILED, "step 0 are not finite");
+    expect(t, (struct lw_pair){f.ids, f.ids, 3, 3, 0}, LW_FAILED, "step 0 are not finite");
     lw_translator_close(t);
     close_fixture(&f);
 }

@@ -116,6 +116,24 @@ Test(cli, score_and_query)
                  "only SELECT");
 }
 
+/* The first string would be a leak, which only `make test SAN=1` sees. */
+Test(cli, of_an_option_given_twice_the_last_counts)
+{
+    shell_run("printf 'ein Hund\\n' > \"$T/a\"");
+    shell_expect("\"$LUTWIDGE\" score --ref \"$T/absent\" -r \"$T/none\" --ref \"$T/a\" \"$T/a\"",
+                 0, "BLEU");
+    shell_expect("\"$LUTWIDGE\" score --ref \"$T/a\" --ref", LW_USAGE, "--ref: missing argument");
+}
+
+Test(cli, figures_that_cannot_be_kept_are_told_from_the_work)
+{
+    shell_run("printf 'ein Hund\\n' > \"$T/a\"");
+    shell_expect("\"$LUTWIDGE\" score --ref \"$T/a\" \"$T/a\" --db \"$T/a\"", LW_CORRUPT,
+                 "the work is done, its figures are not kept: ");
+    cr_expect_not_null(strstr(shell_output, "/a: not a Lutwidge database"), "%s", shell_output);
+    cr_expect_not_null(strstr(shell_output, "BLEU"), "%s", shell_output);
+}
+
 Test(cli, the_recorded_command_line_can_be_run_again)
 {
     shell_run("printf 'ein Hund\\n' > \"$T/it's a\"");

@@ -1,5 +1,5 @@
 /* The database: what is written comes back, what is not ours is refused, queries only read. */
-#include "profiles/database.h"
+#include "tests/databases.h"
 
 #include <criterion/criterion.h>
 #include <jansson.h>
@@ -10,25 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char folder[] = "/tmp/lutwidge-database-XXXXXX";
-static char path[64];
-
-static void setup(void)
-{
-    cr_assert_not_null(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/test.db", folder);
-}
-
-static void teardown(void)
-{
-    char journal[96];
-    snprintf(journal, sizeof journal, "%s-journal", path);
-    unlink(path);
-    unlink(journal);
-    cr_expect_eq(rmdir(folder), 0, "files were left in %s", folder);
-}
-
-TestSuite(database, .init = setup, .fini = teardown);
+TestSuite(database, .init = database_setup, .fini = database_teardown);
 
 static struct lw_run example(void)
 {
@@ -53,47 +35,10 @@ static struct lw_run example(void)
 
 static void add(const struct lw_run *run)
 {
-    struct lw_database *database;
+    struct lw_database *database = database_open();
     struct lw_error error = {0};
-    cr_assert_eq(lw_database_open(path, &database, &error), LW_OK, "%s", error.text);
     cr_assert_eq(lw_database_add_run(database, run, &error), LW_OK, "%s", error.text);
     lw_database_close(database);
-}
-
-/* Runs a query; the text is malloc'ed. */
-static enum lw_status query(const char *name, const char *sql, enum lw_output output, char **text,
-                            struct lw_error *error)
-{
-    struct lw_database *database;
-    size_t bytes;
-    *text = NULL;
-    enum lw_status status = lw_database_open_read_only(path, &database, error);
-    if (status != LW_OK)
-        return status;
-    FILE *stream = open_memstream(text, &bytes);
-    status = lw_database_query(database, name, sql, output, stream, error);
-    fclose(stream);
-    lw_database_close(database);
-    return status;
-}
-
-static void expect_query(const char *name, const char *sql, enum lw_output output,
-                         const char *expected)
-{
-    char *text;
-    struct lw_error error = {0};
-    cr_assert_eq(query(name, sql, output, &text, &error), LW_OK, "%s", error.text);
-    cr_expect_str_eq(text, expected, "%s printed:\n%s", sql ? sql : name, text);
-    free(text);
-}
-
-static void raw(const char *sql)
-{
-    sqlite3 *handle;
-    cr_assert_eq(sqlite3_open(path, &handle), SQLITE_OK);
-    cr_assert_eq(sqlite3_exec(handle, sql, NULL, NULL, NULL), SQLITE_OK, "%s",
-                 sqlite3_errmsg(handle));
-    sqlite3_close(handle);
 }
 
 Test(database, a_run_comes_back_with_its_circumstances)
@@ -102,7 +47,8 @@ Test(database, a_run_comes_back_with_its_circumstances)
     struct lw_error error = {0};
     char *text;
     add(&run);
-    cr_assert_eq(query("runs", NULL, LW_OUTPUT_JSON, &text, &error), LW_OK, "%s", error.text);
+    cr_assert_eq(database_query("runs", NULL, LW_OUTPUT_JSON, &text, &error), LW_OK, "%s",
+                 error.text);
     json_t *rows = json_loads(text, 0, NULL), *row = json_array_get(rows, 0);
     cr_assert_eq(json_array_size(rows), 1, "%s", text);
     cr_expect_str_eq(json_string_value(json_object_get(row, "command")), run.command);
@@ -134,11 +80,12 @@ Test(database, machines_and_models_are_kept_once)
     add(&run);
     add(&run);
     add(&bare);
-    expect_query(NULL,
-                 "SELECT (SELECT count(*) FROM machines) AS machines, "
-                 "(SELECT count(*) FROM models) AS models, count(*) AS runs, count(model) AS named "
-                 "FROM runs_view",
-                 LW_OUTPUT_CSV, "machines,models,runs,named\n1,2,5,4\n");
+    database_expect(
+        NULL,
+        "SELECT (SELECT count(*) FROM machines) AS machines, "
+        "(SELECT count(*) FROM models) AS models, count(*) AS runs, count(model) AS named "
+        "FROM runs_view",
+        LW_OUTPUT_CSV, "machines,models,runs,named\n1,2,5,4\n");
 }
 
 Test(database, translations_stand_beside_their_fp32_run)
@@ -154,15 +101,15 @@ Test(database, translations_stand_beside_their_fp32_run)
     add(&run);
     run.beams = 1; /* no fp32 run is like this */
     add(&run);
-    expect_query(NULL,
-                 "SELECT fp32_id, times_smaller, times_faster, times_less_memory "
-                 "FROM translations_view ORDER BY id",
-                 LW_OUTPUT_CSV,
-                 "fp32_id,times_smaller,times_faster,times_less_memory\n"
-                 "1,1.0,1.0,1.0\n1,10.0,4.0,3.0\n,,,\n");
+    database_expect(NULL,
+                    "SELECT fp32_id, times_smaller, times_faster, times_less_memory "
+                    "FROM translations_view ORDER BY id",
+                    LW_OUTPUT_CSV,
+                    "fp32_id,times_smaller,times_faster,times_less_memory\n"
+                    "1,1.0,1.0,1.0\n1,10.0,4.0,3.0\n,,,\n");
     struct lw_error error = {0};
     char *text;
-    cr_assert_eq(query("translations", NULL, LW_OUTPUT_TABLE, &text, &error), LW_OK, "%s",
+    cr_assert_eq(database_query("translations", NULL, LW_OUTPUT_TABLE, &text, &error), LW_OK, "%s",
                  error.text);
     cr_expect_not_null(strstr(text, "times smaller"));
     cr_expect_not_null(strstr(text, "10.00"));
@@ -175,20 +122,21 @@ Test(database, output_formats)
     add(&run);
     const char *sql = "SELECT 'a,\"b' AS t, 1.5 AS r, 12 AS i, NULL AS n UNION ALL "
                       "SELECT 'ü' || char(10) || 'x', 0.0123456, -3, NULL";
-    expect_query(NULL, sql, LW_OUTPUT_CSV,
-                 "t,r,i,n\n\"a,\"\"b\",1.5,12,\n\"ü\nx\",0.0123456,-3,\n");
-    expect_query(NULL, sql, LW_OUTPUT_JSON,
-                 "[{\"t\": \"a,\\\"b\", \"r\": 1.5, \"i\": 12, \"n\": null},\n"
-                 " {\"t\": \"ü\\nx\", \"r\": 0.0123456, \"i\": -3, \"n\": null}]\n");
-    expect_query(NULL, sql, LW_OUTPUT_TABLE,
-                 "t          r   i  n\n"
-                 "a,\"b    1.50  12   \n"
-                 "ü x   0.0123  -3   \n");
-    expect_query(NULL, "SELECT 1 AS a WHERE 0", LW_OUTPUT_JSON, "[]\n");
-    expect_query(NULL, "SELECT 1 AS a, 2 AS a", LW_OUTPUT_JSON, "[{\"a\": 1, \"a\": 2}]\n");
+    database_expect(NULL, sql, LW_OUTPUT_CSV,
+                    "t,r,i,n\n\"a,\"\"b\",1.5,12,\n\"ü\nx\",0.0123456,-3,\n");
+    database_expect(NULL, sql, LW_OUTPUT_JSON,
+                    "[{\"t\": \"a,\\\"b\", \"r\": 1.5, \"i\": 12, \"n\": null},\n"
+                    " {\"t\": \"ü\\nx\", \"r\": 0.0123456, \"i\": -3, \"n\": null}]\n");
+    database_expect(NULL, sql, LW_OUTPUT_TABLE,
+                    "t          r   i  n\n"
+                    "a,\"b    1.50  12   \n"
+                    "ü x   0.0123  -3   \n");
+    database_expect(NULL, "SELECT 1 AS a WHERE 0", LW_OUTPUT_JSON, "[]\n");
+    database_expect(NULL, "SELECT 1 AS a, 2 AS a", LW_OUTPUT_JSON, "[{\"a\": 1, \"a\": 2}]\n");
     struct lw_error error = {0};
     char *text;
-    cr_expect_eq(query(NULL, "SELECT x'ff' AS b", LW_OUTPUT_JSON, &text, &error), LW_FAILED);
+    cr_expect_eq(database_query(NULL, "SELECT x'ff' AS b", LW_OUTPUT_JSON, &text, &error),
+                 LW_FAILED);
     free(text);
 }
 
@@ -212,49 +160,50 @@ Test(database, queries_only_read)
     char *text;
     add(&run);
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
-        cr_expect_eq(query(NULL, refused[i], LW_OUTPUT_CSV, &text, &error), LW_USAGE, "%s",
+        cr_expect_eq(database_query(NULL, refused[i], LW_OUTPUT_CSV, &text, &error), LW_USAGE, "%s",
                      refused[i]);
         cr_expect_str_empty(text ? text : "", "%s", refused[i]);
         free(text);
     }
     cr_expect_neq(access("/tmp/lutwidge-attached.db", F_OK), 0);
     cr_expect_neq(access("/tmp/lutwidge-vacuumed.db", F_OK), 0);
-    cr_expect_eq(query("ran", NULL, LW_OUTPUT_CSV, &text, &error), LW_USAGE);
+    cr_expect_eq(database_query("ran", NULL, LW_OUTPUT_CSV, &text, &error), LW_USAGE);
     cr_expect_not_null(strstr(error.text, "runs"), "%s", error.text);
     free(text);
-    expect_query(NULL, "SELECT count(*) AS n, sum(bleu) AS b FROM runs", LW_OUTPUT_CSV,
-                 "n,b\n1,34.5\n");
+    database_expect(NULL, "SELECT count(*) AS n, sum(bleu) AS b FROM runs", LW_OUTPUT_CSV,
+                    "n,b\n1,34.5\n");
 }
 
 static void expect_refused(enum lw_status expected, const char *part)
 {
     struct lw_database *database;
     struct lw_error error = {0};
-    cr_expect_eq(lw_database_open(path, &database, &error), expected, "%s", error.text);
+    cr_expect_eq(lw_database_open(database_path, &database, &error), expected, "%s", error.text);
     cr_expect_not_null(strstr(error.text, part), "%s", error.text);
     cr_expect_null(database);
-    cr_expect_eq(lw_database_open_read_only(path, &database, &error), expected, "%s", error.text);
+    cr_expect_eq(lw_database_open_read_only(database_path, &database, &error), expected, "%s",
+                 error.text);
     cr_expect_null(database);
 }
 
 Test(database, refuses_newer_foreign_and_damaged_files)
 {
-    raw("CREATE TABLE recipes (name TEXT)");
+    database_raw("CREATE TABLE recipes (name TEXT)");
     expect_refused(LW_CORRUPT, "not a Lutwidge database");
-    expect_refused(LW_CORRUPT, path);
-    unlink(path);
+    expect_refused(LW_CORRUPT, database_path);
+    unlink(database_path);
 
-    raw("PRAGMA user_version = 3");
+    database_raw("PRAGMA user_version = 3");
     expect_refused(LW_CORRUPT, "not a Lutwidge database");
-    unlink(path);
+    unlink(database_path);
 
     struct lw_run run = example();
     add(&run);
-    raw("PRAGMA user_version = 1000");
+    database_raw("PRAGMA user_version = 1000");
     expect_refused(LW_CORRUPT, "version 1000");
-    unlink(path);
+    unlink(database_path);
 
-    FILE *stream = fopen(path, "w");
+    FILE *stream = fopen(database_path, "w");
     fputs("These are the voyages of a text file that is long enough for a header of SQLite, "
           "a hundred bytes at the least.\n",
           stream);
@@ -266,13 +215,13 @@ Test(database, an_empty_file_becomes_a_database_and_an_absent_one_is_not_read)
 {
     struct lw_database *database;
     struct lw_error error = {0};
-    cr_expect_eq(lw_database_open_read_only(path, &database, &error), LW_FAILED);
-    cr_expect_neq(access(path, F_OK), 0, "reading made a file");
-    fclose(fopen(path, "w"));
-    cr_expect_eq(lw_database_open_read_only(path, &database, &error), LW_FAILED);
+    cr_expect_eq(lw_database_open_read_only(database_path, &database, &error), LW_FAILED);
+    cr_expect_neq(access(database_path, F_OK), 0, "reading made a file");
+    fclose(fopen(database_path, "w"));
+    cr_expect_eq(lw_database_open_read_only(database_path, &database, &error), LW_FAILED);
     struct lw_run run = example();
     add(&run);
-    expect_query(NULL, "SELECT count(*) AS n FROM runs", LW_OUTPUT_CSV, "n\n1\n");
+    database_expect(NULL, "SELECT count(*) AS n FROM runs", LW_OUTPUT_CSV, "n\n1\n");
 }
 
 /* SQLite would take these for databases in memory, and the run would be lost in silence. */
@@ -281,7 +230,7 @@ Test(database, every_name_is_that_of_a_file)
     static const char *const names[] = {":memory:", "file:x?mode=memory"};
     struct lw_database *database;
     struct lw_error error = {0};
-    cr_assert_eq(chdir(folder), 0);
+    cr_assert_eq(chdir(database_folder), 0);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         cr_assert_eq(lw_database_open(names[i], &database, &error), LW_OK, "%s", error.text);
         lw_database_close(database);
@@ -297,7 +246,7 @@ Test(database, the_schema_is_strict_and_known)
     add(&run);
     sqlite3 *handle;
     sqlite3_stmt *statement;
-    cr_assert_eq(sqlite3_open(path, &handle), SQLITE_OK);
+    cr_assert_eq(sqlite3_open(database_path, &handle), SQLITE_OK);
     cr_assert_eq(sqlite3_prepare_v2(handle,
                                     "SELECT (SELECT application_id FROM pragma_application_id), "
                                     "(SELECT user_version FROM pragma_user_version), "
@@ -325,13 +274,13 @@ Test(database, refused_figures_leave_no_half_run)
     add(&run);
     run.bleu = 1234;
     run.model = "another";
-    cr_assert_eq(lw_database_open(path, &database, &error), LW_OK, "%s", error.text);
+    cr_assert_eq(lw_database_open(database_path, &database, &error), LW_OK, "%s", error.text);
     cr_expect_eq(lw_database_add_run(database, &run, &error), LW_FAILED);
     cr_expect_not_null(strstr(error.text, "bleu"), "%s", error.text);
     run.bleu = 12;
     cr_expect_eq(lw_database_add_run(database, &run, &error), LW_OK, "%s", error.text);
     lw_database_close(database);
-    expect_query(NULL, "SELECT count(*) AS n FROM models", LW_OUTPUT_CSV, "n\n2\n");
+    database_expect(NULL, "SELECT count(*) AS n FROM models", LW_OUTPUT_CSV, "n\n2\n");
 }
 
 Test(database, bytes_that_are_no_text_are_marked)
@@ -339,11 +288,10 @@ Test(database, bytes_that_are_no_text_are_marked)
     struct lw_run run = example();
     run.command = "lutwidge translate \xff\xfe ü";
     add(&run);
-    expect_query(NULL, "SELECT command FROM runs", LW_OUTPUT_CSV,
-                 "command\nlutwidge translate ?? ü\n");
+    database_expect(NULL, "SELECT command FROM runs", LW_OUTPUT_CSV,
+                    "command\nlutwidge translate ?? ü\n");
 }
 
-/* Several processes that make and fill one new file at once. */
 /* Processes that open the database at once and add `rows` runs each; all must succeed. */
 static void write_from_many(size_t rows)
 {
@@ -355,7 +303,7 @@ static void write_from_many(size_t rows)
         if (writers[i] == 0) {
             struct lw_database *database;
             struct lw_run run = example();
-            enum lw_status status = lw_database_open(path, &database, NULL);
+            enum lw_status status = lw_database_open(database_path, &database, NULL);
             for (size_t n = 0; n < rows && status == LW_OK; n++)
                 status = lw_database_add_run(database, &run, NULL);
             _exit((int)status);
@@ -371,14 +319,14 @@ static void write_from_many(size_t rows)
 Test(database, many_writers)
 {
     write_from_many(5);
-    expect_query(NULL, "SELECT count(*) AS n FROM runs", LW_OUTPUT_CSV, "n\n30\n");
+    database_expect(NULL, "SELECT count(*) AS n FROM runs", LW_OUTPUT_CSV, "n\n30\n");
 }
 
 /* One of them makes it, between two looks of another, in some of the rounds. */
 Test(database, many_may_make_it)
 {
     for (int round = 0; round < 40; round++) {
-        unlink(path);
+        unlink(database_path);
         write_from_many(0);
     }
 }

@@ -1,31 +1,13 @@
 /* Kernel measurements: each kernel once, by what made it; files of version 2 become the latest. */
 #include "profiles/database_kernels.h"
 #include "profiles/database_sensitivity.h"
+#include "tests/databases.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
-#include <sqlite3.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-static char folder[] = "/tmp/lutwidge-database-XXXXXX";
-static char path[64];
-
-static void setup(void)
-{
-    cr_assert_not_null(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/test.db", folder);
-}
-
-static void teardown(void)
-{
-    unlink(path);
-    cr_expect_eq(rmdir(folder), 0, "files were left in %s", folder);
-}
-
-TestSuite(database_kernels, .init = setup, .fini = teardown);
+TestSuite(database_kernels, .init = database_setup, .fini = database_teardown);
 
 static const struct lw_kernel_maker maker = {"0123456789abcdef", "clang version 19"};
 static const struct lw_bench_case free_case = {.alpha = LW_ALPHA_FREE},
@@ -41,14 +23,6 @@ static struct lw_bench_row example(void)
                                  .key_bytes = 32768,
                                  .on_core = 0.5,
                                  .peers_ns = {20000, 10000, NAN}};
-}
-
-static struct lw_database *open_database(void)
-{
-    struct lw_database *database;
-    struct lw_error error = {0};
-    cr_assert_eq(lw_database_open(path, &database, &error), LW_OK, "%s", error.text);
-    return database;
 }
 
 static int64_t start_run(struct lw_database *database)
@@ -69,52 +43,39 @@ static void add(struct lw_database *database, int64_t run, const struct lw_kerne
     cr_assert_eq(lw_database_add_kernel(database, run, by, row, &error), LW_OK, "%s", error.text);
 }
 
-static void expect_query(struct lw_database *database, const char *name, const char *sql,
-                         enum lw_output output, const char *expected)
-{
-    char *text;
-    size_t bytes;
-    struct lw_error error = {0};
-    FILE *stream = open_memstream(&text, &bytes);
-    cr_assert_eq(lw_database_query(database, name, sql, output, stream, &error), LW_OK, "%s",
-                 error.text);
-    fclose(stream);
-    cr_expect_str_eq(text, expected, "%s printed:\n%s", sql ? sql : name, text);
-    free(text);
-}
-
 Test(database_kernels, a_kernel_comes_back_with_ratios_and_is_kept_once)
 {
-    struct lw_database *database = open_database();
+    struct lw_database *database = database_open();
     struct lw_bench_row row = example();
     int64_t run = start_run(database);
     add(database, run, &maker, &row);
-    expect_query(database, NULL,
-                 "SELECT spec, alpha, mode, arith, m, k, bits, group_columns, n, isa, samples, "
-                 "calls, spread_percent, key_gb_per_s, times_openblas, times_onednn_f32, "
-                 "times_onednn_int8, on_core, generator, command FROM kernels_view",
-                 LW_OUTPUT_CSV,
-                 "spec,alpha,mode,arith,m,k,bits,group_columns,n,isa,samples,calls,spread_percent,"
-                 "key_gb_per_s,times_openblas,times_onednn_f32,times_onednn_int8,on_core,"
-                 "generator,command\n"
-                 "t8_m512_k256_b2_g64_n4_avx2,free,hot,t8,512,256,2,64,4,avx2,11,30,15.0,32.768,"
-                 "20.0,10.0,,0.5,0123456789abcdef,lutwidge bench\n");
-    expect_query(
-        database, "kernels", NULL, LW_OUTPUT_TABLE,
+    database_expect(
+        NULL,
+        "SELECT spec, alpha, mode, arith, m, k, bits, group_columns, n, isa, samples, "
+        "calls, spread_percent, key_gb_per_s, times_openblas, times_onednn_f32, "
+        "times_onednn_int8, on_core, generator, command FROM kernels_view",
+        LW_OUTPUT_CSV,
+        "spec,alpha,mode,arith,m,k,bits,group_columns,n,isa,samples,calls,spread_percent,"
+        "key_gb_per_s,times_openblas,times_onednn_f32,times_onednn_int8,on_core,"
+        "generator,command\n"
+        "t8_m512_k256_b2_g64_n4_avx2,free,hot,t8,512,256,2,64,4,avx2,11,30,15.0,32.768,"
+        "20.0,10.0,,0.5,0123456789abcdef,lutwidge bench\n");
+    database_expect(
+        "kernels", NULL, LW_OUTPUT_TABLE,
         "shape    bits  alpha    class  isa   N  mode  ns a call  spread %  key GB/s  x "
         "OpenBLAS  x oneDNN f32  x oneDNN int8\n"
         "512x256     2  free/64  t8     avx2  4  hot     1000.00     15.00     32.77       "
         "20.00         10.00               \n");
     row.ns.median = 960;
     add(database, start_run(database), &maker, &row);
-    expect_query(database, NULL, "SELECT run_id, median_ns FROM kernels_view", LW_OUTPUT_CSV,
-                 "run_id,median_ns\n2,960.0\n");
+    database_expect(NULL, "SELECT run_id, median_ns FROM kernels_view", LW_OUTPUT_CSV,
+                    "run_id,median_ns\n2,960.0\n");
     lw_database_close(database);
 }
 
 Test(database_kernels, whatever_made_it_otherwise_is_another_row)
 {
-    struct lw_database *database = open_database();
+    struct lw_database *database = database_open();
     struct lw_bench_row row = example();
     int64_t run = start_run(database);
     struct lw_kernel_maker other = maker;
@@ -133,63 +94,42 @@ Test(database_kernels, whatever_made_it_otherwise_is_another_row)
     row.spec.isa = LW_ISA_C;
     add(database, run, &maker, &row);
     add(database, run, &maker, &row);
-    expect_query(database, NULL, "SELECT count(*) AS n FROM kernels_view", LW_OUTPUT_CSV, "n\n7\n");
+    database_expect(NULL, "SELECT count(*) AS n FROM kernels_view", LW_OUTPUT_CSV, "n\n7\n");
     lw_database_close(database);
 }
 
 Test(database_kernels, figures_that_cannot_be_are_refused)
 {
-    struct lw_database *database = open_database();
+    struct lw_database *database = database_open();
     struct lw_error error = {0};
     struct lw_bench_row row = example();
     int64_t run = start_run(database);
     row.ns.median = 0;
     cr_expect_eq(lw_database_add_kernel(database, run, &maker, &row, &error), LW_FAILED);
     cr_expect_not_null(strstr(error.text, "median_ns"), "%s", error.text);
-    expect_query(database, NULL, "SELECT count(*) AS n FROM kernels_view", LW_OUTPUT_CSV, "n\n0\n");
+    database_expect(NULL, "SELECT count(*) AS n FROM kernels_view", LW_OUTPUT_CSV, "n\n0\n");
     lw_database_close(database);
-}
-
-static void raw(sqlite3 *handle, const char *sql)
-{
-    cr_assert_eq(sqlite3_exec(handle, sql, NULL, NULL, NULL), SQLITE_OK, "%s",
-                 sqlite3_errmsg(handle));
-}
-
-static void run_file(sqlite3 *handle, const char *name)
-{
-    static char schema[16384];
-    FILE *stream = fopen(name, "re");
-    cr_assert_not_null(stream);
-    schema[fread(schema, 1, sizeof schema - 1, stream)] = 0;
-    fclose(stream);
-    raw(handle, schema);
 }
 
 Test(database_kernels, version_2_becomes_the_latest_and_keeps_its_rows)
 {
     struct lw_bench_row row = example();
-    sqlite3 *handle;
-    cr_assert_eq(sqlite3_open(path, &handle), SQLITE_OK);
-    run_file(handle, "profiles/schema_1.sql");
-    run_file(handle, "profiles/schema_2.sql");
-    raw(handle, "PRAGMA user_version = 2;"
-                "INSERT INTO machines VALUES (1, 'cpu', 'x86_64', 2, '6.1');"
-                "INSERT INTO runs (id, time_utc, verb, command, tool_version, compiler, "
-                "machine_id) VALUES (7, '2026-01-31T12:00:00Z', 'score', 'lutwidge score', "
-                "'0.1.0', 'clang', 1)");
-    sqlite3_close(handle);
+    database_raw_file("profiles/schema_1.sql");
+    database_raw_file("profiles/schema_2.sql");
+    database_raw("PRAGMA user_version = 2;"
+                 "INSERT INTO machines VALUES (1, 'cpu', 'x86_64', 2, '6.1');"
+                 "INSERT INTO runs (id, time_utc, verb, command, tool_version, compiler, "
+                 "machine_id) VALUES (7, '2026-01-31T12:00:00Z', 'score', 'lutwidge score', "
+                 "'0.1.0', 'clang', 1)");
     struct lw_database *database;
     struct lw_error error = {0};
-    cr_expect_eq(lw_database_open_read_only(path, &database, &error), LW_FAILED);
+    cr_expect_eq(lw_database_open_read_only(database_path, &database, &error), LW_FAILED);
     cr_expect_not_null(strstr(error.text, "version 2"), "%s", error.text);
-    database = open_database();
+    database = database_open();
     add(database, 7, &maker, &row);
-    expect_query(database, NULL, "SELECT run_id, cpu, command FROM kernels_view", LW_OUTPUT_CSV,
-                 "run_id,cpu,command\n7,cpu,lutwidge score\n");
-    expect_query(database, NULL, "SELECT id, verb FROM runs_view", LW_OUTPUT_CSV,
-                 "id,verb\n7,score\n");
-    expect_query(database, NULL, "SELECT count(*) AS n FROM sensitivities_view", LW_OUTPUT_CSV,
-                 "n\n0\n");
+    database_expect(NULL, "SELECT run_id, cpu, command FROM kernels_view", LW_OUTPUT_CSV,
+                    "run_id,cpu,command\n7,cpu,lutwidge score\n");
+    database_expect(NULL, "SELECT id, verb FROM runs_view", LW_OUTPUT_CSV, "id,verb\n7,score\n");
+    database_expect(NULL, "SELECT count(*) AS n FROM sensitivities_view", LW_OUTPUT_CSV, "n\n0\n");
     lw_database_close(database);
 }

@@ -1,5 +1,6 @@
 /* Points are kept once, and files of version 1 become the latest version. */
 #include "profiles/database_sensitivity.h"
+#include "tests/databases.h"
 
 #include <criterion/criterion.h>
 #include <sqlite3.h>
@@ -9,22 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char folder[] = "/tmp/lutwidge-database-XXXXXX";
-static char path[64];
-
-static void setup(void)
-{
-    cr_assert_not_null(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/test.db", folder);
-}
-
-static void teardown(void)
-{
-    unlink(path);
-    cr_expect_eq(rmdir(folder), 0, "files were left in %s", folder);
-}
-
-TestSuite(database_sensitivity, .init = setup, .fini = teardown);
+TestSuite(database_sensitivity, .init = database_setup, .fini = database_teardown);
 
 static const struct lw_sensitivity_subject subject = {"0123456789abcdef0123456789abcdef",
                                                       "1123456789abcdef0123456789abcdef",
@@ -46,14 +32,6 @@ static const struct lw_sensitivity_figures example = {.matrices = 4,
                                                       .fp32 = {1.5, 36},
                                                       .coded = {2.75, 30.5},
                                                       .seconds = 3};
-
-static struct lw_database *open_database(void)
-{
-    struct lw_database *database;
-    struct lw_error error = {0};
-    cr_assert_eq(lw_database_open(path, &database, &error), LW_OK, "%s", error.text);
-    return database;
-}
 
 static int64_t start_run(struct lw_database *database)
 {
@@ -87,31 +65,17 @@ static enum lw_sensitivity_state state_of(struct lw_database *database,
     return state;
 }
 
-static void expect_query(struct lw_database *database, const char *name, const char *sql,
-                         enum lw_output output, const char *expected)
-{
-    char *text;
-    size_t bytes;
-    struct lw_error error = {0};
-    FILE *stream = open_memstream(&text, &bytes);
-    cr_assert_eq(lw_database_query(database, name, sql, output, stream, &error), LW_OK, "%s",
-                 error.text);
-    fclose(stream);
-    cr_expect_str_eq(text, expected, "%s printed:\n%s", sql ? sql : name, text);
-    free(text);
-}
-
 Test(database_sensitivity, a_point_is_kept_once_in_its_last_state)
 {
-    struct lw_database *database = open_database();
+    struct lw_database *database = database_open();
     struct lw_sensitivity_point point = point_at("encoder.self", "encoder.self", 2), other = point;
     struct lw_sensitivity_figures figures = example;
     int64_t run = start_run(database);
     cr_expect_eq(state_of(database, &point), LW_POINT_ABSENT);
     add(database, run, &point, &figures, "no luck");
     cr_expect_eq(state_of(database, &point), LW_POINT_FAILED);
-    expect_query(database, NULL, "SELECT error, seconds, weights, bleu FROM sensitivities_view",
-                 LW_OUTPUT_CSV, "error,seconds,weights,bleu\nno luck,3.0,,\n");
+    database_expect(NULL, "SELECT error, seconds, weights, bleu FROM sensitivities_view",
+                    LW_OUTPUT_CSV, "error,seconds,weights,bleu\nno luck,3.0,,\n");
     figures.coded.bleu = figures.fp32.bleu = NAN;
     add(database, run, &point, &figures, NULL);
     cr_expect_eq(state_of(database, &point), LW_POINT_UNTRANSLATED);
@@ -131,21 +95,22 @@ Test(database_sensitivity, a_point_is_kept_once_in_its_last_state)
     cr_expect_eq(state_of(database, &other), LW_POINT_ABSENT);
     other = point_at("encoder.0.self.q", "encoder.self", 2);
     cr_expect_eq(state_of(database, &other), LW_POINT_ABSENT);
-    expect_query(database, NULL,
-                 "SELECT model, lines, kind, target, bits, alpha, group_columns, fit, products, "
-                 "matrices, weights, code_bytes, weight_error, output_error, nats_a_word_change, "
-                 "bleu_change, seconds, error FROM sensitivities_view",
-                 LW_OUTPUT_CSV,
-                 "model,lines,kind,target,bits,alpha,group_columns,fit,products,matrices,weights,"
-                 "code_bytes,weight_error,output_error,nats_a_word_change,bleu_change,seconds,"
-                 "error\nm,200,encoder.self,encoder.self,2,free,0,alternating,blas,4,1000,300,0.25,"
-                 "0.125,1.25,-5.5,3.0,\n");
+    database_expect(
+        NULL,
+        "SELECT model, lines, kind, target, bits, alpha, group_columns, fit, products, "
+        "matrices, weights, code_bytes, weight_error, output_error, nats_a_word_change, "
+        "bleu_change, seconds, error FROM sensitivities_view",
+        LW_OUTPUT_CSV,
+        "model,lines,kind,target,bits,alpha,group_columns,fit,products,matrices,weights,"
+        "code_bytes,weight_error,output_error,nats_a_word_change,bleu_change,seconds,"
+        "error\nm,200,encoder.self,encoder.self,2,free,0,alternating,blas,4,1000,300,0.25,"
+        "0.125,1.25,-5.5,3.0,\n");
     lw_database_close(database);
 }
 
 Test(database_sensitivity, a_point_that_cannot_be_kept_leaves_what_was_there)
 {
-    struct lw_database *database = open_database();
+    struct lw_database *database = database_open();
     struct lw_sensitivity_point point = point_at("embedding", "embedding", 2);
     struct lw_sensitivity_figures figures = example;
     struct lw_error error = {0};
@@ -156,13 +121,13 @@ Test(database_sensitivity, a_point_that_cannot_be_kept_leaves_what_was_there)
                                              NULL, &error),
                  LW_FAILED);
     cr_expect_not_null(strstr(error.text, "bleu"), "%s", error.text);
-    expect_query(database, NULL, "SELECT bleu FROM sensitivities", LW_OUTPUT_CSV, "bleu\n30.5\n");
+    database_expect(NULL, "SELECT bleu FROM sensitivities", LW_OUTPUT_CSV, "bleu\n30.5\n");
     lw_database_close(database);
 }
 
 Test(database_sensitivity, the_digest_has_kinds_first_and_bits_as_columns)
 {
-    struct lw_database *database = open_database();
+    struct lw_database *database = database_open();
     struct lw_sensitivity_point points[] = {point_at("encoder.0.self.q", "encoder.self", 2),
                                             point_at("encoder.self", "encoder.self", 3),
                                             point_at("encoder.self", "encoder.self", 1),
@@ -174,41 +139,35 @@ Test(database_sensitivity, the_digest_has_kinds_first_and_bits_as_columns)
         figures.coded = (struct lw_trial_result){2.5 + (double)i, 35 - (double)i};
         add(database, run, &points[i], &figures, i == 2 ? "no luck" : NULL);
     }
-    expect_query(database, "sensitivity", NULL, LW_OUTPUT_TABLE,
-                 "model  lines  codes     target            nats 1  nats 2  nats 3  nats 4  BLEU 1 "
-                 " BLEU 2  BLEU 3  BLEU 4  failed\n"
-                 "m        200  free/row  encoder.self                        2.00                 "
-                 "          -2.00               1\n"
-                 "m        200  free/64   encoder.self                4.00                         "
-                 "  -4.00                        \n"
-                 "m        200  free/row  encoder.0.self.q            1.00                         "
-                 "  -1.00                        \n");
+    database_expect(
+        "sensitivity", NULL, LW_OUTPUT_TABLE,
+        "model  lines  codes     target            nats 1  nats 2  nats 3  nats 4  BLEU 1 "
+        " BLEU 2  BLEU 3  BLEU 4  failed\n"
+        "m        200  free/row  encoder.self                        2.00                 "
+        "          -2.00               1\n"
+        "m        200  free/64   encoder.self                4.00                         "
+        "  -4.00                        \n"
+        "m        200  free/row  encoder.0.self.q            1.00                         "
+        "  -1.00                        \n");
     lw_database_close(database);
 }
 
 Test(database_sensitivity, the_end_of_a_run_is_added)
 {
-    struct lw_database *database = open_database();
+    struct lw_database *database = database_open();
     struct lw_error error = {0};
     int64_t first = start_run(database), second = start_run(database);
     cr_expect_eq(lw_database_end_run(database, first, 12.5, 4096, &error), LW_OK, "%s", error.text);
     cr_expect_neq(first, second);
-    expect_query(database, NULL, "SELECT seconds, peak_memory_bytes FROM runs_view", LW_OUTPUT_CSV,
-                 "seconds,peak_memory_bytes\n12.5,4096\n,\n");
+    database_expect(NULL, "SELECT seconds, peak_memory_bytes FROM runs_view", LW_OUTPUT_CSV,
+                    "seconds,peak_memory_bytes\n12.5,4096\n,\n");
     lw_database_close(database);
-}
-
-static void raw(sqlite3 *handle, const char *sql)
-{
-    cr_assert_eq(sqlite3_exec(handle, sql, NULL, NULL, NULL), SQLITE_OK, "%s",
-                 sqlite3_errmsg(handle));
 }
 
 /* A writer that dies with half of a transaction in the file. */
 Test(database_sensitivity, what_a_killed_writer_left_is_rolled_back)
 {
-    struct lw_database *database = open_database();
-    struct lw_error error = {0};
+    struct lw_database *database = database_open();
     char journal[96];
     int code;
     start_run(database);
@@ -216,7 +175,7 @@ Test(database_sensitivity, what_a_killed_writer_left_is_rolled_back)
     pid_t writer = fork();
     if (writer == 0) {
         sqlite3 *handle;
-        sqlite3_open(path, &handle);
+        sqlite3_open(database_path, &handle);
         code = sqlite3_exec(handle,
                             "PRAGMA cache_size = 2; BEGIN; WITH RECURSIVE many (n) AS (SELECT 1 "
                             "UNION ALL SELECT n + 1 FROM many WHERE n < 5000) INSERT INTO machines "
@@ -226,39 +185,29 @@ Test(database_sensitivity, what_a_killed_writer_left_is_rolled_back)
     }
     cr_assert_eq(waitpid(writer, &code, 0), writer);
     cr_assert_eq(code, 0);
-    snprintf(journal, sizeof journal, "%s-journal", path);
+    snprintf(journal, sizeof journal, "%s-journal", database_path);
     cr_assert_eq(access(journal, F_OK), 0, "nothing is left to roll back");
-    cr_assert_eq(lw_database_open_read_only(path, &database, &error), LW_OK, "%s", error.text);
-    expect_query(database, NULL, "SELECT count(*) AS n FROM machines", LW_OUTPUT_CSV, "n\n1\n");
-    lw_database_close(database);
+    database_expect(NULL, "SELECT count(*) AS n FROM machines", LW_OUTPUT_CSV, "n\n1\n");
 }
 
 /* A file as version 1 of the program left it, with one run; `more` is SQL run on it. */
 static void write_version_1(const char *more)
 {
-    static char schema[16384];
-    FILE *stream = fopen("profiles/schema_1.sql", "re");
-    cr_assert_not_null(stream);
-    schema[fread(schema, 1, sizeof schema - 1, stream)] = 0;
-    fclose(stream);
-    sqlite3 *handle;
-    cr_assert_eq(sqlite3_open(path, &handle), SQLITE_OK);
-    raw(handle, schema);
-    raw(handle, "PRAGMA user_version = 1;"
-                "INSERT INTO machines VALUES (1, 'cpu', 'x86_64', 2, '6.1');"
-                "INSERT INTO models VALUES (1, 'm.lwm', '0123456789abcdef0123456789abcdef');"
-                "INSERT INTO runs (id, time_utc, verb, command, tool_version, compiler, "
-                "machine_id, model_id, bleu) VALUES (7, '2026-01-31T12:00:00Z', 'translate', "
-                "'lutwidge translate', '0.1.0', 'clang', 1, 1, 34.5)");
-    raw(handle, more);
-    sqlite3_close(handle);
+    database_raw_file("profiles/schema_1.sql");
+    database_raw("PRAGMA user_version = 1;"
+                 "INSERT INTO machines VALUES (1, 'cpu', 'x86_64', 2, '6.1');"
+                 "INSERT INTO models VALUES (1, 'm.lwm', '0123456789abcdef0123456789abcdef');"
+                 "INSERT INTO runs (id, time_utc, verb, command, tool_version, compiler, "
+                 "machine_id, model_id, bleu) VALUES (7, '2026-01-31T12:00:00Z', 'translate', "
+                 "'lutwidge translate', '0.1.0', 'clang', 1, 1, 34.5)");
+    database_raw(more);
 }
 
 static int version(void)
 {
     sqlite3 *handle;
     sqlite3_stmt *statement;
-    cr_assert_eq(sqlite3_open(path, &handle), SQLITE_OK);
+    cr_assert_eq(sqlite3_open(database_path, &handle), SQLITE_OK);
     cr_assert_eq(sqlite3_prepare_v2(handle, "PRAGMA user_version", -1, &statement, NULL),
                  SQLITE_OK);
     cr_assert_eq(sqlite3_step(statement), SQLITE_ROW);
@@ -273,20 +222,20 @@ Test(database_sensitivity, version_1_becomes_the_latest_and_keeps_its_rows)
     struct lw_database *database;
     struct lw_error error = {0};
     write_version_1("");
-    cr_expect_eq(lw_database_open_read_only(path, &database, &error), LW_FAILED);
+    cr_expect_eq(lw_database_open_read_only(database_path, &database, &error), LW_FAILED);
     cr_expect_not_null(strstr(error.text, "version 1"), "%s", error.text);
     cr_expect_eq(version(), 1);
 
     struct lw_sensitivity_point point = point_at("embedding", "embedding", 2);
-    database = open_database();
+    database = database_open();
     add(database, 7, &point, &example, NULL);
-    expect_query(database, NULL, "SELECT id, model, bleu FROM runs_view", LW_OUTPUT_CSV,
-                 "id,model,bleu\n7,m.lwm,34.5\n");
-    expect_query(database, NULL, "SELECT run_id, model, cpu, target FROM sensitivities_view",
-                 LW_OUTPUT_CSV, "run_id,model,cpu,target\n7,m.lwm,cpu,embedding\n");
+    database_expect(NULL, "SELECT id, model, bleu FROM runs_view", LW_OUTPUT_CSV,
+                    "id,model,bleu\n7,m.lwm,34.5\n");
+    database_expect(NULL, "SELECT run_id, model, cpu, target FROM sensitivities_view",
+                    LW_OUTPUT_CSV, "run_id,model,cpu,target\n7,m.lwm,cpu,embedding\n");
     lw_database_close(database);
     cr_expect_eq(version(), 4);
-    lw_database_close(open_database());
+    lw_database_close(database_open());
 }
 
 Test(database_sensitivity, a_migration_that_fails_changes_nothing)
@@ -294,12 +243,9 @@ Test(database_sensitivity, a_migration_that_fails_changes_nothing)
     struct lw_database *database;
     struct lw_error error = {0};
     write_version_1("CREATE TABLE sensitivities_view (name TEXT)");
-    cr_expect_eq(lw_database_open(path, &database, &error), LW_FAILED);
+    cr_expect_eq(lw_database_open(database_path, &database, &error), LW_FAILED);
     cr_expect_null(database);
     cr_expect_not_null(strstr(error.text, "sensitivities_view"), "%s", error.text);
     cr_expect_eq(version(), 1);
-    sqlite3 *handle;
-    cr_assert_eq(sqlite3_open(path, &handle), SQLITE_OK);
-    raw(handle, "CREATE TABLE sensitivities (none TEXT)"); /* no half of version 2 is there */
-    sqlite3_close(handle);
+    database_raw("CREATE TABLE sensitivities (none TEXT)"); /* no half of version 2 is there */
 }

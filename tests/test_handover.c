@@ -151,6 +151,17 @@ Test(handover, refuses_wrong_metadata)
     refuse(with_metadata("group.encoder.0.self.k", NULL), LW_CORRUPT, "group.encoder.0.self.k");
     refuse(with_metadata("uniform.embedding", "yes"), LW_CORRUPT, "uniform.embedding is \"yes\"");
     refuse(with_metadata("uniform.embedding", NULL), LW_CORRUPT, "uniform.embedding");
+    refuse(with_metadata("made_by", NULL), LW_CORRUPT, "made_by is missing");
+    char long_text[1026];
+    memset(long_text, 'x', sizeof long_text - 1);
+    long_text[sizeof long_text - 1] = 0;
+    refuse(with_metadata("made_by", long_text), LW_CORRUPT, "made_by is too long");
+    static const char *const unknown[] = {"groups", "group.embeddings", "uniform.", "Plan", ""};
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
+        char reason[64];
+        snprintf(reason, sizeof reason, "key \"%s\" of its metadata has no place", unknown[i]);
+        refuse(with_metadata(unknown[i], "32"), LW_CORRUPT, reason);
+    }
     refuse(with_metadata("plan", "rules: 3"), LW_CORRUPT, "plan:1: ");
     refuse(with_metadata("plan", "rules:\n- {match: '*', bits: 2}\n- {match: nothing, bits: 1}\n"),
            LW_CORRUPT, "nothing");
@@ -364,6 +375,7 @@ Test(handover, quantize_refuses_options_of_fits)
                                           "--nested",
                                           "--source-text models/open-en-de/dev.en",
                                           "--target-text models/open-en-de/dev.de",
+                                          "--calibration-lines 3",
                                           "--counts c",
                                           "--save-counts c"};
     struct handed *handed = handed_new(8);

@@ -132,7 +132,7 @@ Test(pairs, refuse)
     expect(&f, "a\nb\n", "a\nb\nc\nd\n", LW_CORRUPT, "fewer lines than");
     expect(&f, "a\n\xff\n", "a\nb\n", LW_CORRUPT, "s.txt, line 2: invalid UTF-8");
     expect(&f, "a\nb\n", "a\n\xff\n", LW_CORRUPT, "t.txt, line 2: invalid UTF-8");
-    expect(&f, "a\n\n", "\nb\n", LW_USAGE, "no pair of lines");
-    expect(&f, "", "", LW_USAGE, "no pair of lines");
+    expect(&f, "a\n\n", "\nb\n", LW_CORRUPT, "no pair of lines");
+    expect(&f, "", "", LW_CORRUPT, "no pair of lines");
     close_fixture(&f);
 }

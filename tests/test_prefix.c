@@ -31,6 +31,14 @@ Test(prefix, budgets_choose_what_is_loaded)
     cr_expect_eq(printed("chunks take "), least);
     shell_expect("$LUTWIDGE inspect --json $T/m.lwm", 0, "\"prefixes\": [");
     cr_expect_eq(printed("\"chunks\": "), 61);
+    /* Of rows of 2 planes, the scales of the first alone: a third of all. */
+    shell_expect(
+        "$LUTWIDGE inspect $T/m.lwm | grep '^all matrices'; "
+        "$LUTWIDGE inspect $T/m.lwm | grep smaller",
+        0, " bytes are scales that only smaller prefixes use; the tables above are of the largest");
+    size_t smaller = printed("of the matrices ");
+    snprintf(words, sizeof words, "  %zu  ", 2 * smaller);
+    cr_expect_not_null(strstr(shell_output, words), "no '%s' in %s", words, shell_output);
 
     snprintf(line, sizeof line,
              "$LUTWIDGE translate $T/m.lwm --max-model-size %zu -b 1 --max-length 8 $T/in",
@@ -47,6 +55,8 @@ Test(prefix, budgets_choose_what_is_loaded)
     size_t bytes = printed("nested planes, ");
     cr_expect_leq(bytes, 1500000);
     cr_expect_gt(bytes, least);
+    shell_expect("$LUTWIDGE inspect $T/b", 0, "binary codes, class t8\n");
+    shell_expect("$LUTWIDGE generate $T/b -o $T/none", LW_USAGE, "/b is a bundle already");
     shell_expect("$LUTWIDGE inspect $T/b/model.lwm", 0, "chunks\n");
     cr_expect_eq(printed("without tokeniser "), bytes);
     shell_expect("$LUTWIDGE translate $T/b -b 1 --max-length 8 $T/in -s -q > $T/one", 0, "");
@@ -69,8 +79,24 @@ Test(prefix, budgets_choose_what_is_loaded)
                  words);
     shell_expect("$LUTWIDGE translate models/open-en-de --max-model-size 2MB $T/in", LW_USAGE,
                  "is not quantised");
-    shell_expect("$LUTWIDGE translate $T/m.lwm --max-model-size 2XB $T/in", LW_USAGE,
-                 "--max-model-size takes bytes (1500000) or a number with kB, MB");
+    static const char *const wrong[] = {"2XB", "1e6",   "0x200000", "1.2.3MB", ".5MB",
+                                        "-1",  "+2MB",  "1,5MB",    "inf",     "nan",
+                                        "MB",  "2 M B", "",         "9e99",    "99999999GB"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        snprintf(line, sizeof line, "$LUTWIDGE translate $T/m.lwm --max-model-size \"%s\" $T/in",
+                 wrong[i]);
+        shell_expect(line, LW_USAGE,
+                     "--max-model-size takes bytes (1500000) or a number with kB, MB");
+    }
+    shell_expect("$LUTWIDGE translate $T/b --max-model-size '1.5 mb' --max-length 8 $T/in -q", 0,
+                 "");
+}
+
+Test(prefix, inspect_lists_each_prefix_once)
+{
+    shell_expect("$LUTWIDGE quantize models/open-en-de --bits 1 --nested -o $T/m.lwm", 0, "");
+    shell_expect("$LUTWIDGE inspect $T/m.lwm | sed -n '/^ chunks/,$p' | wc -l", 0, "2\n");
+    shell_expect("$LUTWIDGE inspect --json $T/m.lwm | grep -c '\"chunks\"'", 0, "1\n");
 }
 
 Test(prefix, requests_that_contradict)

@@ -64,6 +64,18 @@ Test(profile, every_point_is_measured_once)
                  "profile,1,1\n");
 }
 
+/* Loss and BLEU are of the same pairs; what is in neither is said. */
+Test(profile, skipped_pairs_are_told)
+{
+    shell_expect("sed -i '3s/.*//' $T/source; sed -i '6s/.*//' $T/reference; "
+                 "eval $PROFILE --by kind --bits 2 --modes free/row",
+                 0, "6 points on 6 lines: 0 are in");
+    cr_expect_not_null(
+        strstr(shell_output, "\n2 lines are blank or too long on a side and left out"), "%s",
+        shell_output);
+    shell_expect(SQL("SELECT DISTINCT lines FROM sensitivities"), 0, "lines\n6\n");
+}
+
 Test(profile, bleu_can_follow_later)
 {
     shell_expect("eval $PROFILE --by kind --bits 2 --no-bleu", 0, "12 to measure");

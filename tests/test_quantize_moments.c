@@ -29,7 +29,7 @@ static void open_fixture(struct fixture *f, bool shared)
     for (size_t i = 0; i < PAIRS * 16; i++)
         ids[i] = (int32_t)(test_uniform(&seed) * 9);
     for (size_t i = 0; i < PAIRS; i++)
-        list[i] = (struct lw_pair){ids + 16 * i, ids + 16 * i + 8, 8, 8};
+        list[i] = (struct lw_pair){ids + 16 * i, ids + 16 * i + 8, 8, 8, 0};
     struct lw_pairs pairs = {.count = PAIRS, .pairs = list};
     cr_assert_eq(lw_backend_f32(&f->model, &backend, &error), LW_OK);
     cr_assert_eq(lw_calibrate(&f->model, &backend, &pairs, NULL, NULL, &f->calibration, &error),

@@ -157,6 +157,40 @@ Test(translate, calibration_needs_a_parallel_text)
                  2, "--calibration-lines must be");
 }
 
+Test(translate, options_that_nothing_uses_are_refused)
+{
+    static const struct {
+        const char *options, *part;
+    } cases[] = {
+        {"--bits 1 --counts c", "leave out --counts and --save-counts"},
+        {"--bits 1 --save-counts $T/c", "leave out --counts and --save-counts"},
+        {"--plan $T/words.yaml --counts c --save-counts $T/c", "leave out --counts"},
+        {"--bits 1 --calibration-lines 3", "leave out --calibration-lines"},
+        {"--plan $T/words.yaml --counts c --calibration-lines 3", "leave out --calibration-lines"},
+        {"--bits 1 --weighting none --source-text s", "leave out --source-text and --target-text"},
+        {"--bits 1 --target-text t", "leave out --source-text and --target-text"},
+        {"--bits 1 --nested --source-text s --target-text t",
+         "leave out --source-text and --target-text"},
+        {"--plan $T/words.yaml --counts c --source-text s", "leave out --source-text"},
+        {"--plan $T/weighted.yaml --source-text s --target-text t --counts c",
+         "leave out --counts and --save-counts"},
+        {"--plan $T/weighted.yaml --source-text s --target-text t --calibration-lines -1",
+         "--calibration-lines must be"},
+    };
+    char line[512];
+    shell_expect("printf 'rules:\n  - {match: \"*\", bits: 2}\n"
+                 "  - {match: embedding, words: {clusters: 4, ratio: 1}}\n' > $T/words.yaml; "
+                 "printf 'rules:\n  - {match: \"*\", bits: 2, weighting: activations}\n' > "
+                 "$T/weighted.yaml",
+                 0, "");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(line, sizeof line, "$LUTWIDGE quantize models/open-en-de -o $T/m.lwm %s",
+                 cases[i].options);
+        shell_expect(line, 2, cases[i].part);
+    }
+    shell_expect("ls $T/m.lwm $T/c", 2, "");
+}
+
 Test(translate, an_lwm_makes_its_kernels_once)
 {
     quantize("t8");
@@ -237,6 +271,9 @@ Test(translate, requests_that_make_no_sense_are_refused)
     shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --beam 65", 2, "1 to 64");
     shell_expect("$LUTWIDGE translate models/open-en-de $T/nothing", 1, "nothing");
     shell_expect("$LUTWIDGE generate $T/m.lwm -o $T", 2, "no bundle");
+    shell_expect("$LUTWIDGE generate models/open-en-de -o $T/b", 2,
+                 "models/open-en-de is not quantised: run 'lutwidge quantize' on it first");
+    shell_expect("$LUTWIDGE generate $T/none.lwm -o $T/b", 1, "none.lwm");
     shell_expect("$LUTWIDGE generate --spec t8_k0_c", 2, "no kernel spec");
     shell_expect("$LUTWIDGE generate $T/m.lwm -o $T/b --stage ir", 2, "--spec");
     shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --lines -3", 2, "0 or more");
@@ -270,6 +307,15 @@ Test(translate, interrupts_leave_nothing_half_done)
         "until ls $T | grep -q partial; do sleep 0.02; done; sleep 0.2; kill -TERM $P; wait $P; "
         "test $? -gt 128 && ! ls $T | grep -e partial -e bundle",
         0, "");
+    /* Killed, with its compilers, while it makes a bundle in the cache: the next one that makes one
+     * there cleans up. */
+    shell_expect("export XDG_CACHE_HOME=$T; setsid $LUTWIDGE translate $T/m.lwm $T/in -q & P=$!; "
+                 "until ls $T/lutwidge | grep -q partial; do sleep 0.02; done; sleep 0.2; "
+                 "kill -KILL -$P; wait $P; ls $T/lutwidge",
+                 0, ".partial-");
+    shell_expect("XDG_CACHE_HOME=$T $LUTWIDGE translate $T/m.lwm $T/in -b 1 -q > $T/out; "
+                 "ls $T/lutwidge | grep -vc objects",
+                 0, "1\n");
     /* While translating: the lines that are out stay out. */
     shell_expect(
         "$LUTWIDGE translate models/open-en-de models/open-en-de/test.en -b 1 -q > $T/out & P=$!; "

@@ -14,9 +14,12 @@ def parse(arguments=None):
         "it with its codes for `lutwidge quantize` (docs/RETRAINING.md). A run that was stopped goes on "
         "from its last checkpoint when the same command is given again.",
     )
-    p.add_argument("model", metavar="MODEL_DIR", help="Hugging Face folder of a MarianMT model")
+    p.add_argument("model", metavar="MODEL_DIR", help="Hugging Face folder of a MarianMT model; codes in it that "
+                   "are of the plan's form are where the run starts")
+    p.add_argument("--teacher", metavar="DIR", help="model whose soft output is learned (MODEL_DIR)")
     p.add_argument("--plan", required=True, help="plan (docs/PLANS.md); `none`: train on without codes")
-    p.add_argument("--train", nargs=2, required=True, metavar=("SRC", "TGT"), help="text, .gz or .xz")
+    p.add_argument("--train", nargs="+", required=True, metavar="SRC TGT",
+                   help="text pairs, plain, .gz or .xz; an epoch is all of them")
     p.add_argument("--val", nargs=2, required=True, metavar=("SRC", "TGT"))
     p.add_argument("-o", "--out", required=True, metavar="DIR")
     p.add_argument("--method", choices=("ste", "pnr"), default="ste",
@@ -52,6 +55,8 @@ def parse(arguments=None):
     p.add_argument("--report", type=int, default=100, metavar="STEPS", help=argparse.SUPPRESS)
     p.add_argument("--tell", type=float, default=20, metavar="SECONDS", help="between lines of progress")
     args = p.parse_args(arguments)
+    if len(args.train) % 2:
+        p.error("--train takes pairs: a source text and its target text, one pair or more")
     if args.every is None:
         args.every = 200 if args.method == "pnr" else 40
     if args.from_scratch and (args.plan != "none" or args.distil > 0):

@@ -21,37 +21,40 @@ CHUNK = 90_000  # lines that one worker cuts
 
 
 class Epochs:
-    """Word ids of a text pair by epoch, kept in the folder `cache`, which several runs may share."""
+    """Word ids of text pairs, one after the other, by epoch; kept in the folder `cache`, which several
+    runs may share. `texts`: source, target, source, target, ..."""
 
-    def __init__(self, folder, source, target, cache, alpha, seed, workers):
-        self.folder, self.source, self.target = str(folder), str(source), str(target)
-        self.alpha, self.seed, self.workers = alpha, seed, max(1, workers)
-        counts = [sum(1 for _ in pieces.read_lines(path)) for path in (source, target)]
-        if counts[0] != counts[1] or counts[0] == 0:
-            raise Refusal(f"{source} has {counts[0]} lines, {target} {counts[1]}")
-        self.lines = counts[0]
-        digest = hashlib.sha256(repr((alpha, seed)).encode())
+    def __init__(self, folder, texts, cache, alpha, seed, workers):
+        self.folder, self.alpha, self.seed, self.workers = str(folder), alpha, seed, max(1, workers)
+        self.pairs = []  # (source, target, lines, tag of the files that it is cut to)
         names = ("source.spm", "target.spm", "vocab.json")
-        for path in (source, target, *(Path(folder) / name for name in names)):
-            digest.update(hashlib.sha256(Path(path).read_bytes()).digest())
-        self.cache, self.tag = Path(cache), digest.hexdigest()[:16]
+        for source, target in zip(texts[::2], texts[1::2], strict=True):
+            counts = [len(pieces.read_lines(path)) for path in (source, target)]
+            if counts[0] != counts[1] or counts[0] == 0:
+                raise Refusal(f"{source} has {counts[0]} lines, {target} {counts[1]}")
+            digest = hashlib.sha256(repr((alpha, seed)).encode())
+            for path in (source, target, *(Path(folder) / name for name in names)):
+                digest.update(hashlib.sha256(Path(path).read_bytes()).digest())
+            self.pairs.append((str(source), str(target), counts[0], digest.hexdigest()[:16]))
+        self.cache = Path(cache)
         self.cache.mkdir(parents=True, exist_ok=True)
         self.queue, self.running = [], {}
 
     def _jobs(self, epoch):
         sample = epoch % 2 == 1 and self.alpha is not None
         kind = f"e{epoch}" if sample else "plain"
-        for begin in range(0, self.lines, CHUNK):
-            yield {
-                "folder": self.folder,
-                "source": self.source,
-                "target": self.target,
-                "begin": begin,
-                "end": min(begin + CHUNK, self.lines),
-                "alpha": self.alpha if sample else None,
-                "seed": (self.seed * 1_000_003 + epoch * 1009 + begin // CHUNK) % 2**31,
-                "out": str(self.cache / f"{self.tag}-{kind}-{begin}.npz"),
-            }
+        for source, target, lines, tag in self.pairs:
+            for begin in range(0, lines, CHUNK):
+                yield {
+                    "folder": self.folder,
+                    "source": source,
+                    "target": target,
+                    "begin": begin,
+                    "end": min(begin + CHUNK, lines),
+                    "alpha": self.alpha if sample else None,
+                    "seed": (self.seed * 1_000_003 + epoch * 1009 + begin // CHUNK) % 2**31,
+                    "out": str(self.cache / f"{tag}-{kind}-{begin}.npz"),
+                }
 
     def prepare(self, epochs):
         """Queues epochs; workers start at once."""

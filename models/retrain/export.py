@@ -81,18 +81,40 @@ def write_folder(source, out, config, matrices, vectors, bias, dtype=torch.float
             shutil.copyfile(Path(source) / name, out / name)
 
 
+def _planes(scales, bits, uniform):
+    """Mantissas of every plane, [M, groups, planes], from those that are stored."""
+    if not uniform:
+        return scales
+    planes = torch.arange(int(bits.max()))
+    return scales * (1 << planes).double() * (planes < bits[:, None])[:, None, :]
+
+
 def decode_codes(tensors, name, uniform):
     """fp32 values of one matrix from the arrays of codes.safetensors."""
-    levels, scales = tensors[f"{name}.levels"], tensors[f"{name}.scales"].double()
-    bits = tensors[f"{name}.bits"].long()
+    levels = tensors[f"{name}.levels"]
+    scales = _planes(tensors[f"{name}.scales"].double(), tensors[f"{name}.bits"].long(), uniform)
     rows, groups = scales.shape[:2]
-    planes = torch.arange(int(bits.max()))
-    if uniform:
-        scales = scales * (1 << planes).double()
-        scales = scales * (planes < bits[:, None])[:, None, :]
     exponent = int(tensors[f"{name}.exponent"])
     flat = fits.decode(levels.view(rows * groups, -1), scales.view(rows * groups, -1)).float()
     return (flat * 2.0**exponent).view(levels.shape)
+
+
+def read_scales(folder):
+    """{name: (bits [M], scales [M, groups, planes], width, uniform)} of a folder that has codes, else {}."""
+    path = Path(folder) / "codes.safetensors"
+    if not path.exists():
+        return {}
+    verify(folder)
+    tensors = load_file(path)
+    with safe_open(path, "pt") as stream:
+        meta = stream.metadata()
+    found = {}
+    for name in (key.removesuffix(".bits") for key in tensors if key.endswith(".bits")):
+        bits, uniform = tensors[f"{name}.bits"].long(), meta[f"uniform.{name}"] == "true"
+        scales = _planes(tensors[f"{name}.scales"].double(), bits, uniform)
+        scales = scales * 2.0 ** int(tensors[f"{name}.exponent"])
+        found[name] = (bits, scales, int(meta[f"group.{name}"]), uniform)
+    return found
 
 
 def verify(folder):

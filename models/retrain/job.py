@@ -5,6 +5,7 @@ import os
 import platform
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -54,7 +55,7 @@ def build(args, config, plan, epochs, device):
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     setup = train.Setup(
         config=config,
-        banks=Banks(matrices, weights, choices, row_bits, device),
+        banks=Banks(matrices, weights, choices, row_bits, device, export.read_scales(args.model)),
         vectors=torch.nn.Parameter(torch.cat([vectors[v.name] for v in listed]).to(device)),
         listed=listed,
         bias=bias.to(device),
@@ -63,6 +64,10 @@ def build(args, config, plan, epochs, device):
     )
     teacher = None
     if args.distil > 0:
+        if args.teacher:
+            if replace(read_config(args.teacher), dtype=config.dtype) != config:
+                raise Refusal(f"{args.teacher} is not of the shape of {args.model}")
+            weights, vectors, bias = read_tensors(args.teacher, config)
         teacher = train.fixed_weights(weights, vectors, listed, bias, dtype, device)
     return setup, teacher
 
@@ -132,8 +137,8 @@ def run(args):
     cache = args.cache or out / "pieces"
     if plan:
         plans.resolve(plan, list_matrices(config))  # before anything takes time
-    epochs = data.Epochs(args.model, *args.train, cache, alpha, args.seed, args.workers)
-    held = data.Epochs(args.model, *args.val, cache, None, args.seed, 1)
+    epochs = data.Epochs(args.model, args.train, cache, alpha, args.seed, args.workers)
+    held = data.Epochs(args.model, args.val, cache, None, args.seed, 1)
     epochs.prepare([0])
     tokenizers = tuple(pieces.Tokenizer(args.model, side) for side in ("source", "target"))
     lines, references = (pieces.read_lines(path, 0, args.val_lines) for path in args.val)

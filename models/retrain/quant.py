@@ -13,7 +13,7 @@ import torch
 from . import Refusal, fits, plan as plans
 
 
-@dataclass
+@dataclass(eq=False)
 class Part:
     """What one matrix has in a bank."""
 
@@ -25,6 +25,7 @@ class Part:
     bits: torch.Tensor  # [rows], of each row of the matrix
     fit: str
     planned: bool
+    fitted: bool = False  # its scales are given
 
     @property
     def end(self):
@@ -119,9 +120,10 @@ class Bank:
 
 
 class Banks:
-    """All matrices of a model. `choices` is None where nothing is quantised."""
+    """All matrices of a model. `choices` is None where nothing is quantised. `given`: scales to start
+    from (export.read_scales), for matrices of the same bits, groups and kind of scales."""
 
-    def __init__(self, matrices, weights, choices, row_bits, device):
+    def __init__(self, matrices, weights, choices, row_bits, device, given=()):
         groups = {}
         for m in matrices:
             choice = choices[m.name] if choices else plans.Choice(bits=1)
@@ -138,6 +140,17 @@ class Banks:
                 part.begin, begin = begin, begin + part.rows * part.groups
             masters = [weights[p.name].reshape(-1, width) for p in parts]
             self.banks.append(Bank(width, uniform, parts, masters, device))
+            self._take(self.banks[-1], {p: given[p.name] for p in parts if p.planned and p.name in given})
+
+    @staticmethod
+    def _take(bank, given):
+        scales = bank.scales.clone()
+        for part, (bits, theirs, width, uniform) in given.items():
+            part.fitted = torch.equal(bits, part.bits) and (width, uniform) == (bank.width, bank.uniform)
+            if part.fitted:
+                theirs = theirs.flatten(0, 1).to(scales.device)
+                scales[part.begin : part.end, : theirs.shape[1]] = theirs
+        bank.set_scales(scales)
 
     def parameters(self):
         return [bank.master for bank in self.banks]
@@ -160,8 +173,9 @@ class Banks:
         """Fits the matrices, but for those that are quantised already, and quantises them from now on."""
         for bank, parts in self.choose(wanted):
             parts = [p for p in parts if not bool(bank.active[p.begin, 0])]
-            if parts:
-                bank.fit(parts)
+            unfitted = [p for p in parts if not p.fitted]
+            if unfitted:
+                bank.fit(unfitted)
             for p in parts:
                 bank.active[p.begin : p.end] = True
 

@@ -36,7 +36,7 @@ def read(path):
 
 def prepare(args, workers):
     """Cuts the text of all epochs that a run will read."""
-    epochs = data.Epochs(args.model, *args.train, args.cache, args.alpha or None, args.seed, workers)
+    epochs = data.Epochs(args.model, args.train, args.cache, args.alpha or None, args.seed, workers)
     plan = data.plan_batches(epochs.load(0), args.positions, np.random.default_rng([args.seed, 0]))
     wanted = range(-(-args.steps // len(plan)) + 1)
     epochs.prepare(wanted)

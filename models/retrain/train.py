@@ -304,7 +304,7 @@ class Run:
 def identity(args):
     """Arguments that a resumed run must share."""
     keys = ("plan_text", "method", "order", "distil", "act", "steps", "positions", "rate", "warmup", "dropout",
-            "smoothing", "seed", "every", "clip", "alpha", "from_scratch")
+            "smoothing", "seed", "every", "clip", "alpha", "from_scratch", "teacher")
     return {key: getattr(args, key) for key in keys}
 
 
