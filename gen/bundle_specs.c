@@ -1,11 +1,26 @@
 #include "gen/bundle.h"
+#include "gen/schedule.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* Columns that one kernel call takes; any N is made of these (gen/registry.h). */
-static const size_t batches[] = {8, 4, 2, 1};
+static const size_t batches[] = {64, 16, 8, 4, 2, 1};
 enum { BATCHES = sizeof batches / sizeof batches[0] };
+
+/* Tiles take up to 16 columns in the time of one, and decode weights once for 64; without them,
+ * more than 8 columns do not fit the registers. */
+static bool is_wanted(const struct lw_spec *spec)
+{
+    struct lw_schedule schedule, four;
+    struct lw_spec of_four = *spec;
+    of_four.batch = 4;
+    lw_schedule_build(spec, &schedule);
+    lw_schedule_build(&of_four, &four);
+    if (schedule.unit == LW_UNIT_TILE)
+        return spec->batch != 8;
+    return spec->batch <= (four.unit == LW_UNIT_TILE ? 2 : 8);
+}
 
 static bool is_listed(const struct lw_spec *specs, size_t count, const struct lw_spec *spec)
 {
@@ -58,7 +73,8 @@ enum lw_status lw_bundle_specs(const struct lw_model *model, enum lw_isa isa,
             for (size_t c = 0; c < matrix->code_count && status == LW_OK; c++) {
                 struct lw_spec spec = lw_spec_of(matrix, c, b ? batches[b - 1] : 0, isa);
                 status = lw_spec_check(&spec, error);
-                used = add(list, used, &spec);
+                if (status == LW_OK && (b == 0 || is_wanted(&spec)))
+                    used = add(list, used, &spec);
             }
         }
     if (status != LW_OK) {

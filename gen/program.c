@@ -5,7 +5,13 @@
 
 static const struct lw_op_info infos[LW_OP_COUNT] = {
 #define LW_OP(name, type, c, avx2, avx512, neon, ...)                                              \
-    [LW_OP_##name] = {#name, LW_TYPE_##type, {c, avx2, avx512, neon}},
+    [LW_OP_##name] = {#name,                                                                       \
+                      LW_TYPE_##type,                                                              \
+                      {[LW_ISA_C] = c,                                                             \
+                       [LW_ISA_AVX2] = avx2,                                                       \
+                       [LW_ISA_AVX512] = avx512,                                                   \
+                       [LW_ISA_AMX] = avx512,                                                      \
+                       [LW_ISA_NEON] = neon}},
 #include "gen/ops.def"
 #undef LW_OP
     [LW_OP_LOOP] = {"LOOP", LW_TYPE_NONE, {""}},
@@ -138,8 +144,12 @@ enum lw_status lw_program_build(const struct lw_schedule *schedule, struct lw_pr
                                 struct lw_error *error)
 {
     *program = (struct lw_program){.schedule = *schedule};
-    if (schedule->spec.rows == 0)
+    if (schedule->spec.rows == 0 && schedule->spec.family == LW_FAMILY_DOT)
+        lw_lower_quantised(program);
+    else if (schedule->spec.rows == 0)
         lw_lower_tables(program);
+    else if (schedule->unit == LW_UNIT_TILE)
+        lw_lower_tiles(program);
     else
         lw_lower_product(program);
     if (program->failed) {
@@ -179,7 +189,7 @@ static void print_address(const struct lw_program *program, const struct lw_addr
                           FILE *stream)
 {
     static const char *const names[] = {"",     "keys", "scales", "bias", "tables",
-                                        "step", "unit", "x",      "y"};
+                                        "step", "unit", "x",      "y",    "scratch"};
     fprintf(stream, " [%s", names[address->buffer]);
     if (address->offset)
         fprintf(stream, " + %zu", address->offset);

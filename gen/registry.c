@@ -112,6 +112,15 @@ static enum lw_status map_weights(const char *folder, const struct lw_model *mod
     return status;
 }
 
+struct lw_kernel lw_kernel_of(const struct lw_spec *spec)
+{
+    struct lw_schedule schedule;
+    lw_schedule_build(spec, &schedule);
+    return (struct lw_kernel){.spec = *spec,
+                              .table_bytes = lw_schedule_table_bytes(&schedule),
+                              .tiles = schedule.unit == LW_UNIT_TILE};
+}
+
 static enum lw_status load_kernels(const char *folder, struct lw_bundle *bundle,
                                    struct lw_error *error)
 {
@@ -131,45 +140,51 @@ static enum lw_status load_kernels(const char *folder, struct lw_bundle *bundle,
         return lw_fail(error, LW_FAILED, "out of memory");
     for (size_t i = 0; i < count; i++) {
         struct lw_kernel *kernel = &bundle->kernels[bundle->kernel_count++];
-        struct lw_schedule schedule;
-        enum lw_status status = lw_spec_parse(entries[i].spec, &kernel->spec, error);
+        struct lw_spec spec;
+        enum lw_status status = lw_spec_parse(entries[i].spec, &spec, error);
         if (status != LW_OK)
             return lw_fail(error, LW_CORRUPT, "%s/kernels.so: %s", folder,
                            error ? error->text : "");
-        lw_schedule_build(&kernel->spec, &schedule);
-        kernel->table_bytes = lw_schedule_table_bytes(&schedule);
+        *kernel = lw_kernel_of(&spec);
         kernel->tables = entries[i].tables;
         kernel->product = entries[i].product;
     }
     return LW_OK;
 }
 
-static const struct lw_kernel *find_tables(const struct lw_bundle *bundle,
-                                           const struct lw_matrix *matrix)
+/* The same but for N. */
+static bool is_alike(const struct lw_spec *a, const struct lw_spec *b)
 {
-    for (size_t i = 0; i < bundle->kernel_count; i++) {
-        const struct lw_spec *spec = &bundle->kernels[i].spec;
-        if (spec->rows == 0 && spec->arith == matrix->arith && spec->columns == matrix->columns)
-            return &bundle->kernels[i];
-    }
-    return NULL;
+    return a->arith == b->arith && a->family == b->family && a->rows == b->rows &&
+           a->columns == b->columns && a->bits == b->bits && a->uniform == b->uniform &&
+           a->group == b->group;
 }
 
-/* Those of one code; false unless one column has a kernel. */
-static bool find_products(const struct lw_bundle *bundle, const struct lw_matrix *matrix,
-                          size_t code, const struct lw_kernel **products)
+/* Those of one code; false unless its input and one column have kernels. */
+static bool find_kernels(const struct lw_bundle *bundle, const struct lw_matrix *matrix,
+                         size_t code, struct lw_packed_code *packed)
 {
     struct lw_spec wanted = lw_spec_of(matrix, code, 1, bundle->isa);
+    struct lw_spec input = lw_spec_of_input(&wanted);
     size_t count = 0;
     for (size_t i = 0; i < bundle->kernel_count && count < LW_BUNDLE_BATCHES; i++) {
-        const struct lw_spec *spec = &bundle->kernels[i].spec;
-        if (spec->arith == wanted.arith && spec->rows == wanted.rows &&
-            spec->columns == wanted.columns && spec->bits == wanted.bits &&
-            spec->group == wanted.group)
-            products[count++] = &bundle->kernels[i];
+        const struct lw_kernel *kernel = &bundle->kernels[i];
+        if (is_alike(&kernel->spec, &input))
+            packed->input = kernel;
+        if (is_alike(&kernel->spec, &wanted))
+            packed->products[count++] = kernel;
     }
-    products[count] = NULL;
-    return count && products[count - 1]->spec.batch == 1;
+    packed->products[count] = NULL;
+    return packed->input && count && packed->products[count - 1]->spec.batch == 1;
+}
+
+const struct lw_kernel *lw_packed_product(const struct lw_packed_code *code, size_t columns)
+{
+    const struct lw_kernel *const *kernel = code->products, *above = NULL;
+    for (; (*kernel)->spec.batch > columns; kernel++)
+        above = *kernel;
+    bool one_pass = above && above->tiles && above->spec.batch <= 16;
+    return one_pass && (*kernel)->spec.batch < columns ? above : *kernel;
 }
 
 enum lw_status lw_bundle_resolve(struct lw_bundle *bundle, const struct lw_model *model,
@@ -180,10 +195,9 @@ enum lw_status lw_bundle_resolve(struct lw_bundle *bundle, const struct lw_model
         struct lw_packed_matrix *packed = &bundle->matrices[i];
         if (!lw_matrix_has_quantised_product(matrix))
             continue;
-        packed->tables = find_tables(bundle, matrix);
-        bool found = packed->tables;
+        bool found = true;
         for (size_t c = 0; c < matrix->code_count && found; c++)
-            found = find_products(bundle, matrix, c, packed->codes[c].products);
+            found = find_kernels(bundle, matrix, c, &packed->codes[c]);
         if (!found)
             return lw_fail(error, LW_CORRUPT, "there is no kernel for matrix %s", matrix->name);
     }

@@ -41,7 +41,8 @@ enum lw_status lw_bench_specs(const struct lw_bench_case *cases, size_t count, e
                                      .codes = {{.rows = spec->rows, .bits = spec->bits}},
                                      .bias = &bias,
                                      .arith = spec->arith};
-        lw_matrix_set_scales(matrix, spec->group ? spec->group : spec->columns, false, 0);
+        lw_matrix_set_scales(matrix, spec->group ? spec->group : spec->columns,
+                             cases[i].alpha == LW_ALPHA_UNIFORM, 0);
     }
     enum lw_status status = LW_OK;
     if (model.matrix_count)
@@ -58,11 +59,8 @@ static enum lw_status find_kernels(void *library, const struct lw_spec *specs, s
         return out_of_memory(error);
     for (size_t i = 0; i < count; i++) {
         char name[LW_SPEC_NAME_BYTES], symbol[LW_SPEC_NAME_BYTES + 4];
-        struct lw_schedule schedule;
         struct lw_kernel *kernel = &bundle->kernels[bundle->kernel_count++];
-        lw_schedule_build(&specs[i], &schedule);
-        *kernel =
-            (struct lw_kernel){.spec = specs[i], .table_bytes = lw_schedule_table_bytes(&schedule)};
+        *kernel = lw_kernel_of(&specs[i]);
         lw_spec_name(&specs[i], name);
         snprintf(symbol, sizeof symbol, "lw_%s", name);
         void *found = dlsym(library, symbol);
