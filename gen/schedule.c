@@ -43,12 +43,12 @@ static size_t smaller(size_t a, size_t b)
  * blocks side by side hide the latency of sums. */
 static void tile_vectors(struct lw_schedule *s)
 {
-    size_t sums = s->digit_count * s->spec.batch;
-    s->classes = 8;
+    size_t sums = s->sums * s->spec.batch;
+    s->classes = s->joined ? 1 : 8;
     while (s->classes > 1 && s->classes * sums > accumulators(s->unit))
         s->classes /= 2;
-    size_t used = 0;
-    for (size_t d = 0; d < s->digit_count; d++)
+    size_t used = s->joined ? s->spec.batch : 0;
+    for (size_t d = 0; d < s->digit_count && !s->joined; d++)
         used += smaller(s->classes, 8 / s->digits[d].bits) * s->spec.batch;
     s->blocks_a_tile = at_least_one(smaller(4, accumulators(s->unit) / at_least_one(used)));
 }
@@ -58,7 +58,7 @@ static void tile_vectors(struct lw_schedule *s)
 static void tile_tiles(struct lw_schedule *s)
 {
     size_t columns = (s->spec.batch + 15) / 16;
-    size_t each = s->digit_count * columns;
+    size_t each = s->sums * columns;
     s->blocks_a_tile = at_least_one(smaller(4, accumulators(s->unit) / each));
 }
 
@@ -77,7 +77,9 @@ static void build_dot(struct lw_schedule *s)
     s->flush_steps = s->group_steps;
     s->row_blocks = (s->spec.rows + s->row_block - 1) / s->row_block;
     choose_digits(s);
-    bool fits = s->digit_count * ((s->spec.batch + 15) / 16) <= accumulators(LW_UNIT_TILE) &&
+    s->joined = s->spec.uniform && s->digit_count > 1 && s->spec.batch > 1;
+    s->sums = s->joined ? 1 : s->digit_count;
+    bool fits = s->sums * ((s->spec.batch + 15) / 16) <= accumulators(LW_UNIT_TILE) &&
                 (s->spec.batch <= 16 || s->spec.batch % 16 == 0);
     bool tiled = s->spec.isa == LW_ISA_AMX && s->spec.batch > 2 && !s->spec.group && fits;
     s->unit = tiled ? LW_UNIT_TILE : LW_UNIT_DOT;
@@ -88,7 +90,7 @@ static void build_dot(struct lw_schedule *s)
     s->blocks_a_tile = smaller(s->blocks_a_tile, at_least_one(s->row_blocks));
     if (s->unit == LW_UNIT_TILE)
         s->scratch_bytes =
-            s->blocks_a_tile * s->digit_count * (1 + (s->spec.batch + 15) / 16) * LW_TILE;
+            s->blocks_a_tile * s->sums * (2 + (s->spec.batch + 15) / 16) * LW_TILE;
 }
 
 void lw_schedule_build(const struct lw_spec *spec, struct lw_schedule *s)
@@ -161,7 +163,7 @@ static void print_dot(const struct lw_schedule *s, FILE *stream)
     fprintf(stream, "  steps    %zu of %d quads; digits of", s->steps, LW_QUADS);
     for (size_t d = 0; d < s->digit_count; d++)
         fprintf(stream, " %u", s->digits[d].bits);
-    fprintf(stream, " bits");
+    fprintf(stream, " bits%s", s->joined ? ", joined" : "");
     if (s->groups > 1)
         fprintf(stream, "; %zu groups of %zu", s->groups, s->group_steps);
     if (s->unit == LW_UNIT_DOT)
@@ -171,7 +173,7 @@ static void print_dot(const struct lw_schedule *s, FILE *stream)
                 s->classes, s->groups > 1 ? "group > " : "", s->spec.batch);
     else
         fprintf(stream,
-                "\n  loops    tile of rows > two steps > block, digit (unrolled), %zu tiles of "
+                "\n  loops    tile of rows > twice two steps > block, digit (unrolled), %zu tiles of "
                 "columns; then column > block\n",
                 (s->spec.batch + 15) / 16);
 }

@@ -68,6 +68,8 @@ struct lw_schedule {
     size_t planes;        /* sums that have a scale: B, or 1 where digits share it */
     size_t digit_count;   /* of the family dot */
     struct lw_digit digits[4];
+    bool joined; /* digits that share a scale are joined to one before they are multiplied */
+    size_t sums; /* of a row and column: 1 where digits are joined, else one a digit */
     size_t classes; /* fields of a key vector that are summed where they stand, apart; the others
                        are shifted first */
     size_t scratch_bytes; /* that a kernel keeps on its stack */
