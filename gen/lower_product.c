@@ -174,6 +174,8 @@ static void emit_sums(struct tile *t)
 void lw_lower_weigh(struct tile *t)
 {
     const struct lw_schedule *s = t->s;
+    if (s->narrow)
+        return;
     size_t pieces = s->row_block / t->lanes.doubles, each = t->lanes.words / t->lanes.doubles;
     size_t group_bytes = s->planes * s->row_block * 2;
     for (size_t block = 0; block < t->blocks; block++)
@@ -198,17 +200,39 @@ void lw_lower_weigh(struct tile *t)
             }
 }
 
+/* f32(R) of one vector of rows, from the doubles of lw_lower_weigh. */
+static int rounded_total(struct tile *t, size_t block, size_t w, size_t n)
+{
+    const struct lw_schedule *s = t->s;
+    size_t each = t->lanes.words / t->lanes.doubles, pieces = s->row_block / t->lanes.doubles;
+    const int *totals = &t->totals[(block * t->columns + n) * pieces + w * each];
+    return each == 2 ? lw_emit(t->p, LW_OP_NARROW_PAIR, "y", totals[0], totals[1], -1)
+                     : lw_emit(t->p, LW_OP_NARROW, "y", totals[0], -1, -1);
+}
+
+/* The same where sum and scale are exact in floats, so that their product is rounded once. */
+static int rounded_product(struct tile *t, size_t block, size_t w, size_t n)
+{
+    const struct lw_schedule *s = t->s;
+    struct lw_address at = lw_lower_block_address(t, LW_BUFFER_SCALES, block, s->row_block * 2);
+    at.offset += w * t->lanes.words * 2;
+    int scale = lw_emit_load(t->p, LW_OP_LOAD_SCALES_F, "alpha", -1, at);
+    int sum = lw_lower_sums_of(t, block, 0, n, 0)->wide[w];
+    if (s->parts == 2)
+        sum = lw_emit(t->p, LW_OP_JOIN_BYTES, "p", sum,
+                      lw_lower_sums_of(t, block, 0, n, 1)->wide[w], -1);
+    return lw_emit(t->p, LW_OP_MUL_F, "R", lw_emit(t->p, LW_OP_TO_FLOAT, "p", sum, -1, -1), scale,
+                   -1);
+}
+
 /* y = f32(R) * (step * 2^e) + bias for one vector of rows. */
 static void emit_output(struct tile *t, size_t block, size_t w, size_t n, int scale)
 {
     const struct lw_schedule *s = t->s;
-    size_t each = t->lanes.words / t->lanes.doubles, pieces = s->row_block / t->lanes.doubles;
     size_t row = (t->first_block + block) * s->row_block + w * t->lanes.words;
     if (t->loop < 0 && row >= s->spec.rows)
         return;
-    const int *totals = &t->totals[(block * t->columns + n) * pieces + w * each];
-    int y = each == 2 ? lw_emit(t->p, LW_OP_NARROW_PAIR, "y", totals[0], totals[1], -1)
-                      : lw_emit(t->p, LW_OP_NARROW, "y", totals[0], -1, -1);
+    int y = s->narrow ? rounded_product(t, block, w, n) : rounded_total(t, block, w, n);
     y = lw_emit(t->p, LW_OP_MUL_F, "y", y, scale, -1);
     struct lw_address bias = lw_lower_block_address(t, LW_BUFFER_BIAS, block, s->row_block * 4);
     bias.offset += w * t->lanes.words * 4;
@@ -233,6 +257,8 @@ void lw_lower_outputs(struct tile *t, const int *scales)
 
 void lw_lower_zero_totals(struct tile *t)
 {
+    if (t->s->narrow)
+        return;
     size_t count = t->blocks * t->columns * t->s->row_block / t->lanes.doubles;
     for (size_t i = 0; i < count; i++)
         t->totals[i] = lw_emit(t->p, LW_OP_ZERO_D, "R", -1, -1, -1);

@@ -140,6 +140,31 @@ struct lw_address lw_address_add(struct lw_address address, int loop, size_t str
     return address;
 }
 
+/* Removes what computes values that nothing reads: the sums of rows beyond the matrix. */
+static void drop_unread(struct lw_program *p)
+{
+    size_t *reads = calloc((size_t)p->values + 1, sizeof *reads);
+    if (!reads) {
+        p->failed = true;
+        return;
+    }
+    for (size_t i = 0; i < p->count; i++)
+        for (int s = 0; s < 3; s++)
+            if (p->instructions[i].source[s] >= 0)
+                reads[p->instructions[i].source[s]]++;
+    for (size_t i = p->count; i-- > 0;) {
+        struct lw_instruction *instruction = &p->instructions[i];
+        if (instruction->result < 0 || instruction->assigns || reads[instruction->result])
+            continue;
+        for (int s = 0; s < 3; s++)
+            if (instruction->source[s] >= 0)
+                reads[instruction->source[s]]--;
+        memmove(instruction, instruction + 1, (p->count - i - 1) * sizeof *instruction);
+        p->count--;
+    }
+    free(reads);
+}
+
 enum lw_status lw_program_build(const struct lw_schedule *schedule, struct lw_program *program,
                                 struct lw_error *error)
 {
@@ -152,6 +177,7 @@ enum lw_status lw_program_build(const struct lw_schedule *schedule, struct lw_pr
         lw_lower_tiles(program);
     else
         lw_lower_product(program);
+    drop_unread(program);
     if (program->failed) {
         lw_program_free(program);
         return lw_fail(error, LW_FAILED, "out of memory while lowering a kernel");

@@ -93,7 +93,7 @@ static void build_dot(struct lw_schedule *s)
             s->blocks_a_tile * s->sums * (2 + (s->spec.batch + 15) / 16) * LW_TILE;
 }
 
-void lw_schedule_build(const struct lw_spec *spec, struct lw_schedule *s)
+static void build(const struct lw_spec *spec, struct lw_schedule *s)
 {
     *s = (struct lw_schedule){
         .spec = *spec, .parts = spec->arith == LW_ARITH_A8 ? 2 : 1, .planes = spec->bits};
@@ -150,6 +150,20 @@ void lw_schedule_build(const struct lw_spec *spec, struct lw_schedule *s)
         s->blocks_a_tile = s->row_blocks;
     if (s->blocks_a_tile > 4)
         s->blocks_a_tile = 4;
+}
+
+/* A plane sum is at most 127 a column, or a table of four in t8. */
+static bool is_narrow(const struct lw_schedule *s)
+{
+    size_t summands = s->spec.arith == LW_ARITH_T8 ? s->tables : s->spec.columns;
+    size_t largest = 127 * summands * ((1u << s->spec.bits / s->planes) - 1);
+    return s->planes == 1 && s->groups == 1 && largest < 1u << 24;
+}
+
+void lw_schedule_build(const struct lw_spec *spec, struct lw_schedule *s)
+{
+    build(spec, s);
+    s->narrow = s->spec.rows && s->planes_inside && is_narrow(s);
 }
 
 static void print_dot(const struct lw_schedule *s, FILE *stream)

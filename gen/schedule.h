@@ -72,6 +72,7 @@ struct lw_schedule {
     size_t sums; /* of a row and column: 1 where digits are joined, else one a digit */
     size_t classes; /* fields of a key vector that are summed where they stand, apart; the others
                        are shifted first */
+    bool narrow; /* one scale a row, sums below 2^24: R is rounded once, as a product of floats */
     size_t scratch_bytes; /* that a kernel keeps on its stack */
 };
 
