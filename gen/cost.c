@@ -102,8 +102,11 @@ static const struct uops table[LW_OP_COUNT][INSTRUCTION_SETS] = {
 
 static const struct uops *uops_of(enum lw_op op, enum lw_isa isa)
 {
-    static const size_t columns[LW_ISA_COUNT] = {
-        [LW_ISA_C] = 0, [LW_ISA_AVX2] = 1, [LW_ISA_AVX512] = 2, [LW_ISA_AMX] = 2, [LW_ISA_NEON] = 3};
+    static const size_t columns[LW_ISA_COUNT] = {[LW_ISA_C] = 0,
+                                                 [LW_ISA_AVX2] = 1,
+                                                 [LW_ISA_AVX512] = 2,
+                                                 [LW_ISA_AMX] = 2,
+                                                 [LW_ISA_NEON] = 3};
     return &table[op][columns[isa]];
 }
 

@@ -16,7 +16,8 @@ struct lw_isa_info {
     const char *name;  /* in spec strings: "c", "avx2", "avx512", "amx", "neon" */
     const char *needs; /* what the CPU must have, for people */
     struct lw_lanes lanes;
-    enum lw_isa vectors; /* whose vector operations it has: AMX those of AVX-512, others their own */
+    enum lw_isa
+        vectors; /* whose vector operations it has: AMX those of AVX-512, others their own */
 };
 
 const struct lw_isa_info *lw_isa_info(enum lw_isa isa);

@@ -67,10 +67,10 @@ static int move_field(struct tile *t, int keys, size_t from, size_t to)
 {
     if (from == to)
         return keys;
-    return from > to ? lw_emit_immediate(t->p, LW_OP_SHIFT_KEYS, "shifted", keys, -1,
-                                         (int)(from - to))
-                     : lw_emit_immediate(t->p, LW_OP_SHIFT_KEYS_UP, "shifted", keys, -1,
-                                         (int)(to - from));
+    return from > to
+               ? lw_emit_immediate(t->p, LW_OP_SHIFT_KEYS, "shifted", keys, -1, (int)(from - to))
+               : lw_emit_immediate(t->p, LW_OP_SHIFT_KEYS_UP, "shifted", keys, -1,
+                                   (int)(to - from));
 }
 
 int lw_lower_digit(struct tile *t, size_t first_digit, const int *keys, size_t quad)
@@ -82,9 +82,8 @@ int lw_lower_digit(struct tile *t, size_t first_digit, const int *keys, size_t q
         size_t to = s->joined ? digit->first : 0;
         int mask = (int)(((1u << digit->bits) - 1) << to);
         int field = move_field(t, keys[d], quad % (8 / digit->bits) * digit->bits, to);
-        joined = joined < 0
-                     ? lw_emit_immediate(t->p, LW_OP_MASK_KEYS, "digit", field, -1, mask)
-                     : lw_emit_immediate(t->p, LW_OP_MASK_OR, "digit", field, joined, mask);
+        joined = joined < 0 ? lw_emit_immediate(t->p, LW_OP_MASK_KEYS, "digit", field, -1, mask)
+                            : lw_emit_immediate(t->p, LW_OP_MASK_OR, "digit", field, joined, mask);
     }
     return joined;
 }
@@ -97,8 +96,9 @@ static int field_in_place(struct dots *dots, size_t block, size_t d, size_t quad
     size_t field = quad % (8 / digit->bits), classes = classes_of(t->s, digit);
     *class = field % classes;
     if (field && *class == 0)
-        dots->shifted[block][d] = lw_emit_immediate(
-            t->p, LW_OP_SHIFT_KEYS, "shifted", dots->keys[block][d], -1, (int)(field * digit->bits));
+        dots->shifted[block][d] =
+            lw_emit_immediate(t->p, LW_OP_SHIFT_KEYS, "shifted", dots->keys[block][d], -1,
+                              (int)(field * digit->bits));
     int mask = (int)(((1u << digit->bits) - 1) << *class * digit->bits);
     return lw_emit_immediate(t->p, LW_OP_MASK_KEYS, "digit", dots->shifted[block][d], -1, mask);
 }
@@ -142,8 +142,8 @@ int lw_lower_centred(struct tile *t, size_t plane, const int *sums, int total)
         return lw_emit_immediate(t->p, LW_OP_CENTRE, "p", sums[plane], total, most);
     int sum = sums[0];
     for (size_t d = 1; d < s->sums; d++) {
-        int moved = lw_emit_immediate(t->p, LW_OP_SHIFT_LEFT_W, "u", sums[d], -1,
-                                      (int)s->digits[d].first);
+        int moved =
+            lw_emit_immediate(t->p, LW_OP_SHIFT_LEFT_W, "u", sums[d], -1, (int)s->digits[d].first);
         sum = lw_emit(t->p, LW_OP_ADD_W, "u", sum, moved, -1);
     }
     return lw_emit_immediate(t->p, LW_OP_CENTRE, "p", sum, total, most);

@@ -1,5 +1,5 @@
-/* Lowers the activations of the family dot: one column of K floats to s8, the sums of its groups and
- * its step t / 127. */
+/* Lowers the activations of the family dot: one column of K floats to s8, the sums of its groups
+ * and its step t / 127. */
 #include "gen/lower.h"
 
 /* Rounds the lanes of one vector, stores them and adds them to `total`. */

@@ -117,7 +117,8 @@ const char *lw_prologue(enum lw_isa isa)
 
 const char *lw_tile_prologue(void)
 {
-    return "/* Tiles 0 to 7 of 64 bytes a row: `a` has the rows of sums and of activations, b those of "
+    return "/* Tiles 0 to 7 of 64 bytes a row: `a` has the rows of sums and of activations, b "
+           "those of "
            "weights. */\n"
            "#define TILES(a, b) \\\n"
            "    _tile_loadconfig(&(const struct { \\\n"

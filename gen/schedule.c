@@ -12,12 +12,9 @@ static size_t at_least_one(size_t n)
 /* Accumulators that leave enough vector registers for keys, tables and constants. */
 static size_t accumulators(enum lw_unit unit)
 {
-    static const size_t counts[] = {[LW_UNIT_LOAD] = 4,
-                                    [LW_UNIT_SHUFFLE16] = 8,
-                                    [LW_UNIT_TABLE16] = 24,
-                                    [LW_UNIT_PERMUTE64] = 16,
-                                    [LW_UNIT_DOT] = 20,
-                                    [LW_UNIT_TILE] = 5};
+    static const size_t counts[] = {
+        [LW_UNIT_LOAD] = 4,       [LW_UNIT_SHUFFLE16] = 8, [LW_UNIT_TABLE16] = 24,
+        [LW_UNIT_PERMUTE64] = 16, [LW_UNIT_DOT] = 20,      [LW_UNIT_TILE] = 5};
     return counts[unit];
 }
 
@@ -89,8 +86,7 @@ static void build_dot(struct lw_schedule *s)
         tile_tiles(s);
     s->blocks_a_tile = smaller(s->blocks_a_tile, at_least_one(s->row_blocks));
     if (s->unit == LW_UNIT_TILE)
-        s->scratch_bytes =
-            s->blocks_a_tile * s->sums * (2 + (s->spec.batch + 15) / 16) * LW_TILE;
+        s->scratch_bytes = s->blocks_a_tile * s->sums * (2 + (s->spec.batch + 15) / 16) * LW_TILE;
 }
 
 static void build(const struct lw_spec *spec, struct lw_schedule *s)
@@ -186,16 +182,16 @@ static void print_dot(const struct lw_schedule *s, FILE *stream)
                 "digit (unrolled), %zu columns unrolled\n",
                 s->classes, s->groups > 1 ? "group > " : "", s->spec.batch);
     else
-        fprintf(stream,
-                "\n  loops    tile of rows > twice two steps > block, digit (unrolled), %zu tiles of "
-                "columns; then column > block\n",
-                (s->spec.batch + 15) / 16);
+        fprintf(
+            stream,
+            "\n  loops    tile of rows > twice two steps > block, digit (unrolled), %zu tiles of "
+            "columns; then column > block\n",
+            (s->spec.batch + 15) / 16);
 }
 
 void lw_schedule_print(const struct lw_schedule *s, FILE *stream)
 {
-    static const char *const units[] = {"load",      "shuffle16", "table16",
-                                        "permute64", "dot",       "tile"};
+    static const char *const units[] = {"load", "shuffle16", "table16", "permute64", "dot", "tile"};
     fprintf(stream, "schedule %s on %s: unit %s\n", lw_arith_name(s->spec.arith),
             lw_isa_info(s->spec.isa)->name, units[s->unit]);
     if (s->spec.family == LW_FAMILY_DOT) {

@@ -38,7 +38,7 @@ enum lw_unit {
     LW_UNIT_PERMUTE64, /* byte permutation over four tables, summed by fours into 32 bits by a dot
                           product with ones */
     LW_UNIT_DOT,       /* quads of a digit times a quad of activations, summed into 32 bits */
-    LW_UNIT_TILE,      /* the same by tiles of 16 rows, 64 columns and up to 16 activation vectors */
+    LW_UNIT_TILE, /* the same by tiles of 16 rows, 64 columns and up to 16 activation vectors */
 };
 
 enum { LW_QUADS = 8, LW_TILE = 1024 }; /* quads of a step; bytes of a tile */
@@ -68,8 +68,8 @@ struct lw_schedule {
     size_t planes;        /* sums that have a scale: B, or 1 where digits share it */
     size_t digit_count;   /* of the family dot */
     struct lw_digit digits[4];
-    bool joined; /* digits that share a scale are joined to one before they are multiplied */
-    size_t sums; /* of a row and column: 1 where digits are joined, else one a digit */
+    bool joined;    /* digits that share a scale are joined to one before they are multiplied */
+    size_t sums;    /* of a row and column: 1 where digits are joined, else one a digit */
     size_t classes; /* fields of a key vector that are summed where they stand, apart; the others
                        are shifted first */
     bool narrow; /* one scale a row, sums below 2^24: R is rounded once, as a product of floats */
