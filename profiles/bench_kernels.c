@@ -35,7 +35,8 @@ enum lw_status lw_bench_specs(const struct lw_bench_case *cases, size_t count, e
         if (spec->isa != isa)
             continue;
         struct lw_matrix *matrix = &model.matrices[model.matrix_count++];
-        *matrix = (struct lw_matrix){.rows = spec->rows,
+        *matrix = (struct lw_matrix){.name = "bench",
+                                     .rows = spec->rows,
                                      .columns = spec->columns,
                                      .code_count = 1,
                                      .codes = {{.rows = spec->rows, .bits = spec->bits}},

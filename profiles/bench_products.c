@@ -174,9 +174,12 @@ static bool pack_copies(const struct lw_bench_matrix *made, const struct lw_spec
             lw_pack(&schedule, &made->matrix.codes[0], made->bias, at);
         else
             memcpy(at, products->packed, layout.bytes);
-        products->bundle.matrices[i] = (struct lw_packed_matrix){
-            .codes = {{.keys = at, .scales = at + layout.scales, .bias = at + layout.bias}},
-            .unit = ldexpf(1, made->matrix.codes[0].exponent)};
+        products->bundle.matrices[i] =
+            (struct lw_packed_matrix){.codes = {{.spec = packed,
+                                                 .keys = at,
+                                                 .scales = at + layout.scales,
+                                                 .bias = at + layout.bias}},
+                                      .unit = ldexpf(1, made->matrix.codes[0].exponent)};
     }
     return at;
 }
