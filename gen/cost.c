@@ -129,8 +129,8 @@ static const struct lw_core cores[] = {
          LEVEL(400e6, 28, 3), LEVEL(0, 15, 3)),
     CORE("x86-avx2", 4.0, 3, 2, 3, 2, 1.2, 5, LEVEL(48e3, 240, 0), LEVEL(1.6e6, 165, 0),
          LEVEL(400e6, 28, 1.5), LEVEL(0, 15, 3)),
-    CORE("x86-avx512", 4.0, 2, 1, 2, 1, 1.25, 5, LEVEL(48e3, 240, 0), LEVEL(1.6e6, 165, 0),
-         LEVEL(400e6, 28, 1), LEVEL(0, 15, 3)),
+    CORE("x86-avx512", 4.0, 2, 1, 2, 1, 1.2, 20, LEVEL(48e3, 240, 0), LEVEL(1.6e6, 165, 0),
+         LEVEL(400e6, 28, 1.5), LEVEL(0, 15, 3)),
     CORE("arm-neoverse-n1", 2.6, 2, 2, 2, 1, 1.2, 20, LEVEL(64e3, 80, 0), LEVEL(1e6, 40, 0),
          LEVEL(32e6, 20, 2), LEVEL(0, 12, 4)),
     CORE("arm-cortex-a55", 1.8, 1, 1, 0.5, 0.5, 1.2, 40, LEVEL(32e3, 14, 0), LEVEL(128e3, 10, 1),
@@ -170,6 +170,6 @@ double lw_core_ns(const struct lw_core *core, const struct lw_work *work, double
     size_t level = level_of(core, footprint);
     double compute = core->slack * lw_core_cycles(core, work) / core->ghz;
     double keys = key_bytes / core->levels[level].gb_per_s;
-    return fmax(compute, keys) + calls * core->call_ns +
-           key_bytes / 64 * core->levels[level].stall_ns;
+    double stall = key_bytes / 64 * core->levels[level].stall_ns;
+    return fmax(compute + stall, keys) + calls * core->call_ns;
 }

@@ -29,7 +29,7 @@ struct lw_core {
     struct {
         double bytes; /* size; the last one is memory */
         double gb_per_s;
-        double stall_ns; /* what a line of 64 bytes adds that computing does not hide */
+        double stall_ns; /* that a line of 64 bytes holds computing up */
     } levels[LW_CORE_LEVELS];
 };
 

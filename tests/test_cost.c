@@ -67,7 +67,8 @@ Test(cost, the_busiest_port_or_the_keys_decide)
     cr_expect_float_eq(lw_core_ns(&core, &work, 2, 400, 900), 60 + 14, 1e-9);
     cr_expect_float_eq(lw_core_ns(&core, &work, 0, 900, 2000), 60, 1e-9);
     cr_expect_float_eq(lw_core_ns(&core, &work, 0, 900, 20000), 90, 1e-9);
-    cr_expect_float_eq(lw_core_ns(&core, &work, 0, 640, 2e6), 128 + 30, 1e-9);
+    cr_expect_float_eq(lw_core_ns(&core, &work, 0, 640, 2e6), 128, 1e-9);
+    cr_expect_float_eq(lw_core_ns(&core, &work, 0, 320, 2e6), 60 + 15, 1e-9);
 }
 
 Test(cost, this_core_has_a_clock_and_reads)
