@@ -36,9 +36,9 @@ static const char *text_of(const json_t *object, const char *key)
 /* Microseconds of a call, for each N. */
 static void print_times(const json_t *option)
 {
-    for (size_t b = LW_BATCHES; b-- > 0;) {
+    for (size_t b = LW_PICK_COLUMNS; b-- > 0;) {
         char columns[24];
-        snprintf(columns, sizeof columns, "%zu", lw_batches[b]);
+        snprintf(columns, sizeof columns, "%zu", lw_pick_columns[b]);
         const json_t *ns = json_object_get(json_object_get(option, "ns"), columns);
         printf("  %8.2f", 1e-3 * json_number_value(ns));
     }
@@ -77,9 +77,9 @@ static void print_table(const json_t *manifest)
                ? "more than the second cache level holds: times are of resident kernels"
                : "which the second cache level holds: times are of hot kernels");
     printf("%-*s  %4s  %7s  %-12s", name_width, "matrix", "bits", "rows", "family");
-    for (size_t b = LW_BATCHES; b-- > 0;) {
+    for (size_t b = LW_PICK_COLUMNS; b-- > 0;) {
         char title[24];
-        snprintf(title, sizeof title, "us N=%zu", lw_batches[b]);
+        snprintf(title, sizeof title, "us N=%zu", lw_pick_columns[b]);
         printf("  %8s", title);
     }
     printf("  %-5s  %s\n", "N", "why");

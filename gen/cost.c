@@ -16,8 +16,10 @@ struct uops {
 #define FREE U(0)
 #define ALL(...) {U(__VA_ARGS__), U(__VA_ARGS__), U(__VA_ARGS__), U(__VA_ARGS__)}
 
-/* portable C, AVX2, AVX-512, NEON */
-static const struct uops table[LW_OP_COUNT][LW_ISA_COUNT] = {
+enum { INSTRUCTION_SETS = 4 };
+
+/* portable C, AVX2, AVX-512 with AMX, NEON */
+static const struct uops table[LW_OP_COUNT][INSTRUCTION_SETS] = {
     [LW_OP_LOOP] = ALL(0),
     [LW_OP_END] = ALL(0),
     [LW_OP_ZERO_H] = ALL(0),
@@ -49,6 +51,8 @@ static const struct uops table[LW_OP_COUNT][LW_ISA_COUNT] = {
     [LW_OP_JOIN_BYTES] = {U(2), U(2), U(2), U(2)},
     [LW_OP_TO_DOUBLE] = {U(1), U(2.5, 1.5), U(2.5, 1.5), U(2)},
     [LW_OP_LOAD_SCALES] = {U(1, 0, 1), U(3, 2, 1), U(3, 2, 1), U(3, 0, 1)},
+    [LW_OP_LOAD_SCALES_F] = {U(1, 0, 1), U(2, 1, 1), U(2, 1, 1), U(2, 0, 1)},
+    [LW_OP_TO_FLOAT] = ALL(1),
     [LW_OP_MULTIPLY_ADD] = {U(2), U(2), U(1), U(1)},
     [LW_OP_NARROW] = {U(1), NONE, NONE, NONE},
     [LW_OP_NARROW_PAIR] = {NONE, U(5, 3), U(5, 3), U(2)},
@@ -74,11 +78,41 @@ static const struct uops table[LW_OP_COUNT][LW_ISA_COUNT] = {
     [LW_OP_HIGH_BYTE] = ALL(1),
     [LW_OP_STORE_BYTES] = {U(0, 0, 0, 1), U(3, 3, 0, 1), U(2, 2, 0, 1), U(2, 0, 0, 1)},
     [LW_OP_STORE_BIASED] = {NONE, U(4, 3, 0, 1), NONE, NONE},
+    [LW_OP_SHIFT_KEYS] = {NONE, NONE, U(1), NONE},
+    [LW_OP_SHIFT_KEYS_UP] = {NONE, NONE, U(1), NONE},
+    [LW_OP_MASK_OR] = {NONE, NONE, U(1), NONE},
+    [LW_OP_MASK_KEYS] = {NONE, NONE, U(1), NONE},
+    [LW_OP_LOAD_QUAD] = {NONE, NONE, U(0, 0, 1), NONE},
+    [LW_OP_DOT_QUAD] = {NONE, NONE, U(1), NONE},
+    [LW_OP_SHIFT_RIGHT_W] = {NONE, NONE, U(1), NONE},
+    [LW_OP_SHIFT_LEFT_W] = {NONE, NONE, U(1), NONE},
+    [LW_OP_BROADCAST_W] = {NONE, NONE, U(0, 0, 1), NONE},
+    [LW_OP_CENTRE] = {NONE, NONE, U(4), NONE},
+    [LW_OP_STORE_TOTAL] = {NONE, NONE, U(8, 4, 0, 1), NONE},
+    [LW_OP_TILES] = {NONE, NONE, U(0, 0, 8, 4, 20), NONE},
+    [LW_OP_TILE_ZERO] = {NONE, NONE, U(0, 0, 0, 0, 1), NONE},
+    [LW_OP_TILE_LOAD] = {NONE, NONE, U(0, 0, 16), NONE},
+    [LW_OP_TILE_DOT] = {NONE, NONE, U(0, 0, 0, 0, 16), NONE},
+    [LW_OP_TILE_STORE] = {NONE, NONE, U(0, 0, 0, 16), NONE},
+    [LW_OP_TILES_END] = {NONE, NONE, U(0, 0, 0, 0, 4), NONE},
+    [LW_OP_STORE_KEYS] = {NONE, NONE, U(0, 0, 0, 1), NONE},
+    [LW_OP_ZERO_B] = {NONE, NONE, FREE, NONE},
+    [LW_OP_LOAD_W] = {NONE, NONE, U(0, 0, 1), NONE},
 };
+
+static const struct uops *uops_of(enum lw_op op, enum lw_isa isa)
+{
+    static const size_t columns[LW_ISA_COUNT] = {[LW_ISA_C] = 0,
+                                                 [LW_ISA_AVX2] = 1,
+                                                 [LW_ISA_AVX512] = 2,
+                                                 [LW_ISA_AMX] = 2,
+                                                 [LW_ISA_NEON] = 3};
+    return &table[op][columns[isa]];
+}
 
 bool lw_work_knows(enum lw_op op, enum lw_isa isa)
 {
-    return table[op][isa].known;
+    return uops_of(op, isa)->known;
 }
 
 void lw_work_add(struct lw_work *sum, const struct lw_work *work, double times)
@@ -103,7 +137,7 @@ enum lw_status lw_work_of(const struct lw_spec *spec, struct lw_work *work, stru
     lw_program_free(&program);
     *work = (struct lw_work){0};
     for (int op = 0; op < LW_OP_COUNT; op++) {
-        const struct uops *u = &table[op][spec->isa];
+        const struct uops *u = uops_of((enum lw_op)op, spec->isa);
         lw_work_add(work, &(struct lw_work){u->vector, u->shuffle, u->load, u->store, u->tile},
                     (double)counts[op]);
     }
@@ -130,6 +164,8 @@ static const struct lw_core cores[] = {
     CORE("x86-avx2", 4.0, 3, 2, 3, 2, 1.2, 5, LEVEL(48e3, 240, 0), LEVEL(1.6e6, 165, 0),
          LEVEL(400e6, 28, 1.5), LEVEL(0, 15, 3)),
     CORE("x86-avx512", 4.0, 2, 1, 2, 1, 1.2, 20, LEVEL(48e3, 240, 0), LEVEL(1.6e6, 165, 0),
+         LEVEL(400e6, 28, 1.5), LEVEL(0, 15, 3)),
+    CORE("x86-amx", 4.0, 2, 1, 2, 1, 1.2, 20, LEVEL(48e3, 240, 0), LEVEL(1.6e6, 165, 0),
          LEVEL(400e6, 28, 1.5), LEVEL(0, 15, 3)),
     CORE("arm-neoverse-n1", 2.6, 2, 2, 2, 1, 1.2, 20, LEVEL(64e3, 80, 0), LEVEL(1e6, 40, 0),
          LEVEL(32e6, 20, 2), LEVEL(0, 12, 4)),

@@ -2,54 +2,66 @@
 
 #include "gen/cost.h"
 #include "gen/pack.h"
+#include "gen/registry.h"
 #include "gen/schedule.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-const size_t lw_batches[LW_BATCHES] = {8, 4, 2, 1};
+const size_t lw_pick_columns[LW_PICK_COLUMNS] = {16, 8, 4, 2, 1};
+
+/* Columns that one kernel call takes; any N is made of these (gen/registry.h). */
+static const size_t batches[] = {64, 16, 8, 4, 2, 1};
+enum { BATCHES = sizeof batches / sizeof batches[0] };
 
 const char *lw_basis_name(enum lw_basis basis)
 {
     return basis == LW_BASIS_MEASURED ? "measured" : "estimate";
 }
 
-struct lw_spec lw_tables_spec(const struct lw_spec *product)
-{
-    return (struct lw_spec){
-        .arith = product->arith, .columns = product->columns, .isa = product->isa};
-}
-
 const char *lw_family_name(const struct lw_spec *spec)
 {
-    static const char *const names[] = {[LW_UNIT_LOAD] = "load",
-                                        [LW_UNIT_SHUFFLE16] = "shuffle16",
-                                        [LW_UNIT_TABLE16] = "table16",
-                                        [LW_UNIT_PERMUTE64] = "permute64"};
-    struct lw_schedule schedule;
-    lw_schedule_build(spec, &schedule);
-    return names[schedule.unit];
+    static const char *const names[] = {[LW_FAMILY_TABLES] = "tables", [LW_FAMILY_DOT] = "dot"};
+    return names[spec->family];
 }
 
 bool lw_same_product(const struct lw_spec *a, const struct lw_spec *b)
 {
-    char x[LW_SPEC_NAME_BYTES], y[LW_SPEC_NAME_BYTES];
-    if (a->rows != b->rows || a->columns != b->columns || a->bits != b->bits)
-        return false;
-    struct lw_spec one = *a, other = *b;
-    one.batch = other.batch = 1;
-    lw_spec_name(&one, x);
-    lw_spec_name(&other, y);
-    return strcmp(x, y) == 0;
+    return a->arith == b->arith && a->family == b->family && a->rows == b->rows &&
+           a->columns == b->columns && a->bits == b->bits && a->uniform == b->uniform &&
+           a->group == b->group && a->isa == b->isa;
 }
 
-/* The families that compute a code in the class of its matrix. */
+/* The families that compute a code in the class of its matrix, the usual one first. */
 static size_t list_families(const struct lw_matrix *matrix, size_t code, enum lw_isa isa,
                             struct lw_option options[LW_MOST_OPTIONS])
 {
+    const struct lw_code *c = &matrix->codes[code];
+    size_t count = 1;
     options[0] = (struct lw_option){.spec = lw_spec_of(matrix, code, 1, isa)};
-    return 1;
+    for (int f = 0; f < LW_FAMILIES; f++) {
+        struct lw_spec spec = options[0].spec;
+        spec.family = (enum lw_family)f;
+        spec.uniform = f == LW_FAMILY_DOT && c->uniform && c->bits > 1;
+        if (spec.family != options[0].spec.family && lw_family_has(spec.family, &spec))
+            options[count++] = (struct lw_option){.spec = spec};
+    }
+    return count;
+}
+
+/* Tiles take up to 16 columns in the time of one, and decode weights once for 64; without them,
+ * more than 8 columns do not fit the registers. */
+static bool is_wanted(const struct lw_spec *spec)
+{
+    struct lw_schedule schedule, four;
+    struct lw_spec of_four = *spec;
+    of_four.batch = 4;
+    lw_schedule_build(spec, &schedule);
+    lw_schedule_build(&of_four, &four);
+    if (schedule.unit == LW_UNIT_TILE)
+        return spec->batch != 8;
+    return spec->batch <= (four.unit == LW_UNIT_TILE ? 2 : 8);
 }
 
 static bool sees_many_columns(const struct lw_matrix *matrix)
@@ -115,21 +127,45 @@ enum lw_status lw_picks_list(const struct lw_model *model, const struct lw_devic
     return status;
 }
 
+/* The kernels of a product, as a bundle would find them. */
+static void find_kernels(const struct lw_spec *product, struct lw_kernel kernels[BATCHES],
+                         struct lw_packed_code *code)
+{
+    size_t count = 0;
+    for (size_t b = 0; b < BATCHES; b++) {
+        struct lw_spec spec = *product;
+        spec.batch = batches[b];
+        if (!is_wanted(&spec))
+            continue;
+        kernels[count] = lw_kernel_of(&spec);
+        code->products[count] = &kernels[count];
+        count++;
+    }
+    code->products[count] = NULL;
+}
+
 /* A call with N columns: what the bench times, too. */
-static enum lw_status estimate(const struct lw_spec *spec, size_t batch, double footprint,
+static enum lw_status estimate(const struct lw_spec *product, size_t columns, double footprint,
                                const struct lw_core *core, double *ns, struct lw_error *error)
 {
-    struct lw_spec product = *spec, tables = lw_tables_spec(spec);
-    struct lw_work work, own;
-    product.batch = batch;
-    enum lw_status status = lw_work_of(&product, &work, error);
+    struct lw_kernel kernels[BATCHES];
+    struct lw_packed_code code;
+    struct lw_work work = {0}, own;
+    struct lw_spec input = lw_spec_of_input(product);
+    size_t calls = columns;
+    find_kernels(product, kernels, &code);
+    enum lw_status status = lw_work_of(&input, &own, error);
     if (status == LW_OK)
-        status = lw_work_of(&tables, &own, error);
-    if (status != LW_OK)
-        return status;
-    lw_work_add(&work, &own, (double)batch);
-    *ns = lw_core_ns(core, &work, (double)(batch + 1), key_bytes(spec), footprint);
-    return LW_OK;
+        lw_work_add(&work, &own, (double)columns);
+    for (size_t left = columns; left && status == LW_OK; calls++) {
+        const struct lw_spec *spec = &lw_packed_product(&code, left)->spec;
+        status = lw_work_of(spec, &own, error);
+        if (status == LW_OK)
+            lw_work_add(&work, &own, 1);
+        left -= spec->batch < left ? spec->batch : left;
+    }
+    *ns = lw_core_ns(core, &work, (double)calls, key_bytes(product), footprint);
+    return status;
 }
 
 /* An option of the same kernels among the picks before this one, or NULL. */
@@ -155,21 +191,21 @@ enum lw_status lw_picks_estimate(struct lw_picks *picks, const struct lw_device 
             double footprint = picks->resident ? picks->key_bytes : key_bytes(&option->spec);
             if (known)
                 memcpy(option->ns, known->ns, sizeof option->ns);
-            for (size_t b = 0; b < LW_BATCHES && !known && status == LW_OK; b++)
-                status =
-                    estimate(&option->spec, lw_batches[b], footprint, core, &option->ns[b], error);
+            for (size_t b = 0; b < LW_PICK_COLUMNS && !known && status == LW_OK; b++)
+                status = estimate(&option->spec, lw_pick_columns[b], footprint, core,
+                                  &option->ns[b], error);
         }
     return status;
 }
 
-/* Encoders run on N as large as kernels have it, or half of that; decoders on a beam. */
+/* Encoders run on a column for each word, decoders on a beam. */
 static double column_ns(const struct lw_pick *pick, const struct lw_option *option)
 {
     double sum = 0;
     size_t count = 0;
-    for (size_t b = 0; b < LW_BATCHES; b++)
-        if (pick->many ? 2 * lw_batches[b] >= lw_batches[0] : lw_batches[b] <= 4) {
-            sum += option->ns[b] / (double)lw_batches[b];
+    for (size_t b = 0; b < LW_PICK_COLUMNS; b++)
+        if (pick->many == (lw_pick_columns[b] > 4)) {
+            sum += option->ns[b] / (double)lw_pick_columns[b];
             count++;
         }
     return sum / (double)count;
@@ -212,18 +248,18 @@ static bool is_listed(const struct lw_spec *specs, size_t count, const struct lw
 enum lw_status lw_picks_specs(const struct lw_picks *picks, struct lw_spec **specs, size_t *count,
                               struct lw_error *error)
 {
-    struct lw_spec *list = calloc(picks->count * (1 + LW_BATCHES), sizeof *list);
+    struct lw_spec *list = calloc(picks->count * (1 + BATCHES), sizeof *list);
     if (!list)
         return lw_fail(error, LW_FAILED, "out of memory for the list of the kernels");
     size_t used = 0;
-    for (size_t b = 0; b <= LW_BATCHES; b++)
+    for (size_t b = 0; b <= BATCHES; b++)
         for (size_t i = 0; i < picks->count; i++) {
             struct lw_spec spec = picks->picks[i].options[0].spec;
             if (b == 0)
-                spec = lw_tables_spec(&spec);
+                spec = lw_spec_of_input(&spec);
             else
-                spec.batch = lw_batches[b - 1];
-            if (!is_listed(list, used, &spec))
+                spec.batch = batches[b - 1];
+            if ((b == 0 || is_wanted(&spec)) && !is_listed(list, used, &spec))
                 list[used++] = spec;
         }
     *specs = list;

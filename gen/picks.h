@@ -13,9 +13,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Columns that one kernel call takes, falling; any N is made of these (gen/registry.h). */
-enum { LW_BATCHES = 4, LW_MOST_OPTIONS = 8 };
-extern const size_t lw_batches[LW_BATCHES];
+/* The N of the calls that families are compared by, falling. */
+enum { LW_PICK_COLUMNS = 5, LW_MOST_OPTIONS = 4 };
+extern const size_t lw_pick_columns[LW_PICK_COLUMNS];
 
 enum lw_basis {
     LW_BASIS_ESTIMATE, /* the cost model of gen/cost.h */
@@ -25,8 +25,8 @@ const char *lw_basis_name(enum lw_basis basis);
 
 /* A family: one packing, kernels for every N. */
 struct lw_option {
-    struct lw_spec spec;   /* N = 1 */
-    double ns[LW_BATCHES]; /* of a call with so many columns, their tables included */
+    struct lw_spec spec;        /* N = 1 */
+    double ns[LW_PICK_COLUMNS]; /* of a call with so many columns, their tables included */
     double column_ns; /* of a column, over the N that the matrix sees: the smallest is picked */
 };
 
@@ -65,11 +65,9 @@ void lw_picks_free(struct lw_picks *picks);
 enum lw_status lw_picks_specs(const struct lw_picks *picks, struct lw_spec **specs, size_t *count,
                               struct lw_error *error);
 
-/* The kernel that makes what a product reads of its input. */
-struct lw_spec lw_tables_spec(const struct lw_spec *product);
 /* The family of a product, for people. */
 const char *lw_family_name(const struct lw_spec *spec);
-/* Whether two products differ in N at most. */
+/* Whether two kernels differ in N at most. */
 bool lw_same_product(const struct lw_spec *a, const struct lw_spec *b);
 
 #endif

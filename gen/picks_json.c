@@ -7,9 +7,9 @@ static json_t *option_json(const struct lw_option *option)
     char name[LW_SPEC_NAME_BYTES];
     json_t *ns = json_object();
     lw_spec_name(&option->spec, name);
-    for (size_t b = 0; b < LW_BATCHES; b++) {
+    for (size_t b = 0; b < LW_PICK_COLUMNS; b++) {
         char columns[24];
-        snprintf(columns, sizeof columns, "%zu", lw_batches[b]);
+        snprintf(columns, sizeof columns, "%zu", lw_pick_columns[b]);
         json_object_set_new(ns, columns, json_real(option->ns[b]));
     }
     return json_pack("{s:s, s:s, s:f, s:o}", "kernel", name, "family",

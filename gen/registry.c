@@ -30,11 +30,12 @@ static enum lw_status check_file(const char *folder, const char *name, const jso
 }
 
 /* What a pick may differ from what the model says: nothing but the family. */
-static bool fits(const struct lw_spec *spec, const struct lw_spec *wanted)
+static bool fits(const struct lw_spec *spec, const struct lw_spec *wanted, bool uniform)
 {
-    return spec->arith == wanted->arith && spec->rows == wanted->rows &&
-           spec->columns == wanted->columns && spec->bits == wanted->bits &&
-           spec->group == wanted->group && spec->batch == wanted->batch && spec->isa == wanted->isa;
+    return (uniform || !spec->uniform) && spec->arith == wanted->arith &&
+           spec->rows == wanted->rows && spec->columns == wanted->columns &&
+           spec->bits == wanted->bits && spec->group == wanted->group &&
+           spec->batch == wanted->batch && spec->isa == wanted->isa;
 }
 
 /* The family of each code. */
@@ -54,7 +55,8 @@ static enum lw_status read_picks(const json_t *picks, const char *path,
             struct lw_spec wanted = lw_spec_of(matrix, c, 1, bundle->isa);
             const json_t *pick = json_array_get(picks, next++);
             const char *name = json_string_value(json_object_get(pick, "kernel"));
-            if (!name || lw_spec_parse(name, spec, NULL) != LW_OK || !fits(spec, &wanted))
+            if (!name || lw_spec_parse(name, spec, NULL) != LW_OK ||
+                !fits(spec, &wanted, matrix->codes[c].uniform))
                 return lw_fail(error, LW_CORRUPT, "%s: no kernel that fits is picked for matrix %s",
                                path, matrix->name);
         }
@@ -140,6 +142,15 @@ static enum lw_status map_weights(const char *folder, const struct lw_model *mod
     return status;
 }
 
+struct lw_kernel lw_kernel_of(const struct lw_spec *spec)
+{
+    struct lw_schedule schedule;
+    lw_schedule_build(spec, &schedule);
+    return (struct lw_kernel){.spec = *spec,
+                              .table_bytes = lw_schedule_table_bytes(&schedule),
+                              .tiles = schedule.unit == LW_UNIT_TILE};
+}
+
 static enum lw_status load_kernels(const char *folder, struct lw_bundle *bundle,
                                    struct lw_error *error)
 {
@@ -159,42 +170,41 @@ static enum lw_status load_kernels(const char *folder, struct lw_bundle *bundle,
         return lw_fail(error, LW_FAILED, "out of memory");
     for (size_t i = 0; i < count; i++) {
         struct lw_kernel *kernel = &bundle->kernels[bundle->kernel_count++];
-        struct lw_schedule schedule;
-        enum lw_status status = lw_spec_parse(entries[i].spec, &kernel->spec, error);
+        struct lw_spec spec;
+        enum lw_status status = lw_spec_parse(entries[i].spec, &spec, error);
         if (status != LW_OK)
             return lw_fail(error, LW_CORRUPT, "%s/kernels.so: %s", folder,
                            error ? error->text : "");
-        lw_schedule_build(&kernel->spec, &schedule);
-        kernel->table_bytes = lw_schedule_table_bytes(&schedule);
+        *kernel = lw_kernel_of(&spec);
         kernel->tables = entries[i].tables;
         kernel->product = entries[i].product;
     }
     return LW_OK;
 }
 
-static const struct lw_kernel *find_tables(const struct lw_bundle *bundle,
-                                           const struct lw_spec *product)
+/* Those of one code; false unless its input and one column have kernels. */
+static bool find_kernels(const struct lw_bundle *bundle, struct lw_packed_code *code)
 {
-    char name[LW_SPEC_NAME_BYTES], other[LW_SPEC_NAME_BYTES];
-    struct lw_spec wanted = lw_tables_spec(product);
-    lw_spec_name(&wanted, name);
-    for (size_t i = 0; i < bundle->kernel_count; i++) {
-        lw_spec_name(&bundle->kernels[i].spec, other);
-        if (strcmp(name, other) == 0)
-            return &bundle->kernels[i];
+    struct lw_spec input = lw_spec_of_input(&code->spec);
+    size_t count = 0;
+    for (size_t i = 0; i < bundle->kernel_count && count < LW_BUNDLE_BATCHES; i++) {
+        const struct lw_kernel *kernel = &bundle->kernels[i];
+        if (lw_same_product(&kernel->spec, &input))
+            code->input = kernel;
+        if (lw_same_product(&kernel->spec, &code->spec))
+            code->products[count++] = kernel;
     }
-    return NULL;
+    code->products[count] = NULL;
+    return code->input && count && code->products[count - 1]->spec.batch == 1;
 }
 
-/* Those of one code; false unless one column has a kernel. */
-static bool find_products(const struct lw_bundle *bundle, struct lw_packed_code *code)
+const struct lw_kernel *lw_packed_product(const struct lw_packed_code *code, size_t columns)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < bundle->kernel_count && count < LW_BUNDLE_BATCHES; i++)
-        if (bundle->kernels[i].spec.rows && lw_same_product(&bundle->kernels[i].spec, &code->spec))
-            code->products[count++] = &bundle->kernels[i];
-    code->products[count] = NULL;
-    return count && code->products[count - 1]->spec.batch == 1;
+    const struct lw_kernel *const *kernel = code->products, *above = NULL;
+    for (; (*kernel)->spec.batch > columns; kernel++)
+        above = *kernel;
+    bool one_pass = above && above->tiles && above->spec.batch <= 16;
+    return one_pass && (*kernel)->spec.batch < columns ? above : *kernel;
 }
 
 enum lw_status lw_bundle_resolve(struct lw_bundle *bundle, const struct lw_model *model,
@@ -205,10 +215,9 @@ enum lw_status lw_bundle_resolve(struct lw_bundle *bundle, const struct lw_model
         struct lw_packed_matrix *packed = &bundle->matrices[i];
         if (!lw_matrix_has_quantised_product(matrix))
             continue;
-        packed->tables = find_tables(bundle, &packed->codes[0].spec);
-        bool found = packed->tables;
+        bool found = true;
         for (size_t c = 0; c < matrix->code_count && found; c++)
-            found = find_products(bundle, &packed->codes[c]);
+            found = find_kernels(bundle, &packed->codes[c]);
         if (!found)
             return lw_fail(error, LW_CORRUPT, "there is no kernel for matrix %s", matrix->name);
     }

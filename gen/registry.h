@@ -15,6 +15,7 @@
 #include "models/status.h"
 #include "models/transformer.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,9 +38,13 @@ struct lw_kernel_entry {
 struct lw_kernel {
     struct lw_spec spec;
     size_t table_bytes; /* of one column */
+    bool tiles;         /* costs the same for fewer columns than N */
     lw_tables_function *tables;
     lw_product_function *product;
 };
+
+/* What is known of a kernel by its spec: all but its functions. */
+struct lw_kernel lw_kernel_of(const struct lw_spec *spec);
 
 enum { LW_BUNDLE_BATCHES = 8 }; /* kernels of one code, at most */
 
@@ -47,13 +52,13 @@ enum { LW_BUNDLE_BATCHES = 8 }; /* kernels of one code, at most */
 struct lw_packed_code {
     struct lw_spec spec; /* N = 1; names its family */
     const uint8_t *keys, *scales, *bias;
+    const struct lw_kernel *input; /* prepares the activations that its kernels read */
     const struct lw_kernel *products[LW_BUNDLE_BATCHES + 1]; /* falling N, ended by NULL */
 };
 
 struct lw_packed_matrix {
     struct lw_packed_code codes[LW_MAX_BITS];
-    const struct lw_kernel *tables; /* builds the tables of its inputs */
-    float unit;                     /* 2^exponent */
+    float unit; /* 2^exponent */
 };
 
 struct lw_bundle {
@@ -77,14 +82,8 @@ void lw_bundle_close(struct lw_bundle *bundle);
 enum lw_status lw_bundle_resolve(struct lw_bundle *bundle, const struct lw_model *model,
                                  struct lw_error *error);
 
-/* The kernel of a code with the largest N <= columns (at least 1). */
-static inline const struct lw_kernel *lw_packed_product(const struct lw_packed_code *code,
-                                                        size_t columns)
-{
-    const struct lw_kernel *const *kernel = code->products;
-    while ((*kernel)->spec.batch > columns)
-        kernel++;
-    return *kernel;
-}
+/* The kernel of a code for the first of `columns` columns (at least 1): that of the largest
+ * N <= columns, or one of tiles that takes them all at once. */
+const struct lw_kernel *lw_packed_product(const struct lw_packed_code *code, size_t columns);
 
 #endif

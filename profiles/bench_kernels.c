@@ -50,11 +50,8 @@ static enum lw_status find_kernels(void *library, const struct lw_spec *specs, s
         return out_of_memory(error);
     for (size_t i = 0; i < count; i++) {
         char name[LW_SPEC_NAME_BYTES], symbol[LW_SPEC_NAME_BYTES + 4];
-        struct lw_schedule schedule;
         struct lw_kernel *kernel = &bundle->kernels[bundle->kernel_count++];
-        lw_schedule_build(&specs[i], &schedule);
-        *kernel =
-            (struct lw_kernel){.spec = specs[i], .table_bytes = lw_schedule_table_bytes(&schedule)};
+        *kernel = lw_kernel_of(&specs[i]);
         lw_spec_name(&specs[i], name);
         snprintf(symbol, sizeof symbol, "lw_%s", name);
         void *found = dlsym(library, symbol);

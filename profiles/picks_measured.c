@@ -6,7 +6,7 @@
 /* One family at one shape, with the times of every mode and N. */
 struct entry {
     struct lw_bench_case kernel;
-    double ns[LW_BENCH_MODES][LW_BATCHES]; /* 0: not known */
+    double ns[LW_BENCH_MODES][LW_PICK_COLUMNS]; /* 0: not known */
     bool known;
 };
 
@@ -53,11 +53,11 @@ static enum lw_status look_up(struct work *w, size_t *stale, struct lw_error *er
         bool is_stale = false;
         e->known = true;
         for (int mode = 0; mode < LW_BENCH_MODES; mode++)
-            for (size_t b = 0; b < LW_BATCHES && status == LW_OK; b++) {
+            for (size_t b = 0; b < LW_PICK_COLUMNS && status == LW_OK; b++) {
                 struct lw_bench_row row = {
                     .kernel = &e->kernel, .spec = e->kernel.spec, .mode = (enum lw_bench_mode)mode};
                 bool others = false;
-                row.spec.batch = lw_batches[b];
+                row.spec.batch = lw_pick_columns[b];
                 status = lw_database_find_kernel(w->measuring->database, w->measuring->maker, &row,
                                                  &e->ns[mode][b], &others, error);
                 e->known = e->known && e->ns[mode][b] > 0;
@@ -78,12 +78,12 @@ static enum lw_status take_row(void *context, const struct lw_bench_row *row,
     if (row->status != LW_OK)
         return lw_fail(error, row->status, "%s", row->error);
     struct entry *e = find(w, &row->spec, row->kernel->alpha);
-    for (size_t b = 0; b < LW_BATCHES; b++)
-        if (lw_batches[b] == row->spec.batch)
+    for (size_t b = 0; b < LW_PICK_COLUMNS; b++)
+        if (lw_pick_columns[b] == row->spec.batch)
             e->ns[row->mode][b] = row->ns.median;
     w->done++;
     if (m->measured)
-        m->measured(m->context, w->done, w->missing * LW_BATCHES * LW_BENCH_MODES);
+        m->measured(m->context, w->done, w->missing * LW_PICK_COLUMNS * LW_BENCH_MODES);
     return lw_database_add_kernel(m->database, m->run, m->maker, row, error);
 }
 
@@ -101,8 +101,8 @@ static enum lw_status measure_missing(struct work *w, struct lw_error *error)
     struct lw_bench_kernels *kernels;
     struct lw_bench_setup setup = {.cases = w->cases,
                                    .case_count = w->missing,
-                                   .columns = lw_batches,
-                                   .column_count = LW_BATCHES,
+                                   .columns = lw_pick_columns,
+                                   .column_count = LW_PICK_COLUMNS,
                                    .modes = {true, true},
                                    .seconds = w->measuring->seconds,
                                    .resident_weights = LW_BENCH_RESIDENT_WEIGHTS,

@@ -61,7 +61,7 @@ int run_program(const struct product_case *c, float *y)
     struct room room;
     struct lw_program tables, product;
     struct lw_error error = {0};
-    struct lw_spec spec = {.arith = c->spec.arith, .columns = c->spec.columns, .isa = c->spec.isa};
+    struct lw_spec spec = lw_spec_of_input(&c->spec);
     struct lw_schedule schedule;
     room_make(c, &room);
     lw_schedule_build(&spec, &schedule);

@@ -157,9 +157,9 @@ static enum lw_status keep_row(void *context, const struct lw_bench_row *row,
 Test(bench, a_wrong_kernel_is_named_and_the_others_are_timed)
 {
     static const struct lw_bench_case cases[] = {
-        {{LW_ARITH_T8, 20, 36, 2, 0, 1, LW_ISA_C}, LW_ALPHA_FREE},
-        {{LW_ARITH_T8, 20, 36, 3, 0, 1, LW_ISA_C}, LW_ALPHA_UNIFORM},
-        {{LW_ARITH_T8, 8, 64, 1, 32, 1, LW_ISA_C}, LW_ALPHA_FREE}};
+        {{LW_ARITH_T8, 20, 36, 2, 0, 1, LW_ISA_C, LW_FAMILY_TABLES, false}, LW_ALPHA_FREE},
+        {{LW_ARITH_T8, 20, 36, 3, 0, 1, LW_ISA_C, LW_FAMILY_TABLES, false}, LW_ALPHA_UNIFORM},
+        {{LW_ARITH_T8, 8, 64, 1, 32, 1, LW_ISA_C, LW_FAMILY_TABLES, false}, LW_ALPHA_FREE}};
     static const size_t columns[] = {3};
     static struct rows rows;
     struct lw_bench_kernels *kernels;

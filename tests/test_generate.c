@@ -25,7 +25,7 @@ Test(generate, measured_plans_are_kept)
     shell_expect("$LUTWIDGE translate $T/bundle $T/in -b 1 -q | cmp - $T/estimate", 0, "");
     shell_expect("$LUTWIDGE query --db $T/x.db --csv --sql 'SELECT count(*), count(DISTINCT spec), "
                  "min(verb), max(seconds > 0) FROM kernels_view, runs_view'",
-                 0, "\n32,16,generate,1\n");
+                 0, "\n40,20,generate,1\n");
     shell_expect("$LUTWIDGE inspect $T/bundle", 0, "planned by measured");
     shell_expect(GENERATE "--plan measure --db $T/x.db", 0,
                  "times of all 4 kernel shapes are in the database");

@@ -23,14 +23,15 @@ static struct lw_pick pick_of(size_t count, bool many)
 {
     struct lw_pick pick = {.option_count = count, .many = many};
     for (size_t o = 0; o < count; o++)
-        pick.options[o].spec = (struct lw_spec){LW_ARITH_T8, 16 + o, 64, 2, 0, 1, LW_ISA_C};
+        pick.options[o].spec = (struct lw_spec){
+            .arith = LW_ARITH_T8, .rows = 16 + o, .columns = 64, .bits = 2, .batch = 1};
     return pick;
 }
 
-/* Times of N = 8, 4, 2, 1. */
-static void set_times(struct lw_option *option, double a, double b, double c, double d)
+/* Times of N = 16, 8, 4, 2, 1. */
+static void set_times(struct lw_option *option, double a, double b, double c, double d, double e)
 {
-    const double ns[LW_BATCHES] = {a, b, c, d};
+    const double ns[LW_PICK_COLUMNS] = {a, b, c, d, e};
     memcpy(option->ns, ns, sizeof ns);
 }
 
@@ -40,15 +41,15 @@ Test(picks, the_columns_that_a_matrix_sees_decide)
     for (int many = 0; many < 2; many++) {
         struct lw_pick pick = pick_of(3, many);
         struct lw_picks picks = {.count = 1, .picks = &pick};
-        set_times(&pick.options[0], 900, 450, 220, 110);
-        set_times(&pick.options[1], 80, 80, 80, 300);
-        set_times(&pick.options[2], 800, 200, 60, 30);
+        set_times(&pick.options[0], 900, 450, 220, 110, 55);
+        set_times(&pick.options[1], 80, 80, 80, 300, 300);
+        set_times(&pick.options[2], 800, 400, 100, 60, 30);
         lw_picks_decide(&picks, LW_BASIS_MEASURED);
         cr_expect_eq(pick.options[0].spec.rows, many ? 17 : 18);
         cr_expect_eq(pick.options[1].spec.rows, many ? 18 : 16);
         cr_expect_leq(pick.options[0].column_ns, pick.options[1].column_ns);
         cr_expect_leq(pick.options[1].column_ns, pick.options[2].column_ns);
-        double expected = many ? (80.0 / 8 + 80.0 / 4) / 2 : (200.0 / 4 + 60.0 / 2 + 30) / 3;
+        double expected = many ? (80.0 / 16 + 80.0 / 8) / 2 : (100.0 / 4 + 60.0 / 2 + 30) / 3;
         cr_expect_float_eq(pick.options[0].column_ns, expected, 1e-9);
     }
 }
@@ -58,7 +59,7 @@ Test(picks, of_equal_ones_the_first_stays_first)
     struct lw_pick pick = pick_of(4, false);
     struct lw_picks picks = {.count = 1, .picks = &pick};
     for (size_t o = 0; o < 4; o++)
-        set_times(&pick.options[o], 8, 4, 2, 1);
+        set_times(&pick.options[o], 16, 8, 4, 2, 1);
     lw_picks_decide(&picks, LW_BASIS_ESTIMATE);
     for (size_t o = 0; o < 4; o++)
         cr_expect_eq(pick.options[o].spec.rows, 16 + o);
@@ -92,8 +93,32 @@ Test(picks, every_quantised_code_has_families_of_its_class_and_shape)
             cr_expect_eq(option->spec.arith, matrix->arith);
             cr_expect_eq(option->spec.rows, matrix->codes[pick->code].rows);
             cr_expect_eq(option->spec.columns, matrix->columns);
-            for (size_t b = 0; b < LW_BATCHES; b++)
+            for (size_t b = 0; b < LW_PICK_COLUMNS; b++)
                 cr_expect(isfinite(option->ns[b]) && option->ns[b] > 0);
+        }
+    }
+    lw_picks_free(&picks);
+    place_free(&place);
+}
+
+/* Of class a8 there are lookups and products of integers; the first listed is the usual one. */
+Test(picks, families_of_a8)
+{
+    struct place place;
+    struct lw_picks picks;
+    struct lw_error error = {0};
+    place_make(&place, LW_ARITH_A8);
+    const struct lw_device *device = lw_device_named("x86-avx512");
+    cr_assert_eq(lw_picks_list(&place.model, device, &picks, &error), LW_OK, "%s", error.text);
+    cr_assert_eq(lw_picks_estimate(&picks, device, &error), LW_OK);
+    for (size_t i = 0; i < picks.count; i++) {
+        const struct lw_option *options = picks.picks[i].options;
+        cr_assert_eq(picks.picks[i].option_count, 2);
+        cr_expect_neq(options[0].spec.family, options[1].spec.family);
+        cr_expect_eq(options[0].spec.family, lw_family_usual(&options[0].spec));
+        for (size_t o = 0; o < 2; o++) {
+            cr_expect_eq(lw_spec_check(&options[o].spec, &error), LW_OK, "%s", error.text);
+            cr_expect_neq(options[0].ns[0], options[1].ns[0]);
         }
     }
     lw_picks_free(&picks);
@@ -110,8 +135,8 @@ Test(picks, a_manifest_names_the_runner_up)
     struct lw_pick *pick = &picks.picks[0];
     pick->option_count = 2;
     pick->options[1] = pick->options[0];
-    set_times(&pick->options[0], 80, 40, 20, 10);
-    set_times(&pick->options[1], 70, 30, 10, 5);
+    set_times(&pick->options[0], 160, 80, 40, 20, 10);
+    set_times(&pick->options[1], 140, 70, 30, 10, 5);
     lw_picks_decide(&picks, LW_BASIS_MEASURED);
     json_t *list = lw_picks_json(&picks, &place.model);
     const json_t *object = json_array_get(list, 0), *other = json_object_get(object, "runner_up");
@@ -191,10 +216,10 @@ Test(picks_measured, times_are_kept_and_refused_when_stale)
     struct told told = measure(&model, &makers[0], &picks);
     /* Scales differ, so that these are two shapes. */
     cr_expect(told.known == 0 && told.stale == 0 && told.all == 2);
-    cr_expect_eq(told.measured, 2 * LW_BATCHES * LW_BENCH_MODES);
+    cr_expect_eq(told.measured, 2 * LW_PICK_COLUMNS * LW_BENCH_MODES);
     told = measure(&model, &makers[0], &again);
     cr_expect(told.known == 2 && told.stale == 0 && told.measured == 0);
-    for (size_t b = 0; b < LW_BATCHES; b++)
+    for (size_t b = 0; b < LW_PICK_COLUMNS; b++)
         cr_expect_float_eq(again.picks[1].options[0].ns[b], picks.picks[1].options[0].ns[b], 1e-9);
     lw_picks_free(&again);
     lw_picks_free(&picks);
