@@ -18,7 +18,7 @@ struct uops {
 
 enum { INSTRUCTION_SETS = 4 };
 
-/* portable C, AVX2, AVX-512 with AMX, NEON */
+/* portable C, AVX2 with AVX-VNNI, AVX-512 with AMX, NEON */
 static const struct uops table[LW_OP_COUNT][INSTRUCTION_SETS] = {
     [LW_OP_LOOP] = ALL(0),
     [LW_OP_END] = ALL(0),
@@ -78,17 +78,20 @@ static const struct uops table[LW_OP_COUNT][INSTRUCTION_SETS] = {
     [LW_OP_HIGH_BYTE] = ALL(1),
     [LW_OP_STORE_BYTES] = {U(0, 0, 0, 1), U(3, 3, 0, 1), U(2, 2, 0, 1), U(2, 0, 0, 1)},
     [LW_OP_STORE_BIASED] = {NONE, U(4, 3, 0, 1), NONE, NONE},
-    [LW_OP_SHIFT_KEYS] = {NONE, NONE, U(1), NONE},
-    [LW_OP_SHIFT_KEYS_UP] = {NONE, NONE, U(1), NONE},
-    [LW_OP_MASK_OR] = {NONE, NONE, U(1), NONE},
-    [LW_OP_MASK_KEYS] = {NONE, NONE, U(1), NONE},
-    [LW_OP_LOAD_QUAD] = {NONE, NONE, U(0, 0, 1), NONE},
-    [LW_OP_DOT_QUAD] = {NONE, NONE, U(1), NONE},
-    [LW_OP_SHIFT_RIGHT_W] = {NONE, NONE, U(1), NONE},
-    [LW_OP_SHIFT_LEFT_W] = {NONE, NONE, U(1), NONE},
-    [LW_OP_BROADCAST_W] = {NONE, NONE, U(0, 0, 1), NONE},
-    [LW_OP_CENTRE] = {NONE, NONE, U(4), NONE},
-    [LW_OP_STORE_TOTAL] = {NONE, NONE, U(8, 4, 0, 1), NONE},
+    [LW_OP_LOAD_DIGITS] = ALL(0, 0, 1),
+    [LW_OP_SHIFT_KEYS] = {U(2), U(1), U(1), U(1)},
+    [LW_OP_SHIFT_KEYS_UP] = {U(2), U(1), U(1), U(1)},
+    [LW_OP_MASK_OR] = {U(2), U(2), U(1), U(2)},
+    [LW_OP_MASK_KEYS] = ALL(1),
+    [LW_OP_LOAD_QUAD] = ALL(0, 0, 1),
+    [LW_OP_DOT_QUAD] = {U(18), U(1), U(1), U(1)},
+    [LW_OP_MULTIPLY_QUAD] = {NONE, U(1), NONE, NONE},
+    [LW_OP_SUM_PAIRS] = {NONE, U(2), NONE, NONE},
+    [LW_OP_SHIFT_RIGHT_W] = ALL(1),
+    [LW_OP_SHIFT_LEFT_W] = ALL(1),
+    [LW_OP_BROADCAST_W] = ALL(0, 0, 1),
+    [LW_OP_CENTRE] = {U(3), U(4), U(4), U(2)},
+    [LW_OP_STORE_TOTAL] = {U(0, 0, 0, 1), U(7, 4, 0, 1), U(8, 4, 0, 1), U(2, 0, 0, 1)},
     [LW_OP_TILES] = {NONE, NONE, U(0, 0, 8, 4, 20), NONE},
     [LW_OP_TILE_ZERO] = {NONE, NONE, U(0, 0, 0, 0, 1), NONE},
     [LW_OP_TILE_LOAD] = {NONE, NONE, U(0, 0, 16), NONE},
@@ -103,7 +106,8 @@ static const struct uops table[LW_OP_COUNT][INSTRUCTION_SETS] = {
 static const struct uops *uops_of(enum lw_op op, enum lw_isa isa)
 {
     static const size_t columns[LW_ISA_COUNT] = {
-        [LW_ISA_C] = 0, [LW_ISA_AVX2] = 1, [LW_ISA_AVX512] = 2, [LW_ISA_AMX] = 2, [LW_ISA_NEON] = 3};
+        [LW_ISA_C] = 0,      [LW_ISA_AVX2] = 1, [LW_ISA_AVXVNNI] = 1,
+        [LW_ISA_AVX512] = 2, [LW_ISA_AMX] = 2,  [LW_ISA_NEON] = 3};
     return &table[op][columns[isa]];
 }
 
@@ -146,6 +150,7 @@ enum lw_status lw_work_of(const struct lw_spec *spec, struct lw_work *work, stru
 static const struct lw_core cores[] = {
     {"portable", 4.0, 5, 5, 3, 2, 1, {{48e3, 80}, {2e6, 70}, {400e6, 28}, {0, 15}}, 30},
     {"x86-avx2", 4.0, 3, 2, 3, 2, 1, {{48e3, 240}, {2e6, 165}, {400e6, 28}, {0, 15}}, 30},
+    {"x86-avxvnni", 4.0, 3, 2, 3, 2, 1, {{48e3, 240}, {2e6, 165}, {400e6, 28}, {0, 15}}, 30},
     {"x86-avx512", 4.0, 2, 1, 2, 1, 1, {{48e3, 240}, {2e6, 165}, {400e6, 28}, {0, 15}}, 30},
     {"x86-amx", 4.0, 2, 1, 2, 1, 1, {{48e3, 240}, {2e6, 165}, {400e6, 28}, {0, 15}}, 30},
     {"arm-neoverse-n1", 2.6, 2, 2, 2, 1, 1, {{64e3, 80}, {1e6, 40}, {32e6, 20}, {0, 12}}, 40},

@@ -53,7 +53,8 @@ void lw_ir_build(const struct lw_spec *spec, struct lw_ir *ir)
                       : append(ir, LW_IR_SIGNED_SUM, 'e', "njv", "s16", rounded, -1);
     }
     ir->table_nodes = ir->count;
-    int sums = append(ir, spec->family == LW_FAMILY_DOT ? LW_IR_DOT_SUM : LW_IR_LOOKUP_SUM, 'p', "nrgi", "s64", entries, -1);
+    int sums = append(ir, spec->family == LW_FAMILY_DOT ? LW_IR_DOT_SUM : LW_IR_LOOKUP_SUM, 'p',
+                      "nrgi", "s64", entries, -1);
     int weighted = append(ir, LW_IR_WEIGH, 'R', "nr", "s64", sums, -1);
     append(ir, LW_IR_RESCALE, 'y', "nr", "f32", weighted, largest);
 }

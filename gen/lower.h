@@ -42,8 +42,8 @@ int lw_lower_inverse(struct lw_program *p);
 
 /* The plane sums of the tile and group by dot products: sums[].wide. */
 void lw_lower_dot_sums(struct tile *t);
-/* One quad of a digit, or of all that are joined: bytes of small integers. `keys` has the key vector
- * of each digit that holds the quad, `quad` counts within the step. */
+/* One quad of a digit, or of all that are joined: bytes of small integers. `keys` has the key
+ * vector of each digit that holds the quad, `quad` counts within the step. */
 int lw_lower_digit(struct tile *t, size_t first_digit, const int *keys, size_t quad);
 /* The sum of one digit, or of all that share a scale, from those of its fields: what lw_lower_weigh
  * reads. `totals` has the sums of the activations. */

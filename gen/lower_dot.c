@@ -1,7 +1,10 @@
 /* Lowers the sums of the family dot by vectors: eight quads a step, each broadcast and multiplied
  * with every row block and digit of the tile. Fields of a key vector are summed where they stand,
- * `classes` of them apart; their sums are shifted at the end. */
+ * `classes` of them apart; their sums are shifted at the end. PAIRS sums a step in 16 bits: 8
+ * quads of two pairs of a digit up to 15 and an activation up to 127 stay below 2^15. */
 #include "gen/lower.h"
+
+#include <string.h>
 
 enum { MAX_BLOCKS = 4, MAX_DIGITS = 4, MAX_CLASSES = 8 };
 
@@ -10,6 +13,8 @@ struct dots {
     int keys[MAX_BLOCKS][MAX_DIGITS];    /* the vector that holds the quad in hand */
     int shifted[MAX_BLOCKS][MAX_DIGITS]; /* so that its field is where it is summed */
     int sums[MAX_BLOCKS][MAX_DIGITS][MAX_CLASSES][LW_SPEC_MAX_BATCH];
+    int pairs[MAX_BLOCKS][MAX_DIGITS][MAX_CLASSES]
+             [LW_SPEC_MAX_BATCH]; /* of the step; -1: none yet */
 };
 
 static size_t classes_of(const struct lw_schedule *s, const struct lw_digit *digit)
@@ -45,7 +50,7 @@ static void load_keys(struct dots *dots, size_t block, size_t quad, int step_loo
         at.offset += (s->digits[d].first + quad / fields) * s->key_bytes;
         at = lw_address_add(at, t->group_loop, s->group_steps * step_bytes);
         at = lw_address_add(at, step_loop, step_bytes);
-        dots->keys[block][d] = lw_emit_load(t->p, LW_OP_LOAD_KEYS, "keys", -1, at);
+        dots->keys[block][d] = lw_emit_load(t->p, LW_OP_LOAD_DIGITS, "keys", -1, at);
         dots->shifted[block][d] = dots->keys[block][d];
     }
 }
@@ -67,10 +72,10 @@ static int move_field(struct tile *t, int keys, size_t from, size_t to)
 {
     if (from == to)
         return keys;
-    return from > to ? lw_emit_immediate(t->p, LW_OP_SHIFT_KEYS, "shifted", keys, -1,
-                                         (int)(from - to))
-                     : lw_emit_immediate(t->p, LW_OP_SHIFT_KEYS_UP, "shifted", keys, -1,
-                                         (int)(to - from));
+    return from > to
+               ? lw_emit_immediate(t->p, LW_OP_SHIFT_KEYS, "shifted", keys, -1, (int)(from - to))
+               : lw_emit_immediate(t->p, LW_OP_SHIFT_KEYS_UP, "shifted", keys, -1,
+                                   (int)(to - from));
 }
 
 int lw_lower_digit(struct tile *t, size_t first_digit, const int *keys, size_t quad)
@@ -82,9 +87,8 @@ int lw_lower_digit(struct tile *t, size_t first_digit, const int *keys, size_t q
         size_t to = s->joined ? digit->first : 0;
         int mask = (int)(((1u << digit->bits) - 1) << to);
         int field = move_field(t, keys[d], quad % (8 / digit->bits) * digit->bits, to);
-        joined = joined < 0
-                     ? lw_emit_immediate(t->p, LW_OP_MASK_KEYS, "digit", field, -1, mask)
-                     : lw_emit_immediate(t->p, LW_OP_MASK_OR, "digit", field, joined, mask);
+        joined = joined < 0 ? lw_emit_immediate(t->p, LW_OP_MASK_KEYS, "digit", field, -1, mask)
+                            : lw_emit_immediate(t->p, LW_OP_MASK_OR, "digit", field, joined, mask);
     }
     return joined;
 }
@@ -97,10 +101,40 @@ static int field_in_place(struct dots *dots, size_t block, size_t d, size_t quad
     size_t field = quad % (8 / digit->bits), classes = classes_of(t->s, digit);
     *class = field % classes;
     if (field && *class == 0)
-        dots->shifted[block][d] = lw_emit_immediate(
-            t->p, LW_OP_SHIFT_KEYS, "shifted", dots->keys[block][d], -1, (int)(field * digit->bits));
+        dots->shifted[block][d] =
+            lw_emit_immediate(t->p, LW_OP_SHIFT_KEYS, "shifted", dots->keys[block][d], -1,
+                              (int)(field * digit->bits));
     int mask = (int)(((1u << digit->bits) - 1) << *class * digit->bits);
     return lw_emit_immediate(t->p, LW_OP_MASK_KEYS, "digit", dots->shifted[block][d], -1, mask);
+}
+
+/* Adds the products of a quad to sum i. */
+static void add_products(struct dots *dots, size_t block, size_t i, size_t class, size_t n, int u,
+                         int x)
+{
+    struct lw_program *p = dots->t->p;
+    int *pairs = &dots->pairs[block][i][class][n];
+    if (dots->t->s->unit == LW_UNIT_DOT) {
+        lw_emit_update(p, LW_OP_DOT_QUAD, dots->sums[block][i][class][n], u, x);
+        return;
+    }
+    int products = lw_emit(p, LW_OP_MULTIPLY_QUAD, "pairs", u, x, -1);
+    if (*pairs < 0)
+        *pairs = products;
+    else
+        lw_emit_update(p, LW_OP_ADD_PAIRS, *pairs, products, -1);
+}
+
+/* Ends a step: its sums of 16 bits go to those of 32. */
+static void add_pairs(struct dots *dots)
+{
+    struct tile *t = dots->t;
+    for (size_t b = 0; b < t->blocks; b++)
+        for (size_t i = 0; i < t->s->sums; i++)
+            for (size_t c = 0; c < classes_of(t->s, &t->s->digits[i]); c++)
+                for (size_t n = 0; n < t->columns; n++)
+                    lw_emit_update(t->p, LW_OP_SUM_PAIRS, dots->sums[b][i][c][n],
+                                   dots->pairs[b][i][c][n], -1);
 }
 
 static void emit_quad(struct dots *dots, size_t quad, int step_loop)
@@ -116,7 +150,7 @@ static void emit_quad(struct dots *dots, size_t quad, int step_loop)
             int u = t->s->joined ? lw_lower_digit(t, 0, dots->keys[b], quad)
                                  : field_in_place(dots, b, i, quad, &class);
             for (size_t n = 0; n < t->columns; n++)
-                lw_emit_update(t->p, LW_OP_DOT_QUAD, dots->sums[b][i][class][n], u, x[n]);
+                add_products(dots, b, i, class, n, u, x[n]);
         }
     }
 }
@@ -142,8 +176,8 @@ int lw_lower_centred(struct tile *t, size_t plane, const int *sums, int total)
         return lw_emit_immediate(t->p, LW_OP_CENTRE, "p", sums[plane], total, most);
     int sum = sums[0];
     for (size_t d = 1; d < s->sums; d++) {
-        int moved = lw_emit_immediate(t->p, LW_OP_SHIFT_LEFT_W, "u", sums[d], -1,
-                                      (int)s->digits[d].first);
+        int moved =
+            lw_emit_immediate(t->p, LW_OP_SHIFT_LEFT_W, "u", sums[d], -1, (int)s->digits[d].first);
         sum = lw_emit(t->p, LW_OP_ADD_W, "u", sum, moved, -1);
     }
     return lw_emit_immediate(t->p, LW_OP_CENTRE, "p", sum, total, most);
@@ -163,9 +197,12 @@ void lw_lower_dot_sums(struct tile *t)
 {
     struct dots dots = {.t = t};
     zero_sums(&dots);
+    memset(dots.pairs, -1, sizeof dots.pairs);
     int loop = lw_emit_loop(t->p, "s", t->steps);
     for (size_t quad = 0; quad < LW_QUADS; quad++)
         emit_quad(&dots, quad, loop);
+    if (t->s->unit == LW_UNIT_PAIRS)
+        add_pairs(&dots);
     lw_emit_end(t->p);
     for (size_t n = 0; n < t->columns; n++) {
         int total = load_total(t, n);

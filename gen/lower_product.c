@@ -15,7 +15,7 @@ static size_t wide_count(const struct tile *t)
 }
 
 struct lw_address lw_lower_block_address(const struct tile *t, enum lw_buffer buffer, size_t block,
-                                       size_t stride)
+                                         size_t stride)
 {
     struct lw_address address = {.buffer = buffer, .offset = (t->first_block + block) * stride};
     return lw_address_add(address, t->loop, t->s->blocks_a_tile * stride);
@@ -80,7 +80,8 @@ static void emit_step(struct tile *t, size_t block, size_t plane, int step_loop,
 {
     const struct lw_schedule *s = t->s;
     size_t plane_bytes = s->steps * s->key_bytes;
-    struct lw_address keys = lw_lower_block_address(t, LW_BUFFER_KEYS, block, s->spec.bits * plane_bytes);
+    struct lw_address keys =
+        lw_lower_block_address(t, LW_BUFFER_KEYS, block, s->spec.bits * plane_bytes);
     first_step += t->first_group * s->group_steps;
     keys.offset += plane * plane_bytes + first_step * s->key_bytes;
     keys = lw_address_add(keys, t->group_loop, s->group_steps * s->key_bytes);
@@ -152,7 +153,7 @@ static void emit_steps(struct tile *t, size_t steps, int chunk_loop, size_t firs
 static void emit_sums(struct tile *t)
 {
     const struct lw_schedule *s = t->s;
-    if (s->unit == LW_UNIT_DOT) {
+    if (s->spec.family == LW_FAMILY_DOT) {
         lw_lower_dot_sums(t);
         return;
     }

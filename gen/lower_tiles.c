@@ -1,6 +1,6 @@
-/* Lowers products of the family dot by tiles: two steps of a digit, a chunk, are decoded to a tile of
- * 16 quads and 16 rows, and multiplied with tiles of 64 columns of up to 16 activation vectors. The sums go
- * through scratch to the outputs, a column at a time. */
+/* Lowers products of the family dot by tiles: two steps of a digit, a chunk, are decoded to a tile
+ * of 16 quads and 16 rows, and multiplied with tiles of 64 columns of up to 16 activation vectors.
+ * The sums go through scratch to the outputs, a column at a time. */
 #include "gen/lower.h"
 
 #include <stdlib.h>
@@ -19,7 +19,8 @@ static int sum_tile(const struct tile *t, size_t block, size_t sum, size_t colum
     return (int)((block * t->s->sums + sum) * column_tiles(t) + columns);
 }
 
-/* Where the weights of a chunk lie in scratch, in one half or the other, and behind them the sums. */
+/* Where the weights of a chunk lie in scratch, in one half or the other, and behind them the sums.
+ */
 static struct lw_address weights_at(const struct tile *t, size_t chunk, size_t block, size_t sum)
 {
     size_t half = chunk % 2 * t->s->blocks_a_tile;
@@ -31,8 +32,8 @@ static struct lw_address sums_at(const struct tile *t, size_t block, size_t sum,
 {
     size_t weights = 2 * t->s->blocks_a_tile * t->s->sums;
     return (struct lw_address){.buffer = LW_BUFFER_SCRATCH,
-                               .offset = (weights + (size_t)sum_tile(t, block, sum, columns)) *
-                                         LW_TILE};
+                               .offset =
+                                   (weights + (size_t)sum_tile(t, block, sum, columns)) * LW_TILE};
 }
 
 static void emit_tile_op(struct tile *t, enum lw_op op, int tiles, size_t stride,
@@ -54,7 +55,7 @@ static void load_keys(struct tile *t, size_t block, size_t step, size_t quad, in
             lw_lower_block_address(t, LW_BUFFER_KEYS, block, s->steps * step_bytes);
         at.offset += step * step_bytes + (s->digits[d].first + quad / fields) * s->key_bytes;
         at = lw_address_add(at, loop, 4 * step_bytes);
-        keys[d] = lw_emit_load(t->p, LW_OP_LOAD_KEYS, "keys", -1, at);
+        keys[d] = lw_emit_load(t->p, LW_OP_LOAD_DIGITS, "keys", -1, at);
     }
 }
 
@@ -105,8 +106,8 @@ static void emit_dots(struct tile *t, size_t chunk, size_t block, int loop)
     }
 }
 
-/* Multiplies a chunk while the next one, where there is one, is decoded: tiles are loaded long after
- * their rows were stored, for stores are not forwarded to them. */
+/* Multiplies a chunk while the next one, where there is one, is decoded: tiles are loaded long
+ * after their rows were stored, for stores are not forwarded to them. */
 static void emit_chunk(struct tile *t, size_t chunk, int loop, bool decodes_next)
 {
     if (column_tiles(t) == 1)
@@ -147,19 +148,19 @@ static void emit_column(struct tile *t, size_t columns, int unit)
     const struct lw_schedule *s = t->s;
     size_t stride = lw_schedule_table_bytes(s);
     struct lw_address total = {.buffer = LW_BUFFER_TABLES,
-                               .offset =
-                                   t->first_column * stride + lw_schedule_quantised_bytes(s)};
+                               .offset = t->first_column * stride + lw_schedule_quantised_bytes(s)};
     struct lw_address step = {.buffer = LW_BUFFER_STEP, .offset = 4 * t->first_column};
     int sum = lw_emit_load(t->p, LW_OP_BROADCAST_W, "total", -1,
                            lw_address_add(total, t->column_loop, stride));
-    int scale = lw_emit_load(t->p, LW_OP_BROADCAST_F, "step", -1,
-                             lw_address_add(step, t->column_loop, 4));
+    int scale =
+        lw_emit_load(t->p, LW_OP_BROADCAST_F, "step", -1, lw_address_add(step, t->column_loop, 4));
     scale = lw_emit(t->p, LW_OP_MUL_F, "scale", scale, unit, -1);
     for (size_t block = 0; block < t->blocks; block++) {
         int sums[SUM_TILES];
         for (size_t i = 0; i < s->sums; i++)
-            sums[i] = lw_emit_load(t->p, LW_OP_LOAD_W, "u", -1,
-                                   lw_address_add(sums_at(t, block, i, columns), t->column_loop, 64));
+            sums[i] =
+                lw_emit_load(t->p, LW_OP_LOAD_W, "u", -1,
+                             lw_address_add(sums_at(t, block, i, columns), t->column_loop, 64));
         for (size_t plane = 0; plane < s->planes; plane++)
             lw_lower_sums_of(t, block, plane, 0, 0)->wide[0] =
                 lw_lower_centred(t, plane, sums, sum);

@@ -20,7 +20,8 @@ static void print_dot_layout(const struct lw_schedule *s, FILE *stream)
                 " *   scales  int16 [row block][group %zu][%zu][%zu rows]     bias  f32 [%zu]\n",
                 s->groups, s->planes, s->row_block, s->row_blocks * s->row_block);
     }
-    fprintf(stream, " *   tables  [column] s8 [%zu], then the s32 sum of each group [%zu]\n *\n *  ",
+    fprintf(stream,
+            " *   tables  [column] s8 [%zu], then the s32 sum of each group [%zu]\n *\n *  ",
             lw_schedule_quantised_bytes(s), s->groups);
 }
 
@@ -48,8 +49,8 @@ static void print_header(const struct lw_program *program, const char *name, FIL
                 s->row_blocks, s->spec.bits, s->steps, s->key_bytes, s->step_tables, s->groups,
                 s->row_block, s->row_blocks * s->row_block);
     if (s->spec.family == LW_FAMILY_TABLES)
-        fprintf(stream, " *   tables  [column][part %zu][table %zu][16 entries]%s\n *\n *  ", s->parts,
-                s->padded_tables, s->biased ? ", signed bytes + 128" : "");
+        fprintf(stream, " *   tables  [column][part %zu][table %zu][16 entries]%s\n *\n *  ",
+                s->parts, s->padded_tables, s->biased ? ", signed bytes + 128" : "");
     size_t counts[LW_OP_COUNT];
     lw_program_counts(program, counts);
     size_t column = 4;
@@ -148,6 +149,8 @@ void lw_program_print_c(const struct lw_program *program, FILE *stream)
     fprintf(stream, "#include <stddef.h>\n%s\n", lw_prologue(s->spec.isa));
     if (!s->spec.rows)
         fprintf(stream, "%s\n", lw_table_prologue(s->spec.isa));
+    if (s->spec.family == LW_FAMILY_DOT)
+        fputs(lw_dot_prologue(s->spec.isa, s->spec.rows), stream);
     if (s->unit == LW_UNIT_TILE)
         fprintf(stream, "%s\n", lw_tile_prologue());
     if (s->spec.rows)

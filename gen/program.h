@@ -119,7 +119,8 @@ void lw_emit_end(struct lw_program *program);
 /* address + stride * counter of loop (no term where loop < 0) */
 struct lw_address lw_address_add(struct lw_address address, int loop, size_t stride);
 
-/* Lowering by family: tables or quantised activations of one column, products by vectors or tiles. */
+/* Lowering by family: tables or quantised activations of one column, products by vectors or tiles.
+ */
 void lw_lower_tables(struct lw_program *program);
 void lw_lower_quantised(struct lw_program *program);
 void lw_lower_product(struct lw_program *program);

@@ -27,8 +27,7 @@ bool lw_family_has(enum lw_family family, const struct lw_spec *spec)
     if (family == LW_FAMILY_TABLES)
         return true;
     return spec->arith == LW_ARITH_A8 && spec->bits <= MAX_DOT_BITS &&
-           spec->columns <= MAX_DOT_COLUMNS &&
-           lw_isa_info(spec->isa)->vectors == LW_ISA_AVX512;
+           spec->columns <= MAX_DOT_COLUMNS;
 }
 
 enum lw_family lw_family_usual(const struct lw_spec *spec)
@@ -36,7 +35,7 @@ enum lw_family lw_family_usual(const struct lw_spec *spec)
     bool merged = spec->uniform || spec->bits == 1;
     bool tiled = spec->isa == LW_ISA_AMX && !spec->group;
     return lw_family_has(LW_FAMILY_DOT, spec) && (merged || tiled) ? LW_FAMILY_DOT
-                                                                     : LW_FAMILY_TABLES;
+                                                                   : LW_FAMILY_TABLES;
 }
 
 struct lw_spec lw_spec_of(const struct lw_matrix *matrix, size_t code, size_t batch,
@@ -75,13 +74,13 @@ enum lw_status lw_spec_check(const struct lw_spec *spec, struct lw_error *error)
     if (spec->group && (spec->group % 32 || spec->group >= spec->columns))
         return lw_fail(error, LW_USAGE, "G = %zu is no multiple of 32 below K", spec->group);
     if (spec->uniform && (spec->family != LW_FAMILY_DOT || spec->bits < 2))
-        return lw_fail(error, LW_USAGE, "uniform scales make a kernel of the family dot, of 2 bits and more");
+        return lw_fail(error, LW_USAGE,
+                       "uniform scales make a kernel of the family dot, of 2 bits and more");
     if (spec->rows == 0 && spec->group && spec->family == LW_FAMILY_TABLES)
         return lw_fail(error, LW_USAGE, "tables do not depend on groups");
     if (!lw_family_has(spec->family, spec))
         return lw_fail(error, LW_USAGE,
-                       "the family dot is of class a8, at most %d bits and %d columns, on AVX-512 "
-                       "and AMX",
+                       "the family dot is of class a8, at most %d bits and %d columns",
                        MAX_DOT_BITS, MAX_DOT_COLUMNS);
     if (spec->rows == 0)
         return LW_OK;

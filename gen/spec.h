@@ -37,7 +37,7 @@ struct lw_spec {
     unsigned bits;       /* B, 1..8; 0 for tables */
     size_t group;        /* G, columns that share scales: a multiple of 32 below K; 0: row-wise, and
                             for tables */
-    size_t batch; /* N, 1..LW_SPEC_MAX_BATCH; 0 for tables */
+    size_t batch;        /* N, 1..LW_SPEC_MAX_BATCH; 0 for tables */
     enum lw_isa isa;
     enum lw_family family;
     bool uniform; /* scales are, which makes planes one integer; DOT of 2 bits and more alone */

@@ -59,7 +59,8 @@ static void check_interpreted(const struct product_case *c)
         struct product_case here = *c;
         here.spec.isa = (enum lw_isa)(i / 2);
         here.spec.family = i % 2 ? LW_FAMILY_DOT : LW_FAMILY_TABLES;
-        here.spec.uniform = here.spec.family == LW_FAMILY_DOT && c->code.uniform && c->code.bits > 1;
+        here.spec.uniform =
+            here.spec.family == LW_FAMILY_DOT && c->code.uniform && c->code.bits > 1;
         if (!lw_family_has(here.spec.family, &here.spec))
             continue;
         cr_assert_eq(run_ir(&here, y), refused);
@@ -174,8 +175,8 @@ Test(stages, hold_odd_activations)
                                    INFINITY, -INFINITY, NAN,       -0.0f,     3.4e38f};
     for (size_t v = 0; v < sizeof values / sizeof values[0]; v++)
         for (int arith = LW_ARITH_A8; arith <= LW_ARITH_T8; arith++) {
-            struct lw_spec spec = {
-                (enum lw_arith)arith, 19, 37, 2, 0, 2, LW_ISA_C, LW_FAMILY_TABLES, false};
+            struct lw_spec spec = {(enum lw_arith)arith, 19,   37, 2, 0, 2, LW_ISA_C,
+                                   LW_FAMILY_TABLES,     false};
             struct product_case c;
             product_case_make(&c, &spec, 7);
             for (size_t k = 0; k < spec.columns && fabsf(values[v]) < 1; k++)
@@ -263,6 +264,11 @@ Test(compiled, c_equals_the_definition)
 Test(compiled, avx2_equals_the_definition)
 {
     check_compiled(LW_ISA_AVX2);
+}
+
+Test(compiled, avxvnni_equals_the_definition)
+{
+    check_compiled(LW_ISA_AVXVNNI);
 }
 
 Test(compiled, avx512_equals_the_definition)
