@@ -38,17 +38,6 @@ static struct lw_spec spec_of(size_t shape, enum lw_arith arith, enum lw_isa isa
                             .isa = isa};
 }
 
-static void assert_same(const float *y, const float *expected, size_t count,
-                        const struct lw_spec *spec, const char *what)
-{
-    char name[LW_SPEC_NAME_BYTES];
-    lw_spec_name(spec, name);
-    for (size_t i = 0; i < count; i++)
-        cr_assert(memcmp(&y[i], &expected[i], sizeof *y) == 0,
-                  "%s: %s gives %a for output %zu, not %a", name, what, (double)y[i], i,
-                  (double)expected[i]);
-}
-
 /* Runs the definition, the IR and the program; all must agree. The caller frees nothing. */
 static void check_interpreted(const struct product_case *c)
 {
@@ -214,28 +203,6 @@ static size_t list_specs(enum lw_isa isa, struct lw_spec *specs)
     return count;
 }
 
-static void check_kernel(const struct lw_spec *spec, lw_tables_function *tables,
-                         lw_product_function *product, uint64_t seed)
-{
-    struct product_case c;
-    product_case_make(&c, spec, seed);
-    if (seed == 3)
-        product_case_saturate(&c);
-    size_t outputs = spec->rows * spec->batch;
-    float *expected = calloc(outputs, sizeof *expected), *y = calloc(outputs + 16, sizeof *y);
-    memset(y, 0xff, (outputs + 16) * sizeof *y);
-    cr_assert_eq(run_reference(&c, expected), 0);
-    cr_assert_eq(run_compiled(&c, tables, product, y), 0);
-    assert_same(y, expected, outputs, spec, "the compiled kernel");
-    for (size_t o = outputs; o < outputs + 16; o++)
-        cr_assert(isnan(y[o]), "written behind y");
-    c.x[spec->columns - 1] = NAN;
-    cr_assert_eq(run_compiled(&c, tables, product, y), 1);
-    free(expected);
-    free(y);
-    product_case_free(&c);
-}
-
 /* Compiles them and runs random and saturating cases. */
 static void check_compiled(enum lw_isa isa)
 {
@@ -256,6 +223,13 @@ static void check_compiled(enum lw_isa isa)
     compiled_kernels_free(&kernels);
 }
 
+Test(compiled, random_specs_equal_the_definition)
+{
+    for (int isa = 0; isa < LW_ISA_COUNT; isa++)
+        if (lw_isa_runs_here((enum lw_isa)isa))
+            check_random_kernels((enum lw_isa)isa, 11, 24);
+}
+
 Test(compiled, c_equals_the_definition)
 {
     check_compiled(LW_ISA_C);
@@ -264,6 +238,11 @@ Test(compiled, c_equals_the_definition)
 Test(compiled, avx2_equals_the_definition)
 {
     check_compiled(LW_ISA_AVX2);
+}
+
+Test(compiled, avxvnni_equals_the_definition)
+{
+    check_compiled(LW_ISA_AVXVNNI);
 }
 
 Test(compiled, avx512_equals_the_definition)
