@@ -1,7 +1,10 @@
 /* Lowers the sums of the family dot by vectors: eight quads a step, each broadcast and multiplied
  * with every row block and digit of the tile. Fields of a key vector are summed where they stand,
- * `classes` of them apart; their sums are shifted at the end. */
+ * `classes` of them apart; their sums are shifted at the end. PAIRS sums a step in 16 bits: 8
+ * quads of two pairs of a digit up to 15 and an activation up to 127 stay below 2^15. */
 #include "gen/lower.h"
+
+#include <string.h>
 
 enum { MAX_BLOCKS = 4, MAX_DIGITS = 4, MAX_CLASSES = 8 };
 
@@ -10,6 +13,8 @@ struct dots {
     int keys[MAX_BLOCKS][MAX_DIGITS];    /* the vector that holds the quad in hand */
     int shifted[MAX_BLOCKS][MAX_DIGITS]; /* so that its field is where it is summed */
     int sums[MAX_BLOCKS][MAX_DIGITS][MAX_CLASSES][LW_SPEC_MAX_BATCH];
+    int pairs[MAX_BLOCKS][MAX_DIGITS][MAX_CLASSES]
+             [LW_SPEC_MAX_BATCH]; /* of the step; -1: none yet */
 };
 
 static size_t classes_of(const struct lw_schedule *s, const struct lw_digit *digit)
@@ -45,7 +50,7 @@ static void load_keys(struct dots *dots, size_t block, size_t quad, int step_loo
         at.offset += (s->digits[d].first + quad / fields) * s->key_bytes;
         at = lw_address_add(at, t->group_loop, s->group_steps * step_bytes);
         at = lw_address_add(at, step_loop, step_bytes);
-        dots->keys[block][d] = lw_emit_load(t->p, LW_OP_LOAD_KEYS, "keys", -1, at);
+        dots->keys[block][d] = lw_emit_load(t->p, LW_OP_LOAD_DIGITS, "keys", -1, at);
         dots->shifted[block][d] = dots->keys[block][d];
     }
 }
@@ -103,6 +108,35 @@ static int field_in_place(struct dots *dots, size_t block, size_t d, size_t quad
     return lw_emit_immediate(t->p, LW_OP_MASK_KEYS, "digit", dots->shifted[block][d], -1, mask);
 }
 
+/* Adds the products of a quad to sum i. */
+static void add_products(struct dots *dots, size_t block, size_t i, size_t class, size_t n, int u,
+                         int x)
+{
+    struct lw_program *p = dots->t->p;
+    int *pairs = &dots->pairs[block][i][class][n];
+    if (dots->t->s->unit == LW_UNIT_DOT) {
+        lw_emit_update(p, LW_OP_DOT_QUAD, dots->sums[block][i][class][n], u, x);
+        return;
+    }
+    int products = lw_emit(p, LW_OP_MULTIPLY_QUAD, "pairs", u, x, -1);
+    if (*pairs < 0)
+        *pairs = products;
+    else
+        lw_emit_update(p, LW_OP_ADD_PAIRS, *pairs, products, -1);
+}
+
+/* Ends a step: its sums of 16 bits go to those of 32. */
+static void add_pairs(struct dots *dots)
+{
+    struct tile *t = dots->t;
+    for (size_t b = 0; b < t->blocks; b++)
+        for (size_t i = 0; i < t->s->sums; i++)
+            for (size_t c = 0; c < classes_of(t->s, &t->s->digits[i]); c++)
+                for (size_t n = 0; n < t->columns; n++)
+                    lw_emit_update(t->p, LW_OP_SUM_PAIRS, dots->sums[b][i][c][n],
+                                   dots->pairs[b][i][c][n], -1);
+}
+
 static void emit_quad(struct dots *dots, size_t quad, int step_loop)
 {
     struct tile *t = dots->t;
@@ -116,7 +150,7 @@ static void emit_quad(struct dots *dots, size_t quad, int step_loop)
             int u = t->s->joined ? lw_lower_digit(t, 0, dots->keys[b], quad)
                                  : field_in_place(dots, b, i, quad, &class);
             for (size_t n = 0; n < t->columns; n++)
-                lw_emit_update(t->p, LW_OP_DOT_QUAD, dots->sums[b][i][class][n], u, x[n]);
+                add_products(dots, b, i, class, n, u, x[n]);
         }
     }
 }
@@ -163,9 +197,12 @@ void lw_lower_dot_sums(struct tile *t)
 {
     struct dots dots = {.t = t};
     zero_sums(&dots);
+    memset(dots.pairs, -1, sizeof dots.pairs);
     int loop = lw_emit_loop(t->p, "s", t->steps);
     for (size_t quad = 0; quad < LW_QUADS; quad++)
         emit_quad(&dots, quad, loop);
+    if (t->s->unit == LW_UNIT_PAIRS)
+        add_pairs(&dots);
     lw_emit_end(t->p);
     for (size_t n = 0; n < t->columns; n++) {
         int total = load_total(t, n);

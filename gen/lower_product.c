@@ -153,7 +153,7 @@ static void emit_steps(struct tile *t, size_t steps, int chunk_loop, size_t firs
 static void emit_sums(struct tile *t)
 {
     const struct lw_schedule *s = t->s;
-    if (s->unit == LW_UNIT_DOT) {
+    if (s->spec.family == LW_FAMILY_DOT) {
         lw_lower_dot_sums(t);
         return;
     }

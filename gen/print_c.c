@@ -149,6 +149,8 @@ void lw_program_print_c(const struct lw_program *program, FILE *stream)
     fprintf(stream, "#include <stddef.h>\n%s\n", lw_prologue(s->spec.isa));
     if (!s->spec.rows)
         fprintf(stream, "%s\n", lw_table_prologue(s->spec.isa));
+    if (s->spec.family == LW_FAMILY_DOT)
+        fputs(lw_dot_prologue(s->spec.isa, s->spec.rows), stream);
     if (s->unit == LW_UNIT_TILE)
         fprintf(stream, "%s\n", lw_tile_prologue());
     if (s->spec.rows)

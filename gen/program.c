@@ -9,6 +9,7 @@ static const struct lw_op_info infos[LW_OP_COUNT] = {
                       LW_TYPE_##type,                                                              \
                       {[LW_ISA_C] = c,                                                             \
                        [LW_ISA_AVX2] = avx2,                                                       \
+                       [LW_ISA_AVXVNNI] = avx2,                                                    \
                        [LW_ISA_AVX512] = avx512,                                                   \
                        [LW_ISA_AMX] = avx512,                                                      \
                        [LW_ISA_NEON] = neon}},

@@ -14,7 +14,8 @@ static size_t accumulators(enum lw_unit unit)
 {
     static const size_t counts[] = {
         [LW_UNIT_LOAD] = 4,       [LW_UNIT_SHUFFLE16] = 8, [LW_UNIT_TABLE16] = 24,
-        [LW_UNIT_PERMUTE64] = 16, [LW_UNIT_DOT] = 20,      [LW_UNIT_TILE] = 5};
+        [LW_UNIT_PERMUTE64] = 16, [LW_UNIT_DOT] = 20,      [LW_UNIT_PAIRS] = 8,
+        [LW_UNIT_TILE] = 5};
     return counts[unit];
 }
 
@@ -36,18 +37,33 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+static size_t registers(const struct lw_schedule *s)
+{
+    bool few = lw_isa_info(s->spec.isa)->vectors == LW_ISA_AVX2 || s->spec.isa == LW_ISA_C;
+    return accumulators(few ? LW_UNIT_PAIRS : LW_UNIT_DOT);
+}
+
+/* Fields that can be summed where they stand: each by itself, but where digits must not exceed 15
+ * (16 bits hold eight pairs of them) or 127 (signed bytes), those of the low four bits. */
+static size_t most_classes(const struct lw_schedule *s)
+{
+    if (s->unit == LW_UNIT_PAIRS || s->spec.isa == LW_ISA_NEON)
+        return at_least_one(4 / s->digits[0].bits);
+    return 8;
+}
+
 /* Vectors: fields are summed where they stand as long as there are registers for that, and row
  * blocks side by side hide the latency of sums. */
 static void tile_vectors(struct lw_schedule *s)
 {
     size_t sums = s->sums * s->spec.batch;
-    s->classes = s->joined ? 1 : 8;
-    while (s->classes > 1 && s->classes * sums > accumulators(s->unit))
+    s->classes = s->joined ? 1 : most_classes(s);
+    while (s->classes > 1 && s->classes * sums > registers(s))
         s->classes /= 2;
     size_t used = s->joined ? s->spec.batch : 0;
     for (size_t d = 0; d < s->digit_count && !s->joined; d++)
         used += smaller(s->classes, 8 / s->digits[d].bits) * s->spec.batch;
-    s->blocks_a_tile = at_least_one(smaller(4, accumulators(s->unit) / at_least_one(used)));
+    s->blocks_a_tile = at_least_one(smaller(4, registers(s) / at_least_one(used)));
 }
 
 /* Tiles of sums: row blocks, digits and 16 activation vectors each, as many as there are tiles
@@ -61,8 +77,8 @@ static void tile_tiles(struct lw_schedule *s)
 
 static void build_dot(struct lw_schedule *s)
 {
-    s->row_block = 16;
-    s->key_bytes = 64;
+    s->row_block = lw_isa_info(s->spec.isa)->lanes.words;
+    s->key_bytes = 4 * s->row_block;
     s->step_tables = LW_QUADS;
     s->parts = 1;
     s->planes_inside = true;
@@ -73,14 +89,18 @@ static void build_dot(struct lw_schedule *s)
     s->group_steps = s->spec.group ? s->spec.group / 4 / s->step_tables : s->steps;
     s->flush_steps = s->group_steps;
     s->row_blocks = (s->spec.rows + s->row_block - 1) / s->row_block;
+    s->unit = LW_UNIT_DOT;
+    if (s->spec.rows == 0)
+        return;
     choose_digits(s);
     s->joined = s->spec.uniform && s->digit_count > 1 && s->spec.batch > 1;
     s->sums = s->joined ? 1 : s->digit_count;
     bool fits = s->sums * ((s->spec.batch + 15) / 16) <= accumulators(LW_UNIT_TILE) &&
                 (s->spec.batch <= 16 || s->spec.batch % 16 == 0);
     bool tiled = s->spec.isa == LW_ISA_AMX && s->spec.batch > 2 && !s->spec.group && fits;
-    s->unit = tiled ? LW_UNIT_TILE : LW_UNIT_DOT;
-    if (s->unit == LW_UNIT_DOT)
+    if (tiled || s->spec.isa == LW_ISA_AVX2)
+        s->unit = tiled ? LW_UNIT_TILE : LW_UNIT_PAIRS;
+    if (!tiled)
         tile_vectors(s);
     else
         tile_tiles(s);
@@ -176,7 +196,7 @@ static void print_dot(const struct lw_schedule *s, FILE *stream)
     fprintf(stream, " bits%s", s->joined ? ", joined" : "");
     if (s->groups > 1)
         fprintf(stream, "; %zu groups of %zu", s->groups, s->group_steps);
-    if (s->unit == LW_UNIT_DOT)
+    if (s->unit != LW_UNIT_TILE)
         fprintf(stream,
                 "; %zu fields summed in place\n  loops    tile of rows > %sstep > quad, block, "
                 "digit (unrolled), %zu columns unrolled\n",
@@ -191,7 +211,8 @@ static void print_dot(const struct lw_schedule *s, FILE *stream)
 
 void lw_schedule_print(const struct lw_schedule *s, FILE *stream)
 {
-    static const char *const units[] = {"load", "shuffle16", "table16", "permute64", "dot", "tile"};
+    static const char *const units[] = {"load", "shuffle16", "table16", "permute64",
+                                        "dot",  "pairs",     "tile"};
     fprintf(stream, "schedule %s on %s: unit %s\n", lw_arith_name(s->spec.arith),
             lw_isa_info(s->spec.isa)->name, units[s->unit]);
     if (s->spec.family == LW_FAMILY_DOT) {
@@ -221,6 +242,7 @@ size_t lw_schedule_row(const struct lw_schedule *s, size_t byte)
     switch (s->unit) {
     case LW_UNIT_PERMUTE64:
     case LW_UNIT_DOT:
+    case LW_UNIT_PAIRS:
     case LW_UNIT_TILE:
         return byte / 4;
     case LW_UNIT_SHUFFLE16: /* even bytes: rows 0..15, odd bytes: rows 16..31 */

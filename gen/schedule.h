@@ -15,11 +15,11 @@
  * The family dot merges planes into digits: all planes of uniform scales into digits of 4, 2 or 1
  * bits, each plane of free scales is one. A quad is the four columns that a 32-bit lane sums.
  *
- *   keys    [row block][step][digit][vector][64 bytes]: a step is 8 quads; byte 4 r + j of a vector
- *           holds row r and column j of 8 / b quads, one behind the other from the low bits on
- *   scales  int16 [row block][group][digit with a scale][row of block]
- *   tables  [column]: s8 activations, zeros up to a multiple of 64, then s32 sums of each group,
- *           zeros up to a multiple of 64 bytes
+ *   keys    [row block][step][digit][vector][key bytes]: a step is 8 quads, a row block as many
+ * rows as a register has 32-bit lanes; byte 4 r + j of a vector holds row r and column j of 8 / b
+ * quads, one behind the other from the low bits on scales  int16 [row block][group][digit with a
+ * scale][row of block] tables  [column]: s8 activations, zeros up to a multiple of 64, then s32
+ * sums of each group, zeros up to a multiple of 64 bytes
  */
 #ifndef LW_GEN_SCHEDULE_H
 #define LW_GEN_SCHEDULE_H
@@ -38,6 +38,7 @@ enum lw_unit {
     LW_UNIT_PERMUTE64, /* byte permutation over four tables, summed by fours into 32 bits by a dot
                           product with ones */
     LW_UNIT_DOT,       /* quads of a digit times a quad of activations, summed into 32 bits */
+    LW_UNIT_PAIRS,     /* the same, each step summed as pairs of columns into 16 bits first */
     LW_UNIT_TILE, /* the same by tiles of 16 rows, 64 columns and up to 16 activation vectors */
 };
 

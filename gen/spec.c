@@ -27,7 +27,7 @@ bool lw_family_has(enum lw_family family, const struct lw_spec *spec)
     if (family == LW_FAMILY_TABLES)
         return true;
     return spec->arith == LW_ARITH_A8 && spec->bits <= MAX_DOT_BITS &&
-           spec->columns <= MAX_DOT_COLUMNS && lw_isa_info(spec->isa)->vectors == LW_ISA_AVX512;
+           spec->columns <= MAX_DOT_COLUMNS;
 }
 
 enum lw_family lw_family_usual(const struct lw_spec *spec)
@@ -80,8 +80,7 @@ enum lw_status lw_spec_check(const struct lw_spec *spec, struct lw_error *error)
         return lw_fail(error, LW_USAGE, "tables do not depend on groups");
     if (!lw_family_has(spec->family, spec))
         return lw_fail(error, LW_USAGE,
-                       "the family dot is of class a8, at most %d bits and %d columns, on AVX-512 "
-                       "and AMX",
+                       "the family dot is of class a8, at most %d bits and %d columns",
                        MAX_DOT_BITS, MAX_DOT_COLUMNS);
     if (spec->rows == 0)
         return LW_OK;
