@@ -27,6 +27,7 @@ static const struct uops table[LW_OP_COUNT][INSTRUCTION_SETS] = {
     [LW_OP_ZERO_D] = ALL(0),
     [LW_OP_ZERO_F] = ALL(0),
     [LW_OP_LOAD_KEYS] = ALL(0, 0, 1),
+    [LW_OP_PREFETCH] = {NONE, U(0, 0, 1), U(0, 0, 1), NONE},
     [LW_OP_KEY_LOW] = {U(1), U(1), NONE, U(1)},
     [LW_OP_KEY_HIGH] = {U(1), U(2), NONE, U(1)},
     [LW_OP_INDEX_LOW] = {NONE, NONE, U(1), NONE},

@@ -37,6 +37,9 @@ struct sums *lw_lower_sums_of(struct tile *t, size_t block, size_t plane, size_t
 struct lw_address lw_lower_block_address(const struct tile *t, enum lw_buffer buffer, size_t block,
                                          size_t stride);
 
+/* A key vector, and the fetch of the one that will be read later. */
+int lw_lower_load_keys(struct tile *t, enum lw_op load, struct lw_address address);
+
 /* Walks over x, stores t / 127 and ends the kernel where x is not finite; 127 / t in all lanes. */
 int lw_lower_inverse(struct lw_program *p);
 

@@ -50,7 +50,7 @@ static void load_keys(struct dots *dots, size_t block, size_t quad, int step_loo
         at.offset += (s->digits[d].first + quad / fields) * s->key_bytes;
         at = lw_address_add(at, t->group_loop, s->group_steps * step_bytes);
         at = lw_address_add(at, step_loop, step_bytes);
-        dots->keys[block][d] = lw_emit_load(t->p, LW_OP_LOAD_DIGITS, "keys", -1, at);
+        dots->keys[block][d] = lw_lower_load_keys(t, LW_OP_LOAD_DIGITS, at);
         dots->shifted[block][d] = dots->keys[block][d];
     }
 }

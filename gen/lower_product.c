@@ -74,6 +74,15 @@ static void emit_lookup(struct tile *t, struct sums *sums, int index, size_t par
     }
 }
 
+int lw_lower_load_keys(struct tile *t, enum lw_op load, struct lw_address address)
+{
+    int keys = lw_emit_load(t->p, load, "keys", -1, address);
+    address.offset += t->s->prefetch_bytes;
+    if (t->s->prefetch_bytes)
+        lw_emit_store(t->p, LW_OP_PREFETCH, -1, 0, address);
+    return keys;
+}
+
 /* One key vector against all columns. `chunk` and `first_step` place the step loop. */
 static void emit_step(struct tile *t, size_t block, size_t plane, int step_loop, int chunk_loop,
                       size_t first_step)
@@ -88,7 +97,7 @@ static void emit_step(struct tile *t, size_t block, size_t plane, int step_loop,
     keys = lw_address_add(keys, t->plane_loop, plane_bytes);
     keys = lw_address_add(keys, chunk_loop, s->flush_steps * s->key_bytes);
     keys = lw_address_add(keys, step_loop, s->key_bytes);
-    int key = lw_emit_load(t->p, LW_OP_LOAD_KEYS, "keys", -1, keys);
+    int key = lw_lower_load_keys(t, LW_OP_LOAD_KEYS, keys);
     bool permute = s->unit == LW_UNIT_PERMUTE64;
     for (size_t half = 0; half < 2; half++) {
         enum lw_op op = half == 0 ? (permute ? LW_OP_INDEX_LOW : LW_OP_KEY_LOW)

@@ -55,7 +55,7 @@ static void load_keys(struct tile *t, size_t block, size_t step, size_t quad, in
             lw_lower_block_address(t, LW_BUFFER_KEYS, block, s->steps * step_bytes);
         at.offset += step * step_bytes + (s->digits[d].first + quad / fields) * s->key_bytes;
         at = lw_address_add(at, loop, 4 * step_bytes);
-        keys[d] = lw_emit_load(t->p, LW_OP_LOAD_DIGITS, "keys", -1, at);
+        keys[d] = lw_lower_load_keys(t, LW_OP_LOAD_DIGITS, at);
     }
 }
 

@@ -4,6 +4,10 @@
  * -128), holds 258. */
 enum { SUMMANDS_OF_16_BITS = 256 };
 
+/* A line of keys is worked on for so long that the core fetches too little ahead by itself. A page
+ * is far enough for memory and near enough for the second level of the cache. */
+enum { PREFETCH_BYTES = 4096 };
+
 static size_t at_least_one(size_t n)
 {
     return n ? n : 1;
@@ -179,6 +183,8 @@ static bool is_narrow(const struct lw_schedule *s)
 void lw_schedule_build(const struct lw_spec *spec, struct lw_schedule *s)
 {
     build(spec, s);
+    enum lw_isa vectors = lw_isa_info(spec->isa)->vectors;
+    s->prefetch_bytes = vectors == LW_ISA_AVX2 || vectors == LW_ISA_AVX512 ? PREFETCH_BYTES : 0;
     s->narrow = s->spec.rows && s->planes_inside && is_narrow(s);
 }
 
@@ -230,6 +236,8 @@ void lw_schedule_print(const struct lw_schedule *s, FILE *stream)
             s->step_tables, s->key_bytes);
     if (s->flush_steps < s->group_steps)
         fprintf(stream, ", widened every %zu steps", s->flush_steps);
+    if (s->prefetch_bytes)
+        fprintf(stream, ", fetched %zu ahead", s->prefetch_bytes);
     if (s->groups > 1)
         fprintf(stream, "; %zu groups of %zu", s->groups, s->group_steps);
     fprintf(stream, "\n  loops    tile of rows > %s%s, %zu columns unrolled\n",

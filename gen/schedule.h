@@ -51,17 +51,18 @@ struct lw_digit {
 struct lw_schedule {
     struct lw_spec spec;
     enum lw_unit unit;
-    size_t row_block;     /* rows of one key vector */
-    size_t key_bytes;     /* bytes of one key vector; each holds two keys */
-    size_t step_tables;   /* tables a key vector covers */
-    size_t tables;        /* tables with data: (K + 3) / 4 */
-    size_t padded_tables; /* a multiple of step_tables */
-    size_t steps;         /* padded_tables / step_tables */
-    size_t groups;        /* groups of columns with scales of their own; 1: row-wise */
-    size_t group_steps;   /* of a group; the last one may have fewer */
-    size_t flush_steps;   /* steps between widenings; group_steps where none is needed */
-    size_t parts;         /* bytes a table entry: 1 (t8) or 2 (a8) */
-    bool halves;          /* sums of 16 bits, widened before they overflow */
+    size_t row_block;      /* rows of one key vector */
+    size_t key_bytes;      /* bytes of one key vector; each holds two keys */
+    size_t prefetch_bytes; /* how far ahead of a key vector the keys are fetched; 0: not */
+    size_t step_tables;    /* tables a key vector covers */
+    size_t tables;         /* tables with data: (K + 3) / 4 */
+    size_t padded_tables;  /* a multiple of step_tables */
+    size_t steps;          /* padded_tables / step_tables */
+    size_t groups;         /* groups of columns with scales of their own; 1: row-wise */
+    size_t group_steps;    /* of a group; the last one may have fewer */
+    size_t flush_steps;    /* steps between widenings; group_steps where none is needed */
+    size_t parts;          /* bytes a table entry: 1 (t8) or 2 (a8) */
+    bool halves;           /* sums of 16 bits, widened before they overflow */
     bool biased;       /* signed entry bytes are stored + 128, for units that sum unsigned bytes */
     size_t row_blocks; /* of the matrix, the last one padded */
     size_t blocks_a_tile; /* row blocks computed together */
