@@ -60,7 +60,7 @@ module lw_activations #(
         table_q <= table_q == Last ? 0 : table_q + 1;
         if (table_q == Last) tiles_left_q <= tiles_left_q - 1;
         if (last_o) loading_q <= 0;
-        assert (level < XWords);
+        assert (~level[AddressWidth]);
       end
       assert (~(load_i & loading_q));
     end

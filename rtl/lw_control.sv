@@ -82,7 +82,7 @@ module lw_control #(
             if (last_pass) active_q <= 0;
           end
         end
-        assert (slot_q < Slots);
+        assert (slot_q < Slots[15:0]);
         assert (slots != 0 & tiles_q != 0 & passes_left_q != 0);
       end
     end

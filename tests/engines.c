@@ -1,0 +1,199 @@
+#include "tests/engines.h"
+
+#include "tests/random_model.h"
+
+#include <criterion/criterion.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *engine_cache(void)
+{
+    return "build/engines";
+}
+
+static size_t below(uint64_t *state, size_t count)
+{
+    return (size_t)(test_uniform(state) * (double)count);
+}
+
+/* Planes and scales of a code; where q is given, each row's planes are its signs, or their
+ * complement. */
+static void fill_code(struct lw_code *code, size_t columns, const int16_t *q, uint64_t *state)
+{
+    uint8_t *planes = calloc(code->rows * code->bits, code->plane_bytes);
+    size_t scales = code->rows * lw_code_row_scales(code);
+    int16_t *values = malloc(scales * sizeof *values);
+    for (size_t row = 0; row < code->rows * code->bits; row++)
+        for (size_t k = 0; k < columns; k++) {
+            bool plus = q ? (q[k] > 0) ^ (row & 1) : test_uniform(state) < 0.5;
+            planes[row * code->plane_bytes + k / 8] |= (uint8_t)(plus << k % 8);
+        }
+    int most = code->uniform ? 255 : 32767;
+    for (size_t i = 0; i < scales; i++)
+        values[i] = (int16_t)(q ? most : (int)below(state, 2 * (size_t)most + 1) - most);
+    code->planes = planes;
+    code->scales = values;
+}
+
+static void make_matrix(struct lw_matrix *matrix, size_t rows, size_t columns, unsigned bits,
+                        const int16_t *q, uint64_t *state)
+{
+    *matrix = (struct lw_matrix){.rows = rows, .columns = columns, .arith = LW_ARITH_A8};
+    strcpy(matrix->name, "random");
+    uint8_t *row_bits = malloc(rows);
+    uint32_t *order = calloc(rows, sizeof *order), *place = calloc(rows, sizeof *place);
+    bool mixed = bits == 0;
+    for (size_t i = 0; i < rows; i++)
+        row_bits[i] = (uint8_t)(mixed ? 1 + below(state, 4) : bits);
+    lw_matrix_set_rows(matrix, row_bits, order, place);
+    bool grouped = mixed && columns > 64 && below(state, 3) == 0;
+    lw_matrix_set_scales(matrix, grouped ? 32 * (1 + below(state, 3)) : columns,
+                         mixed && below(state, 4) == 0, 0);
+    for (size_t i = 0; i < matrix->code_count; i++)
+        fill_code(&matrix->codes[i], columns, q, state);
+    free(row_bits);
+    if (!matrix->order) {
+        free(order);
+        free(place);
+    }
+}
+
+/* R straight from the bits of the codes. */
+static void sum_bits(const struct lw_matrix *matrix, const int16_t *q, int64_t *sums)
+{
+    size_t stored = 0;
+    for (size_t c = 0; c < matrix->code_count; c++) {
+        const struct lw_code *code = &matrix->codes[c];
+        for (size_t row = 0; row < code->rows; row++, stored++) {
+            int64_t sum = 0;
+            for (size_t i = 0; i < code->bits; i++) {
+                const uint8_t *plane = code->planes + (row * code->bits + i) * code->plane_bytes;
+                for (size_t k = 0; k < matrix->columns; k++)
+                    sum += (int64_t)lw_code_scale(code, row, k / code->group, i) *
+                           (plane[k / 8] >> k % 8 & 1 ? q[k] : -q[k]);
+            }
+            sums[matrix->order ? matrix->order[stored] : stored] = sum;
+        }
+    }
+}
+
+static int16_t *make_activations(const struct lw_engine *engine, size_t columns, bool saturate,
+                                 uint64_t *state)
+{
+    int most = engine->x_bits == 8 ? 127 : 32767;
+    size_t count = engine->columns * columns;
+    int16_t *q = malloc(count * sizeof *q);
+    for (size_t i = 0; i < count; i++) {
+        int value = (int)below(state, 2 * (size_t)most + 1) - most;
+        q[i] = (int16_t)(!saturate ? value : value < 0 ? -most : most);
+    }
+    for (size_t i = columns; saturate && i < count; i++)
+        q[i] = q[i % columns];
+    return q;
+}
+
+/* Lays out what list->matrices and list->q hold; x[i] == x[i - 1] where `share`. */
+static void place(struct list *list, bool share)
+{
+    struct lw_error error = {0};
+    const struct lw_stream *streams[LIST_PRODUCTS];
+    const struct lw_engine *engine = &list->engine;
+    for (size_t i = 0; i < list->count; i++) {
+        const struct lw_matrix *matrix = &list->matrices[i];
+        list->sums[i] = malloc(engine->columns * matrix->rows * sizeof **list->sums);
+        for (size_t c = 0; c < engine->columns; c++)
+            sum_bits(matrix, list->q[i] + c * matrix->columns,
+                     list->sums[i] + c * matrix->rows);
+        cr_assert_eq(
+            lw_stream_make(engine, matrix, &list->image, &list->streams[i], &error), LW_OK, "%s",
+            error.text);
+        streams[i] = &list->streams[i];
+        bool own = i == 0 || !share;
+        list->x[i] = own ? 0 : list->x[0];
+        cr_assert(!own || lw_image_reserve(&list->image, lw_stream_x_bytes(streams[i]), 128,
+                                           &list->x[i], &error) == LW_OK);
+        cr_assert(lw_image_reserve(&list->image, lw_stream_y_bytes(streams[i]), 128, &list->y[i],
+                                   &error) == LW_OK);
+        lw_stream_put_x(streams[i], list->q[i], &list->image, list->x[i]);
+    }
+    cr_assert(lw_stream_list(streams, list->x, list->y, list->count, &list->image, &list->address,
+                             &error) == LW_OK);
+    cr_assert(lw_image_pad(&list->image, &error) == LW_OK);
+    cr_assert_eq(lw_job_check_list(engine, &list->image, list->address, NULL, &error), LW_OK, "%s",
+                 error.text);
+}
+
+void list_make(struct list *list, const struct lw_engine *engine, uint64_t seed, size_t size,
+               bool saturate)
+{
+    uint64_t state = seed;
+    for (int i = 0; i < 4; i++)
+        test_uniform(&state);
+    *list = (struct list){.engine = *engine, .count = 1 + below(&state, LIST_PRODUCTS)};
+    bool share = below(&state, 2);
+    size_t columns = 1 + below(&state, size);
+    for (size_t i = 0; i < list->count; i++) {
+        if (i > 0 && !share)
+            columns = 1 + below(&state, size);
+        list->q[i] = make_activations(engine, columns, saturate, &state);
+        if (i > 0 && share)
+            memcpy(list->q[i], list->q[0], engine->columns * columns * sizeof **list->q);
+        unsigned bits = (unsigned)below(&state, 6);
+        make_matrix(&list->matrices[i], 1 + below(&state, size), columns, bits,
+                    saturate ? list->q[i] : NULL, &state);
+    }
+    place(list, share);
+}
+
+void list_make_layer(struct list *list, const struct lw_engine *engine, size_t rows, size_t columns,
+                     unsigned bits, size_t products)
+{
+    uint64_t state = 1;
+    *list = (struct list){.engine = *engine, .count = products};
+    for (size_t i = 0; i < products; i++) {
+        list->q[i] = make_activations(engine, columns, false, &state);
+        make_matrix(&list->matrices[i], rows, columns, bits, NULL, &state);
+    }
+    place(list, false);
+}
+
+struct lw_image list_image(const struct list *list)
+{
+    struct lw_image image = list->image;
+    image.capacity = image.bytes;
+    image.data = malloc(image.bytes);
+    memcpy(image.data, list->image.data, image.bytes);
+    return image;
+}
+
+void list_check(const struct list *list, const struct lw_image *image, const char *who)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        size_t rows = list->matrices[i].rows, count = rows * list->engine.columns;
+        int64_t *sums = malloc(count * sizeof *sums);
+        lw_stream_get_y(&list->streams[i], image, list->y[i], sums);
+        for (size_t m = 0; m < count; m++)
+            cr_assert_eq(sums[m], list->sums[i][m],
+                         "%s: product %zu, column %zu, row %zu: %" PRId64 ", not %" PRId64, who, i,
+                         m / rows, m % rows, sums[m], list->sums[i][m]);
+        free(sums);
+    }
+}
+
+void list_free(struct list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        struct lw_matrix *matrix = &list->matrices[i];
+        for (size_t c = 0; c < matrix->code_count; c++) {
+            free((void *)(uintptr_t)matrix->codes[c].planes);
+            free((void *)(uintptr_t)matrix->codes[c].scales);
+        }
+        free((void *)(uintptr_t)matrix->order);
+        free((void *)(uintptr_t)matrix->place);
+        free(list->q[i]);
+        free(list->sums[i]);
+        lw_stream_free(&list->streams[i]);
+    }
+    lw_image_free(&list->image);
+}

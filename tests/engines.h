@@ -1,0 +1,39 @@
+/* Random jobs for the lookup-table engine, and what they must give. */
+#ifndef LW_TESTS_ENGINES_H
+#define LW_TESTS_ENGINES_H
+
+#include "gen/stream.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Where verilated engines are kept between runs of the tests. */
+const char *engine_cache(void);
+
+/* Some products, in an image, with their activations and the R that the definition gives. */
+enum { LIST_PRODUCTS = 4 };
+struct list {
+    struct lw_engine engine;
+    size_t count;
+    struct lw_matrix matrices[LIST_PRODUCTS];
+    struct lw_stream streams[LIST_PRODUCTS];
+    int16_t *q[LIST_PRODUCTS];    /* [C][K] */
+    int64_t *sums[LIST_PRODUCTS]; /* [C][M] */
+    uint32_t x[LIST_PRODUCTS], y[LIST_PRODUCTS], address;
+    struct lw_image image;
+};
+
+/* `size` bounds M and K; saturate: all |q| at their most and codes equal to their signs. */
+void list_make(struct list *list, const struct lw_engine *engine, uint64_t seed, size_t size,
+               bool saturate);
+/* M x K of `bits` planes, products times; each reads activations of its own. */
+void list_make_layer(struct list *list, const struct lw_engine *engine, size_t rows, size_t columns,
+                     unsigned bits, size_t products);
+/* Fails the test where the results in `data` (the image after a run) are not the sums. */
+void list_check(const struct list *list, const struct lw_image *image, const char *who);
+/* A copy of the image to run on; free it with lw_image_free. */
+struct lw_image list_image(const struct list *list);
+void list_free(struct list *list);
+
+#endif
