@@ -265,15 +265,18 @@ size_t lw_stream_y_bytes(const struct lw_stream *stream)
     return beats * beat_bytes(&stream->engine);
 }
 
+bool lw_stream_same_x(const struct lw_stream *stream, const struct lw_stream *other)
+{
+    return stream->matrix->columns == other->matrix->columns &&
+           stream->parts[0].end == other->parts[0].end;
+}
+
 /* Whether product i + 1 reads what product i has loaded. */
 static bool shares_x(const struct lw_stream *const *streams, const uint32_t *x, size_t i,
                      size_t count)
 {
-    if (i + 1 >= count || x[i] != x[i + 1] ||
-        streams[i]->matrix->columns != streams[i + 1]->matrix->columns)
-        return false;
-    const struct lw_stream *one = streams[i], *other = streams[i + 1];
-    return one->parts[one->count - 1].first == 0 && other->parts[other->count - 1].first == 0;
+    return i + 1 < count && x[i] == x[i + 1] && lw_stream_same_x(streams[i], streams[i + 1]) &&
+           streams[i]->parts[0].end == streams[i]->matrix->columns;
 }
 
 /* The jobs of one product, to `line`. */

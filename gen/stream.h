@@ -71,9 +71,11 @@ void lw_stream_free(struct lw_stream *stream);
 /* Bytes of x and of all results of a product. */
 size_t lw_stream_x_bytes(const struct lw_stream *stream);
 size_t lw_stream_y_bytes(const struct lw_stream *stream);
-/* Writes the jobs of some products, one after the other, to the image: list `x[i]` and `y[i]` are
- * addresses of lw_stream_x_bytes and lw_stream_y_bytes of streams[i]. Neighbours of one x address
- * and one number of columns load it once where each has one range. The last job ends the list. */
+/* Whether two matrices read activations laid out alike: they may then have one x address. */
+bool lw_stream_same_x(const struct lw_stream *stream, const struct lw_stream *other);
+/* Writes the jobs of some products, one after the other, to the image: x[i] and y[i] are addresses
+ * of lw_stream_x_bytes and lw_stream_y_bytes of streams[i]. Neighbours of one x address load it
+ * once where it is one range. The last job ends the list. */
 enum lw_status lw_stream_list(const struct lw_stream *const *streams, const uint32_t *x,
                               const uint32_t *y, size_t count, struct lw_image *image,
                               uint32_t *list, struct lw_error *error);

@@ -103,13 +103,11 @@ static void place(struct list *list, bool share)
         const struct lw_matrix *matrix = &list->matrices[i];
         list->sums[i] = malloc(engine->columns * matrix->rows * sizeof **list->sums);
         for (size_t c = 0; c < engine->columns; c++)
-            sum_bits(matrix, list->q[i] + c * matrix->columns,
-                     list->sums[i] + c * matrix->rows);
-        cr_assert_eq(
-            lw_stream_make(engine, matrix, &list->image, &list->streams[i], &error), LW_OK, "%s",
-            error.text);
+            sum_bits(matrix, list->q[i] + c * matrix->columns, list->sums[i] + c * matrix->rows);
+        cr_assert_eq(lw_stream_make(engine, matrix, &list->image, &list->streams[i], &error), LW_OK,
+                     "%s", error.text);
         streams[i] = &list->streams[i];
-        bool own = i == 0 || !share;
+        bool own = i == 0 || !share || !lw_stream_same_x(streams[0], streams[i]);
         list->x[i] = own ? 0 : list->x[0];
         cr_assert(!own || lw_image_reserve(&list->image, lw_stream_x_bytes(streams[i]), 128,
                                            &list->x[i], &error) == LW_OK);
