@@ -1,4 +1,5 @@
 /* The verilated engine against the definition of its products, in every bit. */
+#include "sim/model.h"
 #include "sim/rtl.h"
 #include "tests/engines.h"
 
@@ -18,6 +19,18 @@ static void run_list(struct lw_rtl *rtl, const struct list *list, const char *me
         LW_OK, "%s", error.text);
     list_check(list, &image, "RTL");
     lw_image_free(&image);
+
+    struct lw_sim_counts modelled;
+    image = list_image(list);
+    cr_assert_eq(lw_model_run(&list->engine, &run, (struct lw_sim_memory){image.data, image.bytes},
+                              true, &modelled, &error),
+                 LW_OK, "%s", error.text);
+    list_check(list, &image, "model");
+    lw_image_free(&image);
+    for (int i = 0; i < LW_COUNTERS; i++)
+        cr_assert_eq(counts->values[i], modelled.values[i], "%s: RTL %llu, model %llu",
+                     counter_names[i], (unsigned long long)counts->values[i],
+                     (unsigned long long)modelled.values[i]);
 }
 
 Test(rtl, layer)
