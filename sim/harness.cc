@@ -158,22 +158,22 @@ void reset(Harness *h)
     h->top->rst_i = 0;
 }
 
-// Bits of the register Units, from 3 on; the first that is set names what is waited for.
+// From the register Units (rtl/registers.def): the first row whose bits are all set names what is waited for.
 const char *stuck_unit(uint32_t units)
 {
     static const struct {
-        uint32_t bit;
+        uint32_t bits;
         const char *name;
-    } names[] = {{7, "the drain waits for scales"},
-                 {8, "the drain waits for room for results"},
-                 {5, "control waits for a bank of plane sums"},
-                 {10, "the table builder waits for activations or a job"},
-                 {6, "control waits for tables"},
-                 {4, "control waits for keys"},
-                 {3, "the load of activations waits for beats"},
-                 {9, "the writer waits for results or answers"}};
+    } names[] = {{1u << 7, "the drain waits for scales"},
+                 {1u << 8, "the drain waits for room for results"},
+                 {1u << 5, "control waits for a bank of plane sums"},
+                 {1u << 6 | 1u << 10, "the table builder waits for activations"},
+                 {1u << 6, "control waits for tables"},
+                 {1u << 4, "control waits for keys"},
+                 {1u << 3, "the load of activations waits for beats"},
+                 {1u << 9, "the writer waits for results or answers"}};
     for (const auto &name : names)
-        if (units >> name.bit & 1)
+        if ((units & name.bits) == name.bits)
             return name.name;
     return "the front waits for a descriptor";
 }

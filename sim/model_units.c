@@ -8,7 +8,7 @@ enum { CREDITS = 4, DEPTH = 32, BURST = 16 };
 
 /* What happens in a cycle; the names are those of rtl/lw_engine.sv */
 struct events {
-    bool issue, load, x_reader_job;
+    bool issue, load, x_free, loading;
     bool read, last_table, x_done, begin_half, finish_half;
     bool step, tile_done, job_done, bank_wait, table_wait;
     bool element, result, drained, scale_clear, alpha_wait, y_wait;
@@ -119,7 +119,9 @@ static void builder_events(const struct lw_core *core, struct events *e)
 static void stream_events(const struct lw_core *core, struct events *e)
 {
     const struct lw_front *f = &core->front;
-    e->issue = f->state == LW_ISSUE && units_ready(core) && core->x.left == 0 &&
+    e->x_free = core->x.left == 0;
+    e->loading = core->loader.loading;
+    e->issue = f->state == LW_ISSUE && units_ready(core) && e->x_free &&
                (!f->job.load_x || !f->busy[!f->half]);
     e->load = e->issue && f->job.load_x;
     e->key_beat = core->keys.level != 0 && lw_gearbox_ready(&core->key_box);
@@ -321,7 +323,7 @@ static void step_front(struct lw_core *core, const struct events *e)
         f->busy[e->x_half] = false;
     switch (f->state) {
     case LW_ASK:
-        if (core->x.left != 0)
+        if (!e->x_free)
             break;
         lw_reader_take_job(&core->x, f->address / core->dram.beat_bytes, beats);
         /* the list was checked */
@@ -351,7 +353,7 @@ static void step_front(struct lw_core *core, const struct events *e)
         core->jobs[core->issued++ % LW_MODEL_JOBS] = (struct lw_issued){f->job, f->half};
         break;
     case LW_FILL:
-        if (!core->loader.loading)
+        if (!e->loading)
             f->state = f->job.last ? LW_DONE : LW_ASK;
         break;
     case LW_IDLE:

@@ -1,5 +1,6 @@
 #include "tests/engines.h"
 
+#include "sim/model.h"
 #include "tests/random_model.h"
 
 #include <criterion/criterion.h>
@@ -194,4 +195,75 @@ void list_free(struct list *list)
         lw_stream_free(&list->streams[i]);
     }
     lw_image_free(&list->image);
+}
+
+static struct lw_sim_memory memory_of(const struct lw_image *image)
+{
+    return (struct lw_sim_memory){image->data, image->bytes};
+}
+
+void list_run(struct lw_rtl *rtl, const struct list *list, const char *memory, uint64_t seed,
+              struct lw_sim_counts *counts)
+{
+    static const char *const names[] = LW_COUNTER_NAMES;
+    struct lw_error error = {0};
+    struct lw_sim_run run = {.memory = memory, .seed = seed, .list = list->address};
+    struct lw_sim_counts modelled;
+    struct lw_image image = list_image(list), other = list_image(list);
+    cr_assert_eq(lw_rtl_run(rtl, &run, memory_of(&image), counts, &error), LW_OK, "%s", error.text);
+    list_check(list, &image, "RTL");
+    cr_assert_eq(lw_model_run(&list->engine, &run, memory_of(&other), true, &modelled, &error),
+                 LW_OK, "%s", error.text);
+    cr_assert(memcmp(image.data, other.data, image.bytes) == 0, "the memories differ");
+    uint64_t sum = 0;
+    for (int i = 0; i < LW_COUNTERS; i++) {
+        cr_assert_eq(counts->values[i], modelled.values[i],
+                     "%s memory, %s: %" PRIu64 " of the RTL, %" PRIu64 " of the model", memory,
+                     names[i], counts->values[i], modelled.values[i]);
+        if (i >= LW_COUNT_STEPS && i <= LW_COUNT_TAIL)
+            sum += counts->values[i];
+    }
+    cr_assert_eq(counts->values[LW_COUNT_BUSY], sum, "busy cycles are not steps and stalls");
+    lw_image_free(&image);
+    lw_image_free(&other);
+}
+
+struct lw_rtl *open_engine(const char *name, bool trace, struct lw_engine *engine)
+{
+    struct lw_error error = {0};
+    struct lw_rtl *rtl;
+    cr_assert_eq(lw_engine_parse(name, engine, &error), LW_OK, "%s", error.text);
+    cr_assert_eq(lw_rtl_open(engine, engine_cache(), trace, &rtl, &error), LW_OK, "%s", error.text);
+    return rtl;
+}
+
+static void leave_in_the_middle(struct lw_rtl *rtl, const struct list *list, uint64_t cycles)
+{
+    struct lw_error error = {0};
+    struct lw_sim_counts counts;
+    struct lw_image image = list_image(list);
+    struct lw_sim_run run = {
+        .memory = "typical", .seed = 1, .list = list->address, .most_cycles = cycles};
+    cr_assert_eq(lw_rtl_run(rtl, &run, memory_of(&image), &counts, &error), LW_OK, "%s",
+                 error.text);
+    lw_image_free(&image);
+}
+
+size_t run_random_lists(const char *name, uint64_t first, size_t count, size_t size)
+{
+    struct lw_engine engine;
+    struct lw_rtl *rtl = open_engine(name, false, &engine);
+    size_t jobs = 0;
+    for (uint64_t seed = first; seed < first + count; seed++) {
+        struct list list;
+        struct lw_sim_counts counts;
+        list_make(&list, &engine, seed, size, seed % 8 == 0);
+        if (seed % 9 == 0)
+            leave_in_the_middle(rtl, &list, 50 + seed);
+        list_run(rtl, &list, (const char *[]){"ideal", "typical", "poor"}[seed % 3], seed, &counts);
+        jobs += counts.values[LW_COUNT_JOBS];
+        list_free(&list);
+    }
+    lw_rtl_close(rtl);
+    return jobs;
 }

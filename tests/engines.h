@@ -3,6 +3,7 @@
 #define LW_TESTS_ENGINES_H
 
 #include "gen/stream.h"
+#include "sim/rtl.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,6 +31,16 @@ void list_make(struct list *list, const struct lw_engine *engine, uint64_t seed,
 /* M x K of `bits` planes, products times; each reads activations of its own. */
 void list_make_layer(struct list *list, const struct lw_engine *engine, size_t rows, size_t columns,
                      unsigned bits, size_t products);
+/* Runs a list on the RTL and on the model, and fails the test where a result is not the
+ * definition's, a counter of theirs differs, or busy cycles are not steps and stalls. */
+void list_run(struct lw_rtl *rtl, const struct list *list, const char *memory, uint64_t seed,
+              struct lw_sim_counts *counts);
+/* The engine of a name, and its RTL. */
+struct lw_rtl *open_engine(const char *name, bool trace, struct lw_engine *engine);
+/* list_run of random lists with the seeds from first on, under the three memories in turn; every
+ * eighth saturates, every ninth begins with a run that is left in the middle. Returns the jobs run.
+ */
+size_t run_random_lists(const char *name, uint64_t first, size_t count, size_t size);
 /* Fails the test where the results in `data` (the image after a run) are not the sums. */
 void list_check(const struct list *list, const struct lw_image *image, const char *who);
 /* A copy of the image to run on; free it with lw_image_free. */
