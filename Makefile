@@ -86,18 +86,18 @@ $(BUILD)/include/%.sql.inc: %.sql
 	$(Q)(xxd -i < $< && echo ', 0') > $@
 # The registers of the engine, and its sources with what builds simulators of it.
 RTL_SOURCES := $(sort $(wildcard rtl/*.sv) rtl/registers rtl/registers.def sim/dram.c sim/dram.h sim/harness.cc sim/verilate)
-$(BUILD)/include/registers.h: rtl/registers rtl/registers.def
+$(BUILD)/include/sim/registers.h: rtl/registers rtl/registers.def
 	@mkdir -p $(@D)
 	$(SAY) GEN $@
 	$(Q)rtl/registers c < rtl/registers.def > $@
-$(BUILD)/include/rtl_sources.inc: $(RTL_SOURCES)
+$(BUILD)/include/sim/rtl_sources.inc: $(RTL_SOURCES)
 	@mkdir -p $(@D)
 	$(SAY) GEN $@
 	$(Q)for file in $^; do \
 		echo "{\"$${file##*/}\", (const unsigned char[]){"; xxd -i < $$file; echo "}, $$(wc -c < $$file)},"; done > $@
-$(BUILD)/sim/rtl.o: $(BUILD)/include/rtl_sources.inc
+$(BUILD)/sim/rtl.o: $(BUILD)/include/sim/rtl_sources.inc
 SIM_USERS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard sim/*.c cli/*.c profiles/*.c tests/*.c tests/long/*.c))
-$(SIM_USERS): | $(BUILD)/include/registers.h
+$(SIM_USERS): | $(BUILD)/include/sim/registers.h
 # Names the generator that made a bundle: anything in gen/ that changes makes cached bundles stale.
 GENERATOR := $(shell cat $(sort $(wildcard gen/*)) | sha256sum | cut -c1-16)
 USES_GENERATOR := $(BUILD)/gen/bundle.o $(BUILD)/gen/bundle_cache.o $(BUILD)/profiles/bench_kernels.o

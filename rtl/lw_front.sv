@@ -132,6 +132,9 @@ module lw_front #(
     end
 
   generate
+    if (Bus > 512) begin : gen_rest
+      wire unused_beat = ^beat_i[Bus-1:512];
+    end
     if (Bus >= 512) begin : gen_line
       always @(posedge clk_i) if (beat_ready_o & beat_valid_i) job_q <= beat_i[511:0];
     end else begin : gen_beats

@@ -1,13 +1,15 @@
 // Drives the verilated engine: clock, registers, and the memory of sim/dram.h. Built with it, for
 // one set of parameters.
-#include "Vlw_engine.h"
-#include "registers.h"
-#include "verilated.h"
-#if LW_TRACE
-#include "verilated_fst_c.h"
-#endif
+extern "C" {
+#include "sim/dram.h"
+#include "sim/registers.h"
+}
 
-#include "dram.h"
+#include <Vlw_engine.h>
+#include <verilated.h>
+#if LW_TRACE
+#include <verilated_fst_c.h>
+#endif
 
 #include <cstdio>
 #include <cstdlib>
@@ -158,7 +160,8 @@ void reset(Harness *h)
     h->top->rst_i = 0;
 }
 
-// From the register Units (rtl/registers.def): the first row whose bits are all set names what is waited for.
+// From the register Units (rtl/registers.def): the first row whose bits are all set names what is
+// waited for.
 const char *stuck_unit(uint32_t units)
 {
     static const struct {

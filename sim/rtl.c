@@ -25,7 +25,7 @@ static const struct source {
     const unsigned char *data;
     size_t bytes;
 } sources[] = {
-#include "rtl_sources.inc"
+#include "sim/rtl_sources.inc"
 };
 enum { SOURCES = sizeof sources / sizeof *sources };
 

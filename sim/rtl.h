@@ -4,7 +4,7 @@
 
 #include "gen/engine.h"
 #include "models/status.h"
-#include "registers.h"
+#include "sim/registers.h"
 
 #include <stdbool.h>
 #include <stddef.h>
