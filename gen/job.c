@@ -33,7 +33,8 @@ void lw_job_encode(const struct lw_job *job, uint8_t line[LW_JOB_BYTES])
 {
     const uint32_t words[WORDS - 1] = {
         job->operation | (uint32_t)job->last << 4 | (uint32_t)job->load_x << 5 |
-            (uint32_t)job->free_x << 6 | job->planes << 16 | job->bias_words << 20 | job->mu << 22,
+            (uint32_t)job->free_x << 6 | (uint32_t)job->wait << 7 | job->planes << 16 |
+            job->bias_words << 20 | job->mu << 22,
         job->tag,
         job->rows,
         job->columns,
@@ -67,6 +68,7 @@ enum lw_status lw_job_decode(const uint8_t line[LW_JOB_BYTES], struct lw_job *jo
         .last = first >> 4 & 1,
         .load_x = first >> 5 & 1,
         .free_x = first >> 6 & 1,
+        .wait = first >> 7 & 1,
         .planes = first >> 16 & 15,
         .bias_words = first >> 20 & 3,
         .mu = first >> 22 & 7,
@@ -200,6 +202,7 @@ void lw_job_print_list(const struct lw_engine *engine, const struct lw_image *im
                 job.scale_beats, job.y_address, job.y_beats);
         if (job.load_x)
             fprintf(out, "  x 0x%08" PRIx32 "+%" PRIu32, job.x_address, job.x_beats);
-        fprintf(out, "%s%s\n", job.free_x ? "  free" : "", job.last ? "  last" : "");
+        fprintf(out, "%s%s%s\n", job.wait ? "  wait" : "", job.free_x ? "  free" : "",
+                job.last ? "  last" : "");
     }
 }

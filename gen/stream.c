@@ -142,6 +142,17 @@ static void put_scales(const struct lw_engine *e, const struct lw_stream_part *p
     }
 }
 
+/* Blocks of a pass: all passes but the last are alike, and the last is short, but not shorter than
+ * the building of its tables needs: nothing hides its drain. */
+static size_t divide_blocks(const struct lw_engine *e, size_t blocks, size_t planes)
+{
+    size_t most = e->slots / planes, least = (e->tables + planes) / planes;
+    if (blocks < 2 * least || least > most)
+        return blocks < most ? blocks : most;
+    size_t passes = (blocks - least + most - 1) / most; /* before the last */
+    return (blocks - least) / passes;
+}
+
 /* Sizes of the job of a part; LW_USAGE where a field of the descriptor is too narrow. */
 static enum lw_status size_job(const struct lw_engine *e, const struct lw_matrix *matrix,
                                struct lw_stream_part *part, struct lw_error *error)
@@ -149,9 +160,8 @@ static enum lw_status size_job(const struct lw_engine *e, const struct lw_matrix
     const struct lw_code *code = &matrix->codes[part->code];
     size_t width = (size_t)e->tables * e->mu, columns = part->end - part->first;
     size_t tiles = (columns + width - 1) / width, blocks = (code->rows + e->rows - 1) / e->rows;
-    size_t most = e->slots / code->bits, passes = (blocks + most - 1) / most;
-    size_t pass_blocks = (blocks + passes - 1) / passes;
-    passes = (blocks + pass_blocks - 1) / pass_blocks;
+    size_t pass_blocks = divide_blocks(e, blocks, code->bits);
+    size_t passes = (blocks + pass_blocks - 1) / pass_blocks;
     size_t last_blocks = blocks - (passes - 1) * pass_blocks;
     size_t steps = blocks * code->bits * tiles;
     size_t beats = (steps * e->rows * width + e->bus_bits - 1) / e->bus_bits;
@@ -281,7 +291,7 @@ static bool shares_x(const struct lw_stream *const *streams, const uint32_t *x, 
 
 /* The jobs of one product, to `line`. */
 static void put_jobs(const struct lw_stream *stream, uint32_t x, uint32_t y, bool load, bool keep,
-                     bool last, uint8_t *line)
+                     bool last, bool wait, uint8_t *line)
 {
     uint32_t at = x, beat = (uint32_t)beat_bytes(&stream->engine);
     for (size_t i = 0; i < stream->count; i++) {
@@ -290,6 +300,7 @@ static void put_jobs(const struct lw_stream *stream, uint32_t x, uint32_t y, boo
         job.load_x = begins_range(stream, i) && (i > 0 || load);
         job.free_x = end ? !keep : begins_range(stream, i + 1);
         job.last = end && last;
+        job.wait = job.load_x && wait;
         job.x_address = at;
         job.y_address = y;
         lw_job_encode(&job, line + i * lw_job_stride(&stream->engine));
@@ -300,8 +311,8 @@ static void put_jobs(const struct lw_stream *stream, uint32_t x, uint32_t y, boo
 }
 
 enum lw_status lw_stream_list(const struct lw_stream *const *streams, const uint32_t *x,
-                              const uint32_t *y, size_t count, struct lw_image *image,
-                              uint32_t *list, struct lw_error *error)
+                              const uint32_t *y, size_t count, bool dependent,
+                              struct lw_image *image, uint32_t *list, struct lw_error *error)
 {
     size_t jobs = 0, stride = lw_job_stride(&streams[0]->engine);
     for (size_t i = 0; i < count; i++)
@@ -313,7 +324,7 @@ enum lw_status lw_stream_list(const struct lw_stream *const *streams, const uint
     bool kept = false;
     for (size_t i = 0; i < count; i++) {
         bool keep = shares_x(streams, x, i, count);
-        put_jobs(streams[i], x[i], y[i], !kept, keep, i + 1 == count, line);
+        put_jobs(streams[i], x[i], y[i], !kept, keep, i + 1 == count, dependent && i > 0, line);
         line += streams[i]->count * stride;
         kept = keep;
     }

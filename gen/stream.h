@@ -24,6 +24,7 @@ struct lw_job {
     bool last;   /* of the list */
     bool load_x; /* else the activations of the job before are used again */
     bool free_x; /* no later job uses these activations */
+    bool wait;   /* loads them only when the results of all jobs before are written */
     unsigned planes, bias_words, mu;
     uint32_t tag;                      /* of the caller */
     uint32_t rows, columns;            /* M and K of the part, for people */
@@ -75,10 +76,11 @@ size_t lw_stream_y_bytes(const struct lw_stream *stream);
 bool lw_stream_same_x(const struct lw_stream *stream, const struct lw_stream *other);
 /* Writes the jobs of some products, one after the other, to the image: x[i] and y[i] are addresses
  * of lw_stream_x_bytes and lw_stream_y_bytes of streams[i]. Neighbours of one x address load it
- * once where it is one range. The last job ends the list. */
+ * once where it is one range. Where `dependent`, activations are loaded when all products before
+ * are written. The last job ends the list. */
 enum lw_status lw_stream_list(const struct lw_stream *const *streams, const uint32_t *x,
-                              const uint32_t *y, size_t count, struct lw_image *image,
-                              uint32_t *list, struct lw_error *error);
+                              const uint32_t *y, size_t count, bool dependent,
+                              struct lw_image *image, uint32_t *list, struct lw_error *error);
 /* Writes quantised activations q[C][K] as the engine reads them. */
 void lw_stream_put_x(const struct lw_stream *stream, const int16_t *q, struct lw_image *image,
                      uint32_t x);

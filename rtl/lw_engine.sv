@@ -133,7 +133,7 @@ module lw_engine #(
     .clk_i(clk_i), .rst_i(rst_i), .start_i(start), .address_i(descriptor),
     .read_valid_o(read_valid), .read_ready_i(read_ready), .read_address_o(read_address), .read_beats_o(read_beats),
     .beat_valid_i(x_valid & ~loading), .beat_ready_o(front_ready), .beat_i(x_beat),
-    .load_o(load), .load_half_o(load_half), .loading_i(loading), .x_done_i(x_done), .x_done_half_i(x_done_half),
+    .load_o(load), .load_half_o(load_half), .alone_i(jobs_q == 1), .loading_i(loading), .x_done_i(x_done), .x_done_half_i(x_done_half),
     .issue_o(issue), .units_ready_i(units_ready), .job_o(job), .job_half_o(job_half),
     .done_o(front_done), .error_o(front_error), .error_q(error), .state_o(front_state));
 

@@ -22,6 +22,7 @@ module lw_front #(
   // Loading of activations
   output wire           load_o,
   output wire           load_half_o,
+  input  wire           alone_i,  // no job before the one that was issued last is unfinished
   input  wire           loading_i,
   input  wire           x_done_i,
   input  wire           x_done_half_i,
@@ -47,6 +48,7 @@ module lw_front #(
   reg [3:0] beat_q, word_q;
   reg [31:0] crc_q;
   reg half_q;         // loaded last
+  reg asking_q;       // the activations of the issued job are still to be asked for
   reg kept_q;         // and its last job left it for another
   reg [1:0] busy_q;   // halves that are loaded and not yet done with
 
@@ -75,11 +77,12 @@ module lw_front #(
     load == kept_q;
 
   assign state_o = state_q;
-  assign read_valid_o = state_q == Ask | (issue_o & load);
+  wire ask_x = state_q == Fill & asking_q & (~job_q[7] | alone_i);
+  assign read_valid_o = state_q == Ask | ask_x;
   assign read_address_o = state_q == Ask ? address_q : job_q[255:224];
   assign read_beats_o = state_q == Ask ? Beats[23:0] : job_q[439:416];
   assign beat_ready_o = state_q == Collect;
-  assign issue_o = state_q == Issue & units_ready_i & read_ready_i & half_ok;
+  assign issue_o = state_q == Issue & units_ready_i & half_ok;
   assign load_o = issue_o & load;
   assign load_half_o = ~half_q;
   assign job_o = job_q;
@@ -123,9 +126,11 @@ module lw_front #(
         Issue: if (issue_o) begin
           state_q <= Fill;
           kept_q <= ~job_q[6];
+          asking_q <= load;
           if (load) half_q <= ~half_q;
         end
-        Fill: if (~loading_i) state_q <= last ? Done : Ask;
+        Fill: if (ask_x & read_ready_i) asking_q <= 0;
+        else if (~loading_i) state_q <= last ? Done : Ask;
       endcase
       if (x_done_i) busy_q[x_done_half_i] <= 0;
       if (load_o) busy_q[load_half_o] <= 1;

@@ -121,8 +121,7 @@ static void stream_events(const struct lw_core *core, struct events *e)
     const struct lw_front *f = &core->front;
     e->x_free = core->x.left == 0;
     e->loading = core->loader.loading;
-    e->issue = f->state == LW_ISSUE && units_ready(core) && e->x_free &&
-               (!f->job.load_x || !f->busy[!f->half]);
+    e->issue = f->state == LW_ISSUE && units_ready(core) && (!f->job.load_x || !f->busy[!f->half]);
     e->load = e->issue && f->job.load_x;
     e->key_beat = core->keys.level != 0 && lw_gearbox_ready(&core->key_box);
     e->scale_beat = core->scales.level != 0 && lw_gearbox_ready(&core->scale_box);
@@ -348,12 +347,18 @@ static void step_front(struct lw_core *core, const struct events *e)
             f->half = !f->half;
             f->busy[f->half] = true;
             f->x_address[f->half] = f->job.x_address;
-            lw_reader_take_job(&core->x, f->job.x_address / core->dram.beat_bytes, f->job.x_beats);
+            f->asking = true;
         }
         core->jobs[core->issued++ % LW_MODEL_JOBS] = (struct lw_issued){f->job, f->half};
         break;
     case LW_FILL:
-        if (!e->loading)
+        if (f->asking && (!f->job.wait || core->unfinished == 1)) {
+            if (e->x_free) {
+                lw_reader_take_job(&core->x, f->job.x_address / core->dram.beat_bytes,
+                                   f->job.x_beats);
+                f->asking = false;
+            }
+        } else if (!e->loading)
             f->state = f->job.last ? LW_DONE : LW_ASK;
         break;
     case LW_IDLE:

@@ -97,7 +97,7 @@ struct lw_front {
     enum lw_front_state state;
     uint32_t address, collected, word;
     struct lw_job job; /* collected last */
-    bool half, busy[2];
+    bool half, busy[2], asking;
     uint32_t x_address[2]; /* of what the halves hold */
 };
 

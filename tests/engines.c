@@ -95,7 +95,7 @@ static int16_t *make_activations(const struct lw_engine *engine, size_t columns,
 }
 
 /* Lays out what list->matrices and list->q hold; x[i] == x[i - 1] where `share`. */
-static void place(struct list *list, bool share)
+static void place(struct list *list, bool share, bool dependent)
 {
     struct lw_error error = {0};
     const struct lw_stream *streams[LIST_PRODUCTS];
@@ -116,8 +116,8 @@ static void place(struct list *list, bool share)
                                    &error) == LW_OK);
         lw_stream_put_x(streams[i], list->q[i], &list->image, list->x[i]);
     }
-    cr_assert(lw_stream_list(streams, list->x, list->y, list->count, &list->image, &list->address,
-                             &error) == LW_OK);
+    cr_assert(lw_stream_list(streams, list->x, list->y, list->count, dependent, &list->image,
+                             &list->address, &error) == LW_OK);
     cr_assert(lw_image_pad(&list->image, &error) == LW_OK);
     cr_assert_eq(lw_job_check_list(engine, &list->image, list->address, NULL, &error), LW_OK, "%s",
                  error.text);
@@ -142,11 +142,11 @@ void list_make(struct list *list, const struct lw_engine *engine, uint64_t seed,
         make_matrix(&list->matrices[i], 1 + below(&state, size), columns, bits,
                     saturate ? list->q[i] : NULL, &state);
     }
-    place(list, share);
+    place(list, share, below(&state, 2));
 }
 
 void list_make_layer(struct list *list, const struct lw_engine *engine, size_t rows, size_t columns,
-                     unsigned bits, size_t products)
+                     unsigned bits, size_t products, bool dependent)
 {
     uint64_t state = 1;
     *list = (struct list){.engine = *engine, .count = products};
@@ -154,7 +154,7 @@ void list_make_layer(struct list *list, const struct lw_engine *engine, size_t r
         list->q[i] = make_activations(engine, columns, false, &state);
         make_matrix(&list->matrices[i], rows, columns, bits, NULL, &state);
     }
-    place(list, false);
+    place(list, false, dependent);
 }
 
 struct lw_image list_image(const struct list *list)

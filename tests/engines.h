@@ -28,9 +28,10 @@ struct list {
 /* `size` bounds M and K; saturate: all |q| at their most and codes equal to their signs. */
 void list_make(struct list *list, const struct lw_engine *engine, uint64_t seed, size_t size,
                bool saturate);
-/* M x K of `bits` planes, products times; each reads activations of its own. */
+/* M x K of `bits` planes, products times; each reads activations of its own, and waits for the one
+ * before where `dependent`. */
 void list_make_layer(struct list *list, const struct lw_engine *engine, size_t rows, size_t columns,
-                     unsigned bits, size_t products);
+                     unsigned bits, size_t products, bool dependent);
 /* Runs a list on the RTL and on the model, and fails the test where a result is not the
  * definition's, a counter of theirs differs, or busy cycles are not steps and stalls. */
 void list_run(struct lw_rtl *rtl, const struct list *list, const char *memory, uint64_t seed,

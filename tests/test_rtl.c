@@ -34,11 +34,26 @@ Test(rtl, independent_layers)
     struct lw_rtl *rtl = open_engine("", false, &engine);
     struct list list;
     struct lw_sim_counts counts;
-    list_make_layer(&list, &engine, 512, 512, 2, 4);
+    list_make_layer(&list, &engine, 512, 512, 2, 4, false);
     list_run(rtl, &list, "ideal", 1, &counts);
     cr_assert_eq(counts.values[LW_COUNT_STEPS], 4 * 512 * 512 * 2 / 512);
     cr_assert_eq(counts.values[LW_COUNT_KEY_BEATS], 4 * 512 * 512 * 2 / 512);
     cr_assert_leq((counts.values[LW_COUNT_BUSY] - 300) * 97, counts.values[LW_COUNT_STEPS] * 100);
+    list_free(&list);
+    lw_rtl_close(rtl);
+}
+
+/* A layer starts when the one before is written. */
+Test(rtl, dependent_layers)
+{
+    struct lw_engine engine;
+    struct lw_rtl *rtl = open_engine("", false, &engine);
+    struct list list;
+    struct lw_sim_counts counts;
+    list_make_layer(&list, &engine, 512, 512, 2, 4, true);
+    list_run(rtl, &list, "ideal", 1, &counts);
+    cr_assert_leq(counts.values[LW_COUNT_BUSY] * 88, counts.values[LW_COUNT_STEPS] * 100, "%lu",
+                  counts.values[LW_COUNT_BUSY]);
     list_free(&list);
     lw_rtl_close(rtl);
 }
@@ -69,7 +84,7 @@ Test(rtl, damaged_lists)
     struct lw_engine engine;
     struct lw_rtl *rtl = open_engine("", false, &engine);
     struct list list;
-    list_make_layer(&list, &engine, 64, 64, 2, 1);
+    list_make_layer(&list, &engine, 64, 64, 2, 1, false);
     struct lw_image image = list_image(&list);
     uint8_t *line = image.data + list.address;
     struct lw_job good = get_job(&image, &list), job = good;

@@ -33,6 +33,7 @@ Test(stream, descriptors_round_trip)
                              .last = n & 1,
                              .load_x = n >> 1 & 1,
                              .free_x = n >> 2 & 1,
+                             .wait = n >> 3 & 1,
                              .planes = 1 + n % 8,
                              .bias_words = 2 + n % 2,
                              .mu = 2 + n % 4,
@@ -70,7 +71,7 @@ Test(stream, lists_are_checked_and_printed)
     struct lw_error error = {0};
     struct list list;
     size_t count;
-    list_make_layer(&list, &engine, 40, 100, 3, 2);
+    list_make_layer(&list, &engine, 40, 100, 3, 2, false);
     cr_assert_eq(lw_job_check_list(&engine, &list.image, list.address, &count, &error), LW_OK);
     cr_assert_eq(count, 2);
     char *text;

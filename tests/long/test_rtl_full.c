@@ -51,7 +51,7 @@ Test(rtl_full, trace)
     struct list list;
     char path[] = "/tmp/lutwidge-trace-XXXXXX";
     close(mkstemp(path));
-    list_make_layer(&list, &engine, 16, 32, 1, 1);
+    list_make_layer(&list, &engine, 16, 32, 1, 1, false);
     struct lw_sim_run run = {.memory = "ideal", .list = list.address, .trace = path};
     struct lw_sim_memory memory = {list.image.data, list.image.bytes};
     cr_assert_eq(lw_rtl_run(rtl, &run, memory, &counts, &error), LW_OK, "%s", error.text);
