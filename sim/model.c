@@ -28,6 +28,7 @@ enum lw_status lw_model_run(const struct lw_engine *engine, const struct lw_sim_
     for (bool ended = false; !ended && status == LW_OK;) {
         bool issued;
         ended = core->front.state == LW_DONE && core->unfinished == 0;
+        lw_core_stream_keys(core);
         lw_core_cycle(core, &issued);
         if (issued && values)
             status = lw_model_values(engine, &core->front.job,

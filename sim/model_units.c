@@ -278,13 +278,18 @@ static void step_drain(struct lw_core *core, const struct events *e)
         lw_gearbox_step(&core->y_box, e->word, word_last, e->y_beat, false);
 }
 
+/* Beats of the writer's next burst */
+static uint32_t writer_beats(const struct lw_beat_writer *w)
+{
+    uint32_t to_page = w->page - w->at % w->page, beats = to_page < BURST ? to_page : BURST;
+    return w->left < beats ? w->left : beats;
+}
+
 static void step_writer(struct lw_core *core, const struct events *e)
 {
     struct lw_beat_writer *w = &core->writer;
     const struct lw_dram *dram = &core->dram;
-    uint32_t to_page = w->page - w->at % w->page, beats = to_page < BURST ? to_page : BURST;
-    if (w->left < beats)
-        beats = w->left;
+    uint32_t beats = writer_beats(w);
     bool asked = w->state == LW_WRITER_ASK && dram->ready;
     bool gathered = w->left != 0 && w->level >= beats && w->flight != 8;
     w->level += e->y_beat;
@@ -426,6 +431,78 @@ static void step_streams(struct lw_core *core, const struct events *e)
     lw_reader_step(&core->x, x_taken, to_x, dram->r[1].last, e->x_beat || e->collect);
     take_stream(core, &core->keys, LW_UNIT_KEYS, keys_free);
     take_stream(core, &core->scales, LW_UNIT_SCALES, scales_free);
+}
+
+/* A reader that neither asks for beats nor has any on the way or to hand over */
+static bool reader_rests(const struct lw_reader *r, const struct lw_gearbox *box)
+{
+    uint32_t to_page = r->page - r->at % r->page, beats = to_page < BURST ? to_page : BURST;
+    if (r->left < beats)
+        beats = r->left;
+    return !r->ar_valid && r->flight == 0 && (r->left == 0 || r->free < beats) &&
+           (r->level == 0 || !lw_gearbox_ready(box));
+}
+
+/* Whether every unit but control and the reader of keys waits for something that these two cannot
+ * bring about before the tile ends. */
+static bool others_rest(const struct lw_core *core)
+{
+    const struct lw_builder *b = &core->builder;
+    const struct lw_control *c = &core->control;
+    const struct lw_drain *d = &core->drain;
+    const struct lw_beat_writer *w = &core->writer;
+    const struct lw_front *f = &core->front;
+    const struct lw_dram *dram = &core->dram;
+    if (b->write || (b->active ? b->table != 0 || b->begun != 2 : queued(core, LW_UNIT_BUILD)))
+        return false;
+    if (!c->active || b->ready == 0 || (c->tile == 0 && c->slot == 0) || c->look.last ||
+        c->add.last)
+        return false;
+    if (f->state != LW_DONE && !(f->state == LW_ISSUE && f->job.load_x && f->busy[!f->half]))
+        return false;
+    if (d->term || d->result || d->words != 0 || lw_gearbox_valid(&core->y_box) ||
+        (d->active ? c->full[d->bank] : queued(core, LW_UNIT_DRAIN)))
+        return false;
+    if (w->state == LW_WRITER_IDLE
+            ? queued(core, LW_UNIT_Y)
+            : w->state != LW_WRITER_GATHER || w->left == 0 || w->level >= writer_beats(w))
+        return false;
+    return dram->queues[1].count == 0 && dram->queues[2].count == 0 && dram->answer_count == 0 &&
+           !core->loader.loading && reader_rests(&core->x, &core->x_box) &&
+           reader_rests(&core->scales, &core->scale_box) &&
+           (core->scales.left != 0 || !queued(core, LW_UNIT_SCALES));
+}
+
+void lw_core_stream_keys(struct lw_core *core)
+{
+    struct lw_control *c = &core->control;
+    struct lw_dram *dram = &core->dram;
+    if (!others_rest(core))
+        return;
+    uint32_t slots = c->passes_left == 1 ? c->last_slots : c->pass_slots;
+    uint64_t *n = core->counts, before = dram->now;
+    uint32_t first = c->slot;
+    while (c->slot + 1 < slots) {
+        lw_dram_cycle(dram);
+        bool step = lw_gearbox_valid(&core->key_box);
+        bool beat = core->keys.level != 0 && lw_gearbox_ready(&core->key_box);
+        bool taken = core->keys.ar_valid && dram->ready, free = core->keys.left == 0;
+        if (taken)
+            lw_dram_read(dram, 0, core->keys.ar_at * dram->beat_bytes, core->keys.ar_beats, 0);
+        if (beat || step)
+            lw_gearbox_step(&core->key_box, beat, beat && lw_reader_last(&core->keys), step, false);
+        n[LW_COUNT_KEY_BEATS] += dram->r[0].valid;
+        lw_reader_step(&core->keys, taken, dram->r[0].valid, dram->r[0].last, beat);
+        take_stream(core, &core->keys, LW_UNIT_KEYS, free);
+        c->slot += step;
+    }
+    if (dram->now == before)
+        return;
+    uint64_t steps = c->slot - first, cycles = dram->now - before;
+    n[LW_COUNT_BUSY] += cycles;
+    n[LW_COUNT_STEPS] += steps;
+    n[LW_COUNT_WEIGHTS] += cycles - steps;
+    c->look = c->add = (struct lw_stage){0}; /* none of these steps ends a pass */
 }
 
 void lw_core_cycle(struct lw_core *core, bool *issued)

@@ -177,6 +177,8 @@ struct lw_core {
 
 void lw_core_reset(struct lw_core *core, const struct lw_engine *engine,
                    const struct lw_dram_timing *timing, uint64_t seed, uint32_t list);
+/* Runs cycles in which nothing but keys moves, as long as that lasts; maybe none. */
+void lw_core_stream_keys(struct lw_core *core);
 /* One busy cycle. Sets *issued where a job was handed to the units: the last of core->jobs. */
 void lw_core_cycle(struct lw_core *core, bool *issued);
 

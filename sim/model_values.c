@@ -1,8 +1,8 @@
 /* Results of a job, from its streams of keys, scales and activations.
  *
  * A step's row of T tables is T * mu bits; sum over +-x = 2 * (sum of the x whose bit is set) - sum
- * of all x, and the first comes from tables of 256 sums of 8 activations. Keys whose top bit is
- * clear read one less than their sum. */
+ * of all x, and keys whose top bit is clear read one less than their sum: T - (number of top bits
+ * set) in all. Both come from tables of 256 entries for 8 activations. */
 #include "sim/model.h"
 
 #include <stdlib.h>
@@ -12,8 +12,8 @@ enum { MOST_BYTES = 32 * 5 / 8, /* of a row of a step: T * mu / 8 */ MOST_COLUMN
 
 struct tile {
     size_t width, bytes;           /* T * mu, and rounded up to bytes */
-    int32_t sums[MOST_BYTES][256]; /* of the activations whose bits are set */
-    int32_t all;                   /* sum of all activations */
+    int32_t sums[MOST_BYTES][256]; /* 2 * activations whose bits are set, + top bits */
+    int32_t all;                   /* sum of all activations, + T */
     uint8_t tops[MOST_BYTES];      /* the top bits of keys */
 };
 
@@ -26,7 +26,7 @@ static int32_t activation(const struct lw_engine *e, const uint8_t *x, size_t co
 static void make_tile(const struct lw_engine *e, const uint8_t *x, size_t column, size_t index,
                       struct tile *tile)
 {
-    tile->all = 0;
+    tile->all = (int32_t)e->tables;
     for (size_t b = 0; b < tile->bytes; b++) {
         int32_t *sums = tile->sums[b];
         sums[0] = 0;
@@ -34,8 +34,9 @@ static void make_tile(const struct lw_engine *e, const uint8_t *x, size_t column
             size_t k = 8 * b + i;
             int32_t value = k < tile->width ? activation(e, x, column, index * tile->width + k) : 0;
             tile->all += value;
+            int32_t step = 2 * value + (tile->tops[b] >> i & 1);
             for (size_t v = 0; v < (size_t)1 << i; v++)
-                sums[v | (size_t)1 << i] = sums[v] + value;
+                sums[v | (size_t)1 << i] = sums[v] + step;
         }
     }
 }
@@ -59,35 +60,39 @@ static void take_bits(const uint8_t *stream, size_t at, size_t width, uint8_t *b
 }
 
 /* What the adder tree gives for a row of a step. */
-static int32_t tree_sum(const struct lw_engine *e, const struct tile *tile, const uint8_t *bits)
+static int32_t tree_sum(const struct tile *tile, const uint8_t *bits)
 {
-    int32_t set = 0, plus = 0;
-    for (size_t b = 0; b < tile->bytes; b++) {
-        set += tile->sums[b][bits[b]];
-        plus += __builtin_popcount(bits[b] & tile->tops[b]);
-    }
-    return 2 * set - tile->all - ((int32_t)e->tables - plus);
+    int32_t sum = -tile->all;
+    for (size_t b = 0; b < tile->bytes; b++)
+        sum += tile->sums[b][bits[b]];
+    return sum;
 }
 
-/* Where rows are whole bytes, which they are in most engines */
-static void add_step_bytes(const struct lw_engine *e, const struct tile *tile, const uint8_t *keys,
-                           int32_t *planes)
+/* The same for rows of 64 bits */
+static int32_t tree_sum_8(const struct tile *tile, const uint8_t *bits)
 {
-    for (size_t r = 0; r < e->rows; r++)
-        planes[r] += tree_sum(e, tile, keys + r * tile->bytes);
+    uint64_t word;
+    memcpy(&word, bits, sizeof word);
+    int32_t one = -tile->all, other = 0;
+    for (size_t b = 0; b < 8; b += 2) {
+        one += tile->sums[b][word >> 8 * b & 255];
+        other += tile->sums[b + 1][word >> (8 * b + 8) & 255];
+    }
+    return one + other;
 }
 
 static void add_step(const struct lw_engine *e, const struct tile *tile, const uint8_t *stream,
                      size_t at, int32_t *planes)
 {
     uint8_t bits[MOST_BYTES];
-    if ((tile->width & 7) == 0) {
-        add_step_bytes(e, tile, stream + (at >> 3), planes);
+    if (tile->width == 64) {
+        for (size_t r = 0; r < e->rows; r++)
+            planes[r] += tree_sum_8(tile, stream + (at >> 3) + 8 * r);
         return;
     }
     for (size_t r = 0; r < e->rows; r++) {
         take_bits(stream, at + r * tile->width, tile->width, bits);
-        planes[r] += tree_sum(e, tile, bits);
+        planes[r] += tree_sum(tile, bits);
     }
 }
 
