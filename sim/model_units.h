@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { LW_CREDITS = 4, LW_DEPTH = 32, LW_BURST = 16 }; /* results, beats, beats */
+
 /* lw_gearbox: bits held */
 struct lw_gearbox {
     uint32_t in, out, fill;
@@ -63,8 +65,10 @@ static inline bool lw_reader_last(const struct lw_reader *r)
 static inline void lw_reader_step(struct lw_reader *r, bool ar_taken, bool beat, bool beat_last,
                                   bool pop)
 {
+    if (!r->ar_valid && r->left == 0 && !beat && !pop)
+        return;
     uint32_t to_page = r->page - r->at % r->page;
-    uint32_t beats = to_page < 16 ? to_page : 16;
+    uint32_t beats = to_page < LW_BURST ? to_page : LW_BURST;
     if (r->left < beats)
         beats = r->left;
     bool ask = !r->ar_valid && r->left != 0 && r->free >= beats && r->flight != 8;
@@ -130,7 +134,7 @@ struct lw_drain {
     uint32_t passes_left, pass_blocks, last_blocks, block, group, credits;
     bool term, term_end, term_last, result, result_last;
     uint32_t words, first_word; /* results in the FIFO */
-    bool last_words[4];
+    bool last_words[LW_CREDITS];
 };
 
 /* lw_writer */
@@ -177,7 +181,8 @@ struct lw_core {
 
 void lw_core_reset(struct lw_core *core, const struct lw_engine *engine,
                    const struct lw_dram_timing *timing, uint64_t seed, uint32_t list);
-/* Runs cycles in which nothing but keys moves, as long as that lasts; maybe none. */
+/* Runs cycles in which only keys, control and builder do anything, as long as that lasts; maybe
+ * none. */
 void lw_core_stream_keys(struct lw_core *core);
 /* One busy cycle. Sets *issued where a job was handed to the units: the last of core->jobs. */
 void lw_core_cycle(struct lw_core *core, bool *issued);
