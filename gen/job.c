@@ -29,12 +29,23 @@ static uint32_t get_word(const uint8_t *line, size_t word)
     return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
 }
 
+int16_t lw_static_value(int64_t total, unsigned shift, bool relu, unsigned x_bits)
+{
+    int64_t unit = (int64_t)1 << shift, most = ((int64_t)1 << (x_bits - 1)) - 1;
+    int64_t value = total >> shift, rest = total & (unit - 1);
+    if (2 * rest > unit || (2 * rest == unit && (value & 1)))
+        value++;
+    if (relu && value < 0)
+        value = 0;
+    return (int16_t)(value > most ? most : value < -most ? -most : value);
+}
+
 void lw_job_encode(const struct lw_job *job, uint8_t line[LW_JOB_BYTES])
 {
     const uint32_t words[WORDS - 1] = {
         job->operation | (uint32_t)job->last << 4 | (uint32_t)job->load_x << 5 |
-            (uint32_t)job->free_x << 6 | (uint32_t)job->wait << 7 | job->planes << 16 |
-            job->bias_words << 20 | job->mu << 22,
+            (uint32_t)job->free_x << 6 | (uint32_t)job->wait << 7 | (uint32_t)job->relu << 8 |
+            job->planes << 16 | job->bias_words << 20 | job->mu << 22 | job->shift << 25,
         job->tag,
         job->rows,
         job->columns,
@@ -61,7 +72,7 @@ enum lw_status lw_job_decode(const uint8_t line[LW_JOB_BYTES], struct lw_job *jo
     if (get_word(line, WORDS - 1) != crc32(line, LW_JOB_BYTES - 4))
         return lw_fail(error, LW_CORRUPT, "its CRC is wrong");
     uint32_t first = get_word(line, 0);
-    if ((first & 15) != LW_JOB_PRODUCT)
+    if ((first & 15) != LW_JOB_PRODUCT && (first & 15) != LW_JOB_STATIC)
         return lw_fail(error, LW_CORRUPT, "operation %u is unknown", first & 15);
     *job = (struct lw_job){
         .operation = first & 15,
@@ -69,6 +80,8 @@ enum lw_status lw_job_decode(const uint8_t line[LW_JOB_BYTES], struct lw_job *jo
         .load_x = first >> 5 & 1,
         .free_x = first >> 6 & 1,
         .wait = first >> 7 & 1,
+        .relu = first >> 8 & 1,
+        .shift = first >> 25 & 63,
         .planes = first >> 16 & 15,
         .bias_words = first >> 20 & 3,
         .mu = first >> 22 & 7,
@@ -125,7 +138,10 @@ static const char *wrong_sizes(const struct lw_engine *e, const struct lw_job *j
         return "steps and beats of keys do not agree";
     if (job->scale_beats != beats_of(e, blocks * e->rows * (job->bias_words + job->planes) * 16))
         return "rows and beats of scales do not agree";
-    if (job->y_beats != beats_of(e, blocks * e->rows * e->columns * 64))
+    if (job->shift > 47)
+        return "its shift is out of range";
+    unsigned y_bits = job->operation == LW_JOB_STATIC ? e->x_bits : 64;
+    if (job->y_beats != beats_of(e, blocks * e->rows * e->columns * y_bits))
         return "rows and beats of results do not agree";
     if (job->load_x && job->x_beats != beats_of(e, (uint64_t)job->tiles * e->tables * e->mu *
                                                        e->columns * e->x_bits))
@@ -202,7 +218,8 @@ void lw_job_print_list(const struct lw_engine *engine, const struct lw_image *im
                 job.scale_beats, job.y_address, job.y_beats);
         if (job.load_x)
             fprintf(out, "  x 0x%08" PRIx32 "+%" PRIu32, job.x_address, job.x_beats);
-        fprintf(out, "%s%s%s\n", job.wait ? "  wait" : "", job.free_x ? "  free" : "",
+        fprintf(out, "%s%s%s%s%s\n", job.operation == LW_JOB_STATIC ? "  static" : "",
+                job.relu ? "  relu" : "", job.wait ? "  wait" : "", job.free_x ? "  free" : "",
                 job.last ? "  last" : "");
     }
 }

@@ -121,9 +121,15 @@ static void put_half(uint8_t *at, int64_t value)
     at[1] = (uint8_t)(value >> 8);
 }
 
+static size_t row_of(const struct lw_matrix *matrix, size_t stored)
+{
+    return matrix->order ? matrix->order[stored] : stored;
+}
+
 /* For each SL rows: the bias in words of 16 bits, then the scales plane by plane. */
 static void put_scales(const struct lw_engine *e, const struct lw_stream_part *part,
-                       const struct lw_code *code, uint8_t *scales)
+                       const struct lw_code *code, const struct lw_matrix *matrix,
+                       const struct lw_static *fixed, uint8_t *scales)
 {
     const struct lw_job *job = &part->job;
     size_t group = part->first / code->group, rows = blocks_of(job) * e->rows;
@@ -132,6 +138,8 @@ static void put_scales(const struct lw_engine *e, const struct lw_stream_part *p
         size_t words = job->bias_words + job->planes;
         uint8_t *at = scales + 2 * (row / lanes * lanes * words + row % lanes);
         int64_t bias = 0;
+        if (fixed && row < code->rows)
+            bias = fixed->bias[row_of(matrix, part->first_row + row)];
         for (size_t i = 0; i < job->planes; i++) {
             int64_t scale = row < code->rows ? lw_code_scale(code, row, group, i) : 0;
             put_half(at + 2 * lanes * (job->bias_words + i), scale);
@@ -155,7 +163,8 @@ static size_t divide_blocks(const struct lw_engine *e, size_t blocks, size_t pla
 
 /* Sizes of the job of a part; LW_USAGE where a field of the descriptor is too narrow. */
 static enum lw_status size_job(const struct lw_engine *e, const struct lw_matrix *matrix,
-                               struct lw_stream_part *part, struct lw_error *error)
+                               const struct lw_static *fixed, struct lw_stream_part *part,
+                               struct lw_error *error)
 {
     const struct lw_code *code = &matrix->codes[part->code];
     size_t width = (size_t)e->tables * e->mu, columns = part->end - part->first;
@@ -164,14 +173,17 @@ static enum lw_status size_job(const struct lw_engine *e, const struct lw_matrix
     size_t passes = (blocks + pass_blocks - 1) / pass_blocks;
     size_t last_blocks = blocks - (passes - 1) * pass_blocks;
     size_t steps = blocks * code->bits * tiles;
+    unsigned bias_words = fixed ? 3 : 2;
     size_t beats = (steps * e->rows * width + e->bus_bits - 1) / e->bus_bits;
     if (passes > UINT16_MAX || beats >> 24 || blocks * e->rows * e->columns >> 24)
         return lw_fail(error, LW_USAGE, "matrix %s: %zu rows are too many for one job",
                        matrix->name, code->rows);
     part->job = (struct lw_job){
-        .operation = LW_JOB_PRODUCT,
+        .operation = fixed ? LW_JOB_STATIC : LW_JOB_PRODUCT,
+        .relu = fixed && fixed->relu,
+        .shift = fixed ? fixed->shift : 0,
         .planes = code->bits,
-        .bias_words = 2, /* |sum of scales x tables| < 8 * 2^15 * 2^12 */
+        .bias_words = bias_words, /* 2: |sum of scales x tables| < 8 * 2^15 * 2^12 */
         .mu = e->mu,
         .rows = (uint32_t)code->rows,
         .columns = (uint32_t)columns,
@@ -182,20 +194,21 @@ static enum lw_status size_job(const struct lw_engine *e, const struct lw_matrix
         .pass_blocks = (uint32_t)pass_blocks,
         .last_blocks = (uint32_t)last_blocks,
         .key_beats = (uint32_t)beats,
-        .scale_beats = beats_of(e, blocks * e->rows * (2 + code->bits) * 16),
+        .scale_beats = beats_of(e, blocks * e->rows * (bias_words + code->bits) * 16),
         .x_beats = beats_of(e, tiles * width * e->columns * e->x_bits),
-        .y_beats = beats_of(e, blocks * e->rows * e->columns * 64),
+        .y_beats = beats_of(e, blocks * e->rows * e->columns * (fixed ? e->x_bits : 64)),
     };
     return LW_OK;
 }
 
-static enum lw_status make_part(struct lw_stream *stream, struct lw_image *image,
-                                struct lw_stream_part *part, struct lw_error *error)
+static enum lw_status make_part(struct lw_stream *stream, const struct lw_static *fixed,
+                                struct lw_image *image, struct lw_stream_part *part,
+                                struct lw_error *error)
 {
     const struct lw_engine *e = &stream->engine;
     const struct lw_code *code = &stream->matrix->codes[part->code];
     struct lw_job *job = &part->job;
-    enum lw_status status = size_job(e, stream->matrix, part, error);
+    enum lw_status status = size_job(e, stream->matrix, fixed, part, error);
     if (status == LW_OK)
         status = lw_image_reserve(image, job->key_beats * beat_bytes(e), ALIGN, &job->key_address,
                                   error);
@@ -205,13 +218,31 @@ static enum lw_status make_part(struct lw_stream *stream, struct lw_image *image
     if (status != LW_OK)
         return status;
     put_keys(e, part, code, image->data + job->key_address);
-    put_scales(e, part, code, image->data + job->scale_address);
+    put_scales(e, part, code, stream->matrix, fixed, image->data + job->scale_address);
+    return LW_OK;
+}
+
+static enum lw_status check_static(const struct lw_matrix *matrix, const struct lw_static *fixed,
+                                   size_t range, struct lw_error *error)
+{
+    if (range < matrix->columns)
+        return lw_fail(
+            error, LW_USAGE,
+            "matrix %s: with static scales its %zu columns must be one range, not of %zu",
+            matrix->name, matrix->columns, range);
+    if (fixed->shift > 47)
+        return lw_fail(error, LW_USAGE, "matrix %s: its shift is %u, more than 47", matrix->name,
+                       fixed->shift);
+    for (size_t m = 0; m < matrix->rows; m++)
+        if (fixed->bias[m] >= (int64_t)1 << 46 || fixed->bias[m] <= -((int64_t)1 << 46))
+            return lw_fail(error, LW_USAGE, "matrix %s: the bias of row %zu is not below 2^46",
+                           matrix->name, m);
     return LW_OK;
 }
 
 enum lw_status lw_stream_make(const struct lw_engine *engine, const struct lw_matrix *matrix,
-                              struct lw_image *image, struct lw_stream *stream,
-                              struct lw_error *error)
+                              const struct lw_static *fixed, struct lw_image *image,
+                              struct lw_stream *stream, struct lw_error *error)
 {
     *stream = (struct lw_stream){.engine = *engine, .matrix = matrix};
     enum lw_status status = lw_engine_check(engine, error);
@@ -222,6 +253,8 @@ enum lw_status lw_stream_make(const struct lw_engine *engine, const struct lw_ma
     size_t width = (size_t)engine->tables * engine->mu, group = matrix->codes[0].group;
     size_t most = engine->x_words / engine->tables * width; /* columns of a job */
     size_t range = group < most ? group : most;
+    if (fixed && (status = check_static(matrix, fixed, range, error)) != LW_OK)
+        return status;
     size_t ranges = 0;
     for (size_t first = 0; first < matrix->columns; ranges++)
         first += range < group - first % group ? range : group - first % group;
@@ -238,7 +271,7 @@ enum lw_status lw_stream_make(const struct lw_engine *engine, const struct lw_ma
             *part =
                 (struct lw_stream_part){.code = c, .first_row = row, .first = first, .end = end};
             row += matrix->codes[c].rows;
-            status = make_part(stream, image, part, error);
+            status = make_part(stream, fixed, image, part, error);
         }
     }
     if (status != LW_OK)
@@ -365,13 +398,33 @@ void lw_stream_get_y(const struct lw_stream *stream, const struct lw_image *imag
         const struct lw_stream_part *part = &stream->parts[i];
         for (size_t row = 0; row < part->job.rows; row++) {
             size_t stored = part->first_row + row;
-            size_t m = matrix->order ? matrix->order[stored] : stored;
+            size_t m = row_of(matrix, stored);
             for (size_t c = 0; c < e->columns; c++) {
                 int64_t sum;
                 memcpy(&sum, data + 8 * (row * e->columns + c), sizeof sum);
                 sums[c * matrix->rows + m] += sum;
             }
         }
+        data += part->job.y_beats * beat_bytes(e);
+    }
+}
+
+void lw_stream_get_values(const struct lw_stream *stream, const struct lw_image *image, uint32_t y,
+                          int16_t *values)
+{
+    const struct lw_engine *e = &stream->engine;
+    const struct lw_matrix *matrix = stream->matrix;
+    const uint8_t *data = image->data + y;
+    for (size_t i = 0; i < stream->count; i++) {
+        const struct lw_stream_part *part = &stream->parts[i];
+        for (size_t row = 0; row < part->job.rows; row++)
+            for (size_t c = 0; c < e->columns; c++) {
+                size_t at = row * e->columns + c;
+                int16_t value = (int8_t)data[at];
+                if (e->x_bits == 16)
+                    memcpy(&value, data + 2 * at, sizeof value);
+                values[c * matrix->rows + row_of(matrix, part->first_row + row)] = value;
+            }
         data += part->job.y_beats * beat_bytes(e);
     }
 }

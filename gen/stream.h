@@ -16,15 +16,18 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { LW_JOB_BYTES = 64, LW_JOB_PRODUCT = 1 /* operation */ };
+/* Operations: the exact sums R as int64; or activations of a class with static scales. */
+enum { LW_JOB_BYTES = 64, LW_JOB_PRODUCT = 1, LW_JOB_STATIC = 2 };
 
 /* Sizes are in the engine's units; addresses in bytes, multiples of a beat. */
 struct lw_job {
     unsigned operation;
-    bool last;   /* of the list */
-    bool load_x; /* else the activations of the job before are used again */
-    bool free_x; /* no later job uses these activations */
-    bool wait;   /* loads them only when the results of all jobs before are written */
+    bool last;      /* of the list */
+    bool load_x;    /* else the activations of the job before are used again */
+    bool free_x;    /* no later job uses these activations */
+    bool wait;      /* loads them only when the results of all jobs before are written */
+    bool relu;      /* of LW_JOB_STATIC, and */
+    unsigned shift; /* 0..47 */
     unsigned planes, bias_words, mu;
     uint32_t tag;                      /* of the caller */
     uint32_t rows, columns;            /* M and K of the part, for people */
@@ -48,6 +51,17 @@ enum lw_status lw_image_reserve(struct lw_image *image, size_t bytes, size_t ali
 enum lw_status lw_image_pad(struct lw_image *image, struct lw_error *error);
 void lw_image_free(struct lw_image *image);
 
+/* Static scales (class s8, or s16 where activations have 16 bits): R + bias is shifted to the
+ * right, rounded to nearest, ties to even; negative values become 0 where `relu`; then saturated.
+ */
+struct lw_static {
+    const int64_t *bias; /* [M], |bias| < 2^46; in units of R */
+    unsigned shift;      /* 0..47 */
+    bool relu;
+};
+/* The definition: y of R + bias. */
+int16_t lw_static_value(int64_t total, unsigned shift, bool relu, unsigned x_bits);
+
 struct lw_stream_part {
     size_t code, first_row; /* code of the matrix, and its first stored row */
     size_t first, end;      /* columns */
@@ -62,11 +76,12 @@ struct lw_stream {
     struct lw_stream_part *parts; /* by ranges, and by codes in a range */
 };
 
-/* Adds the keys and scales of a coded matrix to the image. LW_USAGE, naming matrix and reason,
- * where the engine cannot hold it. */
+/* Adds the keys and scales of a coded matrix to the image; `fixed` is NULL for the sums R.
+ * LW_USAGE, naming matrix and reason, where the engine cannot hold it, as it cannot with static
+ * scales if it takes several ranges. */
 enum lw_status lw_stream_make(const struct lw_engine *engine, const struct lw_matrix *matrix,
-                              struct lw_image *image, struct lw_stream *stream,
-                              struct lw_error *error);
+                              const struct lw_static *fixed, struct lw_image *image,
+                              struct lw_stream *stream, struct lw_error *error);
 void lw_stream_free(struct lw_stream *stream);
 
 /* Bytes of x and of all results of a product. */
@@ -87,6 +102,10 @@ void lw_stream_put_x(const struct lw_stream *stream, const int16_t *q, struct lw
 /* Adds up results to R[C][M], rows of the matrix in their order. */
 void lw_stream_get_y(const struct lw_stream *stream, const struct lw_image *image, uint32_t y,
                      int64_t *sums);
+
+/* The same of a stream with static scales: values[C][M]. */
+void lw_stream_get_values(const struct lw_stream *stream, const struct lw_image *image, uint32_t y,
+                          int16_t *values);
 
 /* gen/job.c */
 void lw_job_encode(const struct lw_job *job, uint8_t line[LW_JOB_BYTES]);

@@ -8,6 +8,7 @@ module lw_drain #(
   parameter Slots = 64,
   parameter SumWidth = 20,
   parameter Credits = 4,
+  parameter XWidth = 8,
   parameter SlotWidth = $clog2(Slots),
   parameter OutWidth = 48
 ) (
@@ -17,6 +18,9 @@ module lw_drain #(
   output wire                    job_ready_o,
   input  wire [3:0]              planes_i,
   input  wire [1:0]              bias_words_i,
+  input  wire                    narrow_i,  // results through the epilogue
+  input  wire                    relu_i,
+  input  wire [5:0]              shift_i,
   input  wire [15:0]             passes_i,
   input  wire [15:0]             pass_blocks_i,
   input  wire [15:0]             last_blocks_i,
@@ -34,7 +38,8 @@ module lw_drain #(
   // Results, two cycles later; there is room for Credits of them, and taken_i makes room for one
   output reg                     valid_q,
   output reg                     last_q,
-  output wire [Sl*C*64-1:0]      result_o,
+  output reg                     narrow_q,
+  output wire [Sl*C*64-1:0]      result_o,  // 64 bits each; where narrow, XWidth bits each
   input  wire                    taken_i,
   // For the counters
   output wire                    alpha_wait_o,
@@ -47,6 +52,7 @@ module lw_drain #(
 
   reg active_q, bank_q, bias_q;
   reg [3:0] planes_q, plane_q;
+  reg [7:0] mode_q, term_mode_q, result_mode_q;  // narrow, ReLU, shift
   reg [1:0] bias_words_q, bias_word_q;
   reg [15:0] passes_left_q, pass_blocks_q, last_blocks_q, block_q;
   reg [SlotWidth-1:0] base_q;
@@ -84,6 +90,7 @@ module lw_drain #(
         active_q <= 1;
         planes_q <= planes_i;
         bias_words_q <= bias_words_i;
+        mode_q <= {narrow_i, relu_i, shift_i};
         passes_left_q <= passes_i;
         pass_blocks_q <= pass_blocks_i;
         last_blocks_q <= last_blocks_i;
@@ -144,10 +151,17 @@ module lw_drain #(
     term_word_q <= bias_word_q;
     term_end_q <= last_plane;
     term_last_q <= scale_clear_o;
+    term_mode_q <= mode_q;
+    result_mode_q <= term_mode_q;
+    narrow_q <= term_mode_q[7];
     term_q <= issue & ~rst_i;
     valid_q <= term_q & term_end_q & ~rst_i;
     last_q <= term_last_q;
   end
+  wire [Sl*C*64-1:0] wide;
+  wire [Sl*C*XWidth-1:0] values;
+  wire unused_mode = result_mode_q[7];
+  assign result_o = narrow_q ? {{(Sl*C*(64-XWidth)){1'b0}}, values} : wide;
   generate
     for (l = 0; l < Sl; l = l + 1) begin : gen_lane
       wire signed [15:0] scale = scales_q[l*16 +: 16];
@@ -161,7 +175,10 @@ module lw_drain #(
         reg [OutWidth-1:0] total_q;
         always @(posedge clk_i)
           if (term_q) total_q <= (term_first_q ? 0 : total_q) + term;
-        assign result_o[(l*C + c)*64 +: 64] = {{(64-OutWidth){total_q[OutWidth-1]}}, total_q};
+        lw_epilogue #(.InWidth(OutWidth), .Width(XWidth)) u_epilogue (
+          .total_i(total_q), .shift_i(result_mode_q[5:0]), .relu_i(result_mode_q[6]),
+          .value_o(values[(l*C + c)*XWidth +: XWidth]));
+        assign wide[(l*C + c)*64 +: 64] = {{(64-OutWidth){total_q[OutWidth-1]}}, total_q};
       end
     end
   endgenerate

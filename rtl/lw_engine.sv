@@ -100,7 +100,7 @@ module lw_engine #(
   wire x_done, x_done_half;
   wire [31:0] descriptor;
   wire [511:0] job;
-  wire unused_job = ^{job[511:472], job[447:408], job[383:376], job[255:224], job[127:22], job[15:7], job[5:0]};
+  wire unused_job = ^{job[511:472], job[447:408], job[383:376], job[255:224], job[127:31], job[24:22], job[15:9], job[7], job[5:2], job[0]};
   wire [2:0] error, front_state;
   wire read_valid, read_ready, x_valid, x_ready, front_ready, xbox_ready, x_last;
   wire [31:0] read_address;
@@ -145,7 +145,7 @@ module lw_engine #(
   wire [55:0] key_fields, scale_fields, y_fields;
   wire [33:0] build_fields;
   wire [63:0] step_fields;
-  wire [53:0] drain_fields;
+  wire [61:0] drain_fields;
   lw_fifo #(.Width(56), .Depth(4)) u_key_jobs (.clk_i(clk_i), .rst_i(rst_i), .valid_i(issue),
     .ready_o(queue_ready[0]), .data_i({job[375:352], job[287:256]}), .valid_o(key_job), .ready_i(key_take),
     .data_o(key_fields), .level_o());
@@ -158,8 +158,8 @@ module lw_engine #(
   lw_fifo #(.Width(64), .Depth(4)) u_step_jobs (.clk_i(clk_i), .rst_i(rst_i), .valid_i(issue),
     .ready_o(queue_ready[3]), .data_i(job[191:128]), .valid_o(step_job), .ready_i(step_take),
     .data_o(step_fields), .level_o());
-  lw_fifo #(.Width(54), .Depth(4)) u_drain_jobs (.clk_i(clk_i), .rst_i(rst_i), .valid_i(issue),
-    .ready_o(queue_ready[4]), .data_i({job[21:16], job[223:192], job[159:144]}), .valid_o(drain_job),
+  lw_fifo #(.Width(62), .Depth(4)) u_drain_jobs (.clk_i(clk_i), .rst_i(rst_i), .valid_i(issue),
+    .ready_o(queue_ready[4]), .data_i({job[1], job[8], job[30:25], job[21:16], job[223:192], job[159:144]}), .valid_o(drain_job),
     .ready_i(drain_take), .data_o(drain_fields), .level_o());
   lw_fifo #(.Width(56), .Depth(4)) u_y_jobs (.clk_i(clk_i), .rst_i(rst_i), .valid_i(issue),
     .ready_o(queue_ready[5]), .data_i({job[471:448], job[351:320]}), .valid_o(y_job), .ready_i(y_take),
@@ -176,7 +176,7 @@ module lw_engine #(
     .valid_o(key_beat_valid), .last_o(key_beat_last), .ready_i(key_beat_ready), .data_o(key_beat));
   lw_gearbox #(.InWidth(Bus), .OutWidth(R*T*Mu)) u_key_box (
     .clk_i(clk_i), .rst_i(rst_i), .valid_i(key_beat_valid), .ready_o(key_beat_ready), .data_i(key_beat),
-    .last_i(key_beat_last), .valid_o(key_valid), .ready_i(step), .clear_i(job_done), .data_o(key));
+    .last_i(key_beat_last), .empty_o(), .valid_o(key_valid), .ready_i(step), .clear_i(job_done), .data_o(key));
 
   // Descriptors, activations and scales share a port
   wire x_ar, x_ar_ready, scale_ar, scale_ar_ready;
@@ -197,7 +197,7 @@ module lw_engine #(
   wire [XWord-1:0] x_word, x_read_data;
   lw_gearbox #(.InWidth(Bus), .OutWidth(XWord)) u_x_box (
     .clk_i(clk_i), .rst_i(rst_i), .valid_i(x_valid & loading), .ready_o(xbox_ready), .data_i(x_beat),
-    .last_i(x_beat_last), .valid_o(x_word_valid), .ready_i(x_word_ready), .clear_i(x_last), .data_o(x_word));
+    .last_i(x_beat_last), .empty_o(), .valid_o(x_word_valid), .ready_i(x_word_ready), .clear_i(x_last), .data_o(x_word));
   wire [AddressWidth:0] level0, level1;
   wire x_read, x_read_half, builder_x_wait, tables_ready, tile_done;
   wire [AddressWidth-1:0] x_read_address;
@@ -225,7 +225,7 @@ module lw_engine #(
     .valid_o(scale_beat_valid), .last_o(scale_beat_last), .ready_i(scale_beat_ready), .data_o(scale_beat));
   lw_gearbox #(.InWidth(Bus), .OutWidth(Sl*16)) u_scale_box (
     .clk_i(clk_i), .rst_i(rst_i), .valid_i(scale_beat_valid), .ready_o(scale_beat_ready), .data_i(scale_beat),
-    .last_i(scale_beat_last), .valid_o(scale_valid), .ready_i(scale_ready), .clear_i(scale_clear), .data_o(scales));
+    .last_i(scale_beat_last), .empty_o(), .valid_o(scale_valid), .ready_i(scale_ready), .clear_i(scale_clear), .data_o(scales));
 
   // Steps
   wire half, add, add_bank, add_first, drained, drain_bank, active, bank_wait, table_wait;
@@ -250,23 +250,35 @@ module lw_engine #(
     .read_bank_i(drain_bank), .read_slot_i(drain_slot), .sums_o(plane_sums));
 
   // Results
-  wire result_valid, result_last, word_valid, word_last, word_ready, word_fifo_ready, alpha_wait, y_wait;
+  wire result_valid, result_last, result_narrow, word_valid, word_last, word_ready, word_fifo_ready, alpha_wait, y_wait;
   wire [YWord-1:0] result, word;
-  lw_drain #(.R(R), .C(C), .Sl(Sl), .Slots(Slots), .SumWidth(SumWidth), .Credits(Credits)) u_drain (
+  lw_drain #(.R(R), .C(C), .Sl(Sl), .Slots(Slots), .SumWidth(SumWidth), .XWidth(XWidth), .Credits(Credits)) u_drain (
     .clk_i(clk_i), .rst_i(rst_i), .job_valid_i(drain_job), .job_ready_o(drain_take), .planes_i(drain_fields[51:48]),
-    .bias_words_i(drain_fields[53:52]), .passes_i(drain_fields[15:0]), .pass_blocks_i(drain_fields[31:16]),
+    .bias_words_i(drain_fields[53:52]), .narrow_i(drain_fields[61]), .relu_i(drain_fields[60]),
+    .shift_i(drain_fields[59:54]), .passes_i(drain_fields[15:0]), .pass_blocks_i(drain_fields[31:16]),
     .last_blocks_i(drain_fields[47:32]), .full_i(full), .bank_o(drain_bank), .slot_o(drain_slot),
     .sums_i(plane_sums), .drained_o(drained), .scale_valid_i(scale_valid), .scale_ready_o(scale_ready),
     .scale_clear_o(scale_clear), .scales_i(scales), .valid_q(result_valid), .last_q(result_last),
-    .result_o(result), .taken_i(word_valid & word_ready), .alpha_wait_o(alpha_wait), .y_wait_o(y_wait));
-  lw_fifo #(.Width(YWord + 1), .Depth(Credits)) u_results (
-    .clk_i(clk_i), .rst_i(rst_i), .valid_i(result_valid), .ready_o(word_fifo_ready), .data_i({result_last, result}),
-    .valid_o(word_valid), .ready_i(word_ready), .data_o({word_last, word}), .level_o());
-  wire y_beat_valid, y_beat_ready;
-  wire [Bus-1:0] y_beat;
+    .narrow_q(result_narrow), .result_o(result), .taken_i(word_valid & word_ready), .alpha_wait_o(alpha_wait), .y_wait_o(y_wait));
+  lw_fifo #(.Width(YWord + 2), .Depth(Credits)) u_results (
+    .clk_i(clk_i), .rst_i(rst_i), .valid_i(result_valid), .ready_o(word_fifo_ready), .data_i({result_narrow, result_last, result}),
+    .valid_o(word_valid), .ready_i(word_ready),  .data_o({word_narrow, word_last, word}),
+    .level_o());
+  // Of the two gearboxes one is empty at any time.
+  wire y_beat_valid, y_beat_ready, word_narrow, wide_ready, wide_empty, wide_valid;
+  wire narrow_ready, narrow_empty, narrow_valid;
+  wire [Bus-1:0] y_beat, wide_beat, narrow_beat;
+  assign word_ready = word_narrow ? narrow_ready & wide_empty : wide_ready & narrow_empty;
+  assign y_beat_valid = wide_valid | narrow_valid;
+  assign y_beat = wide_valid ? wide_beat : narrow_beat;
+  lw_gearbox #(.InWidth(Sl*C*XWidth), .OutWidth(Bus), .Flush(1)) u_narrow_box (
+    .clk_i(clk_i), .rst_i(rst_i), .valid_i(word_valid & word_narrow & wide_empty), .ready_o(narrow_ready),
+    .data_i(word[Sl*C*XWidth-1:0]), .last_i(word_last), .empty_o(narrow_empty), .valid_o(narrow_valid),
+    .ready_i(y_beat_ready & ~wide_valid), .clear_i(1'b0), .data_o(narrow_beat));
   lw_gearbox #(.InWidth(YWord), .OutWidth(Bus), .Flush(1)) u_y_box (
-    .clk_i(clk_i), .rst_i(rst_i), .valid_i(word_valid), .ready_o(word_ready), .data_i(word), .last_i(word_last),
-    .valid_o(y_beat_valid), .ready_i(y_beat_ready), .clear_i(1'b0), .data_o(y_beat));
+    .clk_i(clk_i), .rst_i(rst_i), .valid_i(word_valid & ~word_narrow & narrow_empty), .ready_o(wide_ready),
+    .data_i(word), .last_i(word_last), .empty_o(wide_empty), .valid_o(wide_valid), .ready_i(y_beat_ready),
+    .clear_i(1'b0), .data_o(wide_beat));
   lw_writer #(.Bus(Bus), .Depth(32)) u_writer (
     .clk_i(clk_i), .rst_i(rst_i), .job_valid_i(y_job), .job_ready_o(y_take), .address_i(y_fields[31:0]),
     .beats_i(y_fields[55:32]), .job_done_o(y_done), .valid_i(y_beat_valid), .ready_o(y_beat_ready),

@@ -70,7 +70,7 @@ module lw_front #(
   wire [15:0] last_slots = job_q[191:176];
   wire half_ok = ~load | ~busy_q[~half_q];
   wire wrong_crc = job_q[511:480] != ~crc_q;
-  wire wrong_op = job_q[3:0] != 1;
+  wire wrong_op = job_q[3:0] != 1 & job_q[3:0] != 2;
   wire wrong_mu = job_q[24:22] != Mu[2:0];
   wire wrong_size = tiles == 0 | tiles > MostTiles[15:0] | passes == 0 | pass_slots == 0 | last_slots == 0 |
     pass_slots > Slots[15:0] | last_slots > Slots[15:0] | job_q[19:16] == 0 | job_q[21:20] == 0 |

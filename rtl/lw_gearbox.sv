@@ -12,6 +12,7 @@ module lw_gearbox #(
   output wire                ready_o,
   input  wire [InWidth-1:0]  data_i,
   input  wire                last_i,
+  output wire                empty_o,
   output wire                valid_o,
   input  wire                ready_i,
   input  wire                clear_i,
@@ -45,6 +46,7 @@ module lw_gearbox #(
   reg last_q;
 
   assign valid_o = fill_q >= Out | (Flush != 0 & last_q);
+  assign empty_o = fill_q == 0;
   assign ready_o = ~last_q & fill_q <= Out + Out;
   assign data_o = bits_q[OutWidth-1:0];
 

@@ -23,8 +23,10 @@ void lw_core_reset(struct lw_core *core, const struct lw_engine *engine,
     core->scale_box = (struct lw_gearbox){.in = engine->bus_bits, .out = engine->scale_lanes * 16};
     core->x_box = (struct lw_gearbox){.in = engine->bus_bits,
                                       .out = engine->columns * engine->mu * engine->x_bits};
-    core->y_box = (struct lw_gearbox){
+    core->y_boxes[0] = (struct lw_gearbox){
         .in = engine->scale_lanes * engine->columns * 64, .out = engine->bus_bits, .flush = true};
+    core->y_boxes[1] = core->y_boxes[0];
+    core->y_boxes[1].in = engine->scale_lanes * engine->columns * engine->x_bits;
     core->drain.credits = LW_CREDITS;
     core->writer.page = page;
 }
@@ -83,7 +85,8 @@ static bool others_rest(const struct lw_core *core)
     const struct lw_dram *dram = &core->dram;
     if (!c->active || c->look.last || c->add.last)
         return false;
-    if (d->term || d->result || d->words != 0 || lw_gearbox_valid(&core->y_box) ||
+    if (d->term || d->result || d->words != 0 || lw_gearbox_valid(&core->y_boxes[0]) ||
+        lw_gearbox_valid(&core->y_boxes[1]) ||
         (d->active ? c->full[d->bank] : lw_queued(core, LW_UNIT_DRAIN)))
         return false;
     if (f->state != LW_DONE && !(f->state == LW_ISSUE && f->job.load_x && f->busy[!f->half]))

@@ -42,8 +42,12 @@ void lw_stream_events(const struct lw_core *core, struct lw_events *e)
     e->collect = f->state == LW_COLLECT && core->x.level != 0;
     e->x_word = core->loader.loading && lw_gearbox_valid(&core->x_box);
     e->x_last = e->x_word && core->loader.left == 1;
-    e->word = core->drain.words != 0 && lw_gearbox_ready(&core->y_box);
-    e->y_beat = lw_gearbox_valid(&core->y_box) && core->writer.level != LW_DEPTH;
+    const struct lw_gearbox *boxes = core->y_boxes;
+    e->narrow = core->drain.narrow_words[core->drain.first_word];
+    e->word = core->drain.words != 0 && lw_gearbox_ready(&boxes[e->narrow]) &&
+              boxes[!e->narrow].fill == 0;
+    e->y_beat = (lw_gearbox_valid(&boxes[0]) || lw_gearbox_valid(&boxes[1])) &&
+                core->writer.level != LW_DEPTH;
     e->w_sent = core->writer.state == LW_WRITER_SEND && core->dram.w_ready;
     e->y_done = core->writer.state == LW_WRITER_GATHER && core->writer.left == 0 &&
                 core->writer.flight == 0;
@@ -57,6 +61,7 @@ static void step_drain_state(struct lw_core *core, const struct lw_events *e)
         d->active = d->bias = true;
         d->planes = job->planes;
         d->bias_words = job->bias_words;
+        d->narrow = job->operation == LW_JOB_STATIC;
         d->passes_left = job->passes;
         d->pass_blocks = job->pass_blocks;
         d->last_blocks = job->last_blocks;
@@ -85,8 +90,11 @@ void lw_drain_step(struct lw_core *core, const struct lw_events *e)
 {
     struct lw_drain *d = &core->drain;
     bool word_last = d->last_words[d->first_word];
-    if (d->result)
-        d->last_words[(d->first_word + d->words) % LW_CREDITS] = d->result_last;
+    if (d->result) {
+        uint32_t at = (d->first_word + d->words) % LW_CREDITS;
+        d->last_words[at] = d->result_last;
+        d->narrow_words[at] = d->result_narrow;
+    }
     d->words += d->result;
     if (e->word) {
         d->first_word = (d->first_word + 1) % LW_CREDITS;
@@ -96,12 +104,18 @@ void lw_drain_step(struct lw_core *core, const struct lw_events *e)
     d->credits += e->word;
     d->result = d->term && d->term_end;
     d->result_last = d->term_last;
+    d->result_narrow = d->term_narrow;
+    d->term_narrow = d->narrow;
     d->term = e->element;
     d->term_end = e->result;
     d->term_last = e->scale_clear;
     step_drain_state(core, e);
-    if (e->word || e->y_beat)
-        lw_gearbox_step(&core->y_box, e->word, word_last, e->y_beat, false);
+    for (unsigned i = 0; i < 2; i++) {
+        bool push = e->word && e->narrow == i,
+             pop = e->y_beat && lw_gearbox_valid(&core->y_boxes[i]);
+        if (push || pop)
+            lw_gearbox_step(&core->y_boxes[i], push, word_last, pop, false);
+    }
 }
 
 void lw_writer_step(struct lw_core *core, const struct lw_events *e)

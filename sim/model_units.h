@@ -14,7 +14,7 @@ enum { LW_CREDITS = 4, LW_DEPTH = 32, LW_BURST = 16 }; /* results, beats, beats 
 /* lw_gearbox: bits held */
 struct lw_gearbox {
     uint32_t in, out, fill;
-    bool flush, last;
+    bool flush, last; /* a gearbox is empty where fill is 0 */
 };
 
 static inline bool lw_gearbox_valid(const struct lw_gearbox *g)
@@ -134,7 +134,8 @@ struct lw_drain {
     uint32_t passes_left, pass_blocks, last_blocks, block, group, credits;
     bool term, term_end, term_last, result, result_last;
     uint32_t words, first_word; /* results in the FIFO */
-    bool last_words[LW_CREDITS];
+    bool narrow, term_narrow, result_narrow;
+    bool last_words[LW_CREDITS], narrow_words[LW_CREDITS];
 };
 
 /* lw_writer */
@@ -170,8 +171,8 @@ struct lw_core {
     struct lw_issued jobs[LW_MODEL_JOBS];
     uint32_t issued, taken[LW_UNITS], unfinished;
     struct lw_reader keys, scales, x;
-    struct lw_gearbox key_box, scale_box, x_box, y_box;
-    bool scales_held; /* lw_arbiter */
+    struct lw_gearbox key_box, scale_box, x_box, y_boxes[2]; /* y: wide, narrow */
+    bool scales_held;                                        /* lw_arbiter */
     struct lw_loader loader;
     struct lw_builder builder;
     struct lw_control control;

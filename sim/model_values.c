@@ -122,7 +122,13 @@ static void drain_pass(const struct lw_engine *e, const struct lw_job *job, size
         int64_t total = bias_of(job, at, lanes);
         for (size_t p = 0; p < job->planes; p++)
             total += half(at + 2 * lanes * (job->bias_words + p)) * sums[p * e->rows];
-        memcpy(y + 8 * (row * e->columns + column), &total, sizeof total);
+        size_t index = row * e->columns + column, bytes = e->x_bits / 8;
+        if (job->operation == LW_JOB_STATIC) {
+            int16_t value = lw_static_value(total, job->shift, job->relu, e->x_bits);
+            memcpy(y + bytes * index, &value, bytes);
+        } else {
+            memcpy(y + 8 * index, &total, sizeof total);
+        }
     }
 }
 

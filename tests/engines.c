@@ -30,7 +30,7 @@ static void fill_code(struct lw_code *code, size_t columns, const int16_t *q, ui
             bool plus = q ? (q[k] > 0) ^ (row & 1) : test_uniform(state) < 0.5;
             planes[row * code->plane_bytes + k / 8] |= (uint8_t)(plus << k % 8);
         }
-    int most = code->uniform ? 255 : 32767;
+    int most = code->uniform ? 255 : below(state, 4) ? 32767 : 3; /* small ones: ties of shifts */
     for (size_t i = 0; i < scales; i++)
         values[i] = (int16_t)(q ? most : (int)below(state, 2 * (size_t)most + 1) - most);
     code->planes = planes;
@@ -79,6 +79,16 @@ static void sum_bits(const struct lw_matrix *matrix, const int16_t *q, int64_t *
     }
 }
 
+/* Bias, shift and ReLU of a product whose sums are of about 2^bits. */
+static void make_static(struct lw_static *fixed, size_t rows, unsigned bits, uint64_t *state)
+{
+    int64_t *bias = malloc(rows * sizeof *bias);
+    for (size_t m = 0; m < rows; m++)
+        bias[m] = (int64_t)((test_uniform(state) - 0.5) * (double)((int64_t)1 << bits));
+    size_t shift = bits < 6 ? below(state, 4) : bits - 6 + below(state, 5);
+    *fixed = (struct lw_static){bias, (unsigned)shift, below(state, 2)};
+}
+
 static int16_t *make_activations(const struct lw_engine *engine, size_t columns, bool saturate,
                                  uint64_t *state)
 {
@@ -105,8 +115,9 @@ static void place(struct list *list, bool share, bool dependent)
         list->sums[i] = malloc(engine->columns * matrix->rows * sizeof **list->sums);
         for (size_t c = 0; c < engine->columns; c++)
             sum_bits(matrix, list->q[i] + c * matrix->columns, list->sums[i] + c * matrix->rows);
-        cr_assert_eq(lw_stream_make(engine, matrix, &list->image, &list->streams[i], &error), LW_OK,
-                     "%s", error.text);
+        cr_assert_eq(lw_stream_make(engine, matrix, list->is_static[i] ? &list->fixed[i] : NULL,
+                                    &list->image, &list->streams[i], &error),
+                     LW_OK, "%s", error.text);
         streams[i] = &list->streams[i];
         bool own = i == 0 || !share || !lw_stream_same_x(streams[0], streams[i]);
         list->x[i] = own ? 0 : list->x[0];
@@ -114,7 +125,10 @@ static void place(struct list *list, bool share, bool dependent)
                                            &list->x[i], &error) == LW_OK);
         cr_assert(lw_image_reserve(&list->image, lw_stream_y_bytes(streams[i]), 128, &list->y[i],
                                    &error) == LW_OK);
-        lw_stream_put_x(streams[i], list->q[i], &list->image, list->x[i]);
+        if (i > 0 && list->chained)
+            list->x[i] = list->y[i - 1];
+        else
+            lw_stream_put_x(streams[i], list->q[i], &list->image, list->x[i]);
     }
     cr_assert(lw_stream_list(streams, list->x, list->y, list->count, dependent, &list->image,
                              &list->address, &error) == LW_OK);
@@ -141,6 +155,13 @@ void list_make(struct list *list, const struct lw_engine *engine, uint64_t seed,
         unsigned bits = (unsigned)below(&state, 6);
         make_matrix(&list->matrices[i], 1 + below(&state, size), columns, bits,
                     saturate ? list->q[i] : NULL, &state);
+        const struct lw_matrix *matrix = &list->matrices[i];
+        list->is_static[i] =
+            matrix->codes[0].group == columns &&
+            columns <= (size_t)engine->x_words / engine->tables * engine->tables * engine->mu &&
+            below(&state, 2);
+        if (list->is_static[i])
+            make_static(&list->fixed[i], matrix->rows, 4 + (unsigned)below(&state, 36), &state);
     }
     place(list, share, below(&state, 2));
 }
@@ -157,6 +178,29 @@ void list_make_layer(struct list *list, const struct lw_engine *engine, size_t r
     place(list, false, dependent);
 }
 
+void list_make_chain(struct list *list, const struct lw_engine *engine, size_t size)
+{
+    uint64_t state = 1;
+    *list = (struct list){.engine = *engine, .count = LIST_PRODUCTS};
+    list->q[0] = make_activations(engine, size, false, &state);
+    for (size_t i = 0; i < LIST_PRODUCTS; i++) {
+        make_matrix(&list->matrices[i], size, size, 2, NULL, &state);
+        make_static(&list->fixed[i], size, 24, &state);
+        list->is_static[i] = true;
+        if (i + 1 == LIST_PRODUCTS)
+            break;
+        int64_t *sums = malloc(size * sizeof *sums);
+        list->q[i + 1] = malloc(size * sizeof **list->q);
+        sum_bits(&list->matrices[i], list->q[i], sums);
+        for (size_t m = 0; m < size; m++)
+            list->q[i + 1][m] = lw_static_value(sums[m] + list->fixed[i].bias[m],
+                                                list->fixed[i].shift, list->fixed[i].relu, 8);
+        free(sums);
+    }
+    list->chained = true;
+    place(list, false, true);
+}
+
 struct lw_image list_image(const struct list *list)
 {
     struct lw_image image = list->image;
@@ -166,10 +210,30 @@ struct lw_image list_image(const struct list *list)
     return image;
 }
 
+static void check_values(const struct list *list, size_t i, const struct lw_image *image,
+                         const char *who)
+{
+    const struct lw_static *fixed = &list->fixed[i];
+    size_t rows = list->matrices[i].rows, count = rows * list->engine.columns;
+    int16_t *values = malloc(count * sizeof *values);
+    lw_stream_get_values(&list->streams[i], image, list->y[i], values);
+    for (size_t m = 0; m < count; m++) {
+        int16_t expected = lw_static_value(list->sums[i][m] + fixed->bias[m % rows], fixed->shift,
+                                           fixed->relu, list->engine.x_bits);
+        cr_assert_eq(values[m], expected, "%s: product %zu, column %zu, row %zu: %d, not %d", who,
+                     i, m / rows, m % rows, values[m], expected);
+    }
+    free(values);
+}
+
 void list_check(const struct list *list, const struct lw_image *image, const char *who)
 {
     for (size_t i = 0; i < list->count; i++) {
         size_t rows = list->matrices[i].rows, count = rows * list->engine.columns;
+        if (list->is_static[i]) {
+            check_values(list, i, image, who);
+            continue;
+        }
         int64_t *sums = malloc(count * sizeof *sums);
         lw_stream_get_y(&list->streams[i], image, list->y[i], sums);
         for (size_t m = 0; m < count; m++)
@@ -190,6 +254,7 @@ void list_free(struct list *list)
         }
         free((void *)(uintptr_t)matrix->order);
         free((void *)(uintptr_t)matrix->place);
+        free((void *)(uintptr_t)list->fixed[i].bias);
         free(list->q[i]);
         free(list->sums[i]);
         lw_stream_free(&list->streams[i]);

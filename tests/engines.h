@@ -20,8 +20,11 @@ struct list {
     struct lw_matrix matrices[LIST_PRODUCTS];
     struct lw_stream streams[LIST_PRODUCTS];
     int16_t *q[LIST_PRODUCTS];    /* [C][K] */
-    int64_t *sums[LIST_PRODUCTS]; /* [C][M] */
+    int64_t *sums[LIST_PRODUCTS]; /* [C][M], without bias */
+    bool is_static[LIST_PRODUCTS];
+    struct lw_static fixed[LIST_PRODUCTS];
     uint32_t x[LIST_PRODUCTS], y[LIST_PRODUCTS], address;
+    bool chained; /* x[i] is y[i - 1] */
     struct lw_image image;
 };
 
@@ -32,6 +35,9 @@ void list_make(struct list *list, const struct lw_engine *engine, uint64_t seed,
  * before where `dependent`. */
 void list_make_layer(struct list *list, const struct lw_engine *engine, size_t rows, size_t columns,
                      unsigned bits, size_t products, bool dependent);
+/* LIST_PRODUCTS layers of size x size with static scales, each reading what the one before writes.
+ */
+void list_make_chain(struct list *list, const struct lw_engine *engine, size_t size);
 /* Runs a list on the RTL and on the model, and fails the test where a result is not the
  * definition's, a counter of theirs differs, or busy cycles are not steps and stalls. */
 void list_run(struct lw_rtl *rtl, const struct list *list, const char *memory, uint64_t seed,

@@ -57,6 +57,20 @@ Test(rtl, dependent_layers)
     lw_rtl_close(rtl);
 }
 
+/* With static scales a layer reads what the one before wrote. */
+Test(rtl, chained_layers)
+{
+    struct lw_engine engine;
+    struct lw_rtl *rtl = open_engine("", false, &engine);
+    struct list list;
+    struct lw_sim_counts counts;
+    list_make_chain(&list, &engine, 128);
+    list_run(rtl, &list, "ideal", 1, &counts);
+    list_run(rtl, &list, "poor", 1, &counts);
+    list_free(&list);
+    lw_rtl_close(rtl);
+}
+
 /* The job at `index` is changed and its CRC mended. */
 static struct lw_job get_job(const struct lw_image *image, const struct list *list)
 {

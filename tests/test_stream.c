@@ -2,6 +2,7 @@
 #include "tests/engines.h"
 
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +35,8 @@ Test(stream, descriptors_round_trip)
                              .load_x = n >> 1 & 1,
                              .free_x = n >> 2 & 1,
                              .wait = n >> 3 & 1,
+                             .relu = n >> 4 & 1,
+                             .shift = n % 48,
                              .planes = 1 + n % 8,
                              .bias_words = 2 + n % 2,
                              .mu = 2 + n % 4,
@@ -104,6 +107,45 @@ Test(stream, dense_matrices_are_refused)
     struct lw_matrix matrix = {.name = "dense", .rows = 4, .columns = 4};
     struct lw_image image = {0};
     struct lw_stream stream;
-    cr_assert_eq(lw_stream_make(&engine, &matrix, &image, &stream, &error), LW_USAGE);
+    cr_assert_eq(lw_stream_make(&engine, &matrix, NULL, &image, &stream, &error), LW_USAGE);
     cr_assert(strstr(error.text, "dense"));
+}
+
+/* Against rint, which rounds ties to even. */
+Test(stream, static_values)
+{
+    for (int64_t total = -3000; total <= 3000; total++)
+        for (unsigned shift = 0; shift < 14; shift++)
+            for (unsigned relu = 0; relu < 2; relu++) {
+                double value = rint((double)total / (double)(1 << shift));
+                value = fmin(fmax(value, relu ? 0 : -127), 127);
+                cr_assert_eq(lw_static_value(total, shift, relu, 8), (int16_t)value);
+            }
+    cr_assert_eq(lw_static_value(-((int64_t)1 << 46), 0, false, 16), -32767);
+    cr_assert_eq(lw_static_value((int64_t)3 << 45, 46, false, 16), 2);
+}
+
+Test(stream, static_scales_need_one_range)
+{
+    struct lw_engine engine = lw_engine_default();
+    struct lw_error error = {0};
+    struct list list;
+    struct lw_image image = {0};
+    struct lw_stream stream;
+    list_make_layer(&list, &engine, 8, 3000, 1, 1, false);
+    int64_t bias[8] = {0};
+    struct lw_static fixed = {bias, 3, false};
+    cr_assert_eq(lw_stream_make(&engine, &list.matrices[0], &fixed, &image, &stream, &error),
+                 LW_USAGE);
+    cr_assert(strstr(error.text, "one range"), "%s", error.text);
+    list_free(&list);
+    list_make_layer(&list, &engine, 8, 30, 1, 1, false);
+    bias[7] = -((int64_t)1 << 46);
+    cr_assert_eq(lw_stream_make(&engine, &list.matrices[0], &fixed, &image, &stream, &error),
+                 LW_USAGE);
+    cr_assert(strstr(error.text, "row 7"), "%s", error.text);
+    fixed.shift = 48;
+    cr_assert_eq(lw_stream_make(&engine, &list.matrices[0], &fixed, &image, &stream, &error),
+                 LW_USAGE);
+    list_free(&list);
 }
