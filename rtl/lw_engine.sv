@@ -250,7 +250,7 @@ module lw_engine #(
     .read_bank_i(drain_bank), .read_slot_i(drain_slot), .sums_o(plane_sums));
 
   // Results
-  wire result_valid, result_last, result_narrow, word_valid, word_last, word_ready, word_fifo_ready, alpha_wait, y_wait;
+  wire result_valid, result_last, result_narrow, word_valid, word_last, word_narrow, word_ready, word_fifo_ready, alpha_wait, y_wait;
   wire [YWord-1:0] result, word;
   lw_drain #(.R(R), .C(C), .Sl(Sl), .Slots(Slots), .SumWidth(SumWidth), .XWidth(XWidth), .Credits(Credits)) u_drain (
     .clk_i(clk_i), .rst_i(rst_i), .job_valid_i(drain_job), .job_ready_o(drain_take), .planes_i(drain_fields[51:48]),
@@ -265,7 +265,7 @@ module lw_engine #(
     .valid_o(word_valid), .ready_i(word_ready),  .data_o({word_narrow, word_last, word}),
     .level_o());
   // Of the two gearboxes one is empty at any time.
-  wire y_beat_valid, y_beat_ready, word_narrow, wide_ready, wide_empty, wide_valid;
+  wire y_beat_valid, y_beat_ready, wide_ready, wide_empty, wide_valid;
   wire narrow_ready, narrow_empty, narrow_valid;
   wire [Bus-1:0] y_beat, wide_beat, narrow_beat;
   assign word_ready = word_narrow ? narrow_ready & wide_empty : wide_ready & narrow_empty;
