@@ -6,7 +6,7 @@ CXX := clang++-19
 BUILD := build/$(if $(SAN),san,release)
 VERSION := 0.1.0
 
-ROOMS := models gen runtime profiles
+ROOMS := models gen sim runtime profiles
 PACKAGES := jansson libcyaml yaml-0.1 libxxhash sqlite3 popt
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror
 comma := ,
@@ -31,7 +31,7 @@ ISA_FLAGS_avx512 := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mprefer-vector-w
 ISAS := $(or $(ISAS_$(shell uname -m)),baseline)
 
 sources = $(sort $(wildcard $(1)/*.c) $(wildcard $(1)/*.cc))
-objects = $(patsubst %,$(BUILD)/%.o,$(basename $(filter-out runtime/vector.c,$(call sources,$(1)))))
+objects = $(patsubst %,$(BUILD)/%.o,$(basename $(filter-out runtime/vector.c sim/harness.cc,$(call sources,$(1)))))
 LIBRARY := $(BUILD)/liblutwidge-all.a
 LIBRARY_OBJECTS := $(foreach room,$(ROOMS),$(call objects,$(room))) $(ISAS:%=$(BUILD)/runtime/vector-%.o)
 SLOW_TESTS := $(patsubst %,tests/test_%.c,bench bundle classes compile generate golden kernels library picks prefix qemu static translate)
@@ -84,6 +84,20 @@ $(BUILD)/include/%.sql.inc: %.sql
 	@mkdir -p $(@D)
 	$(SAY) GEN $@
 	$(Q)(xxd -i < $< && echo ', 0') > $@
+# The registers of the engine, and its sources with what builds simulators of it.
+RTL_SOURCES := $(sort $(wildcard rtl/*.sv) rtl/registers rtl/registers.def sim/dram.c sim/dram.h sim/harness.cc sim/verilate)
+$(BUILD)/include/sim/registers.h: rtl/registers rtl/registers.def
+	@mkdir -p $(@D)
+	$(SAY) GEN $@
+	$(Q)rtl/registers c < rtl/registers.def > $@
+$(BUILD)/include/sim/rtl_sources.inc: $(RTL_SOURCES)
+	@mkdir -p $(@D)
+	$(SAY) GEN $@
+	$(Q)for file in $^; do \
+		echo "{\"$${file##*/}\", (const unsigned char[]){"; xxd -i < $$file; echo "}, $$(wc -c < $$file)},"; done > $@
+$(BUILD)/sim/rtl.o: $(BUILD)/include/sim/rtl_sources.inc
+SIM_USERS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard sim/*.c cli/*.c profiles/*.c tests/*.c tests/long/*.c))
+$(SIM_USERS): | $(BUILD)/include/sim/registers.h
 # Names the generator that made a bundle: anything in gen/ that changes makes cached bundles stale.
 GENERATOR := $(shell cat $(sort $(wildcard gen/*)) | sha256sum | cut -c1-16)
 USES_GENERATOR := $(BUILD)/gen/bundle.o $(BUILD)/gen/bundle_cache.o $(BUILD)/profiles/bench_kernels.o

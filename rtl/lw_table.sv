@@ -1,0 +1,53 @@
+// One table for one column of activations, two halves of it, and its R reads a cycle.
+//
+// Of the 2^Mu signed sums of Mu activations the upper 2^(Mu-1) are stored, where the last activation counts with +;
+// entry v has activation i with + where bit i of v is set. A key whose top bit is clear reads the complement of the
+// entry of the complemented key: one less than the sum, which the bias makes good.
+module lw_table #(
+  parameter Mu = 4,
+  parameter R = 8,
+  parameter XWidth = 8,
+  parameter EntryWidth = XWidth + $clog2(Mu)
+) (
+  input  wire                    clk_i,
+  input  wire                    write_i,
+  input  wire                    write_half_i,
+  input  wire [Mu*XWidth-1:0]    x_i,
+  input  wire                    half_i,
+  input  wire [R*Mu-1:0]         keys_i,
+  output wire [R*EntryWidth-1:0] values_o
+);
+  localparam Entries = 1 << (Mu - 1);
+  reg [EntryWidth-1:0] entries [0:2*Entries-1];
+
+  function [EntryWidth-1:0] signed_sum(input [Mu*XWidth-1:0] x, input integer key);
+    reg [EntryWidth-1:0] sum, term;
+    integer i;
+    begin
+      sum = 0;
+      for (i = 0; i < Mu; i = i + 1) begin
+        term = {{(EntryWidth-XWidth){x[i*XWidth+XWidth-1]}}, x[i*XWidth +: XWidth]};
+        if (i == Mu - 1) sum = sum + term;
+        else if (((key >> i) & 1) != 0) sum = sum + term;
+        else sum = sum - term;
+      end
+      signed_sum = sum;
+    end
+  endfunction
+
+  integer e;
+  always @(posedge clk_i)
+    if (write_i)
+      for (e = 0; e < Entries; e = e + 1)
+        if (write_half_i) entries[Entries + e] <= signed_sum(x_i, e);
+        else entries[e] <= signed_sum(x_i, e);
+
+  genvar r;
+  generate
+    for (r = 0; r < R; r = r + 1) begin : gen_read
+      wire plus = keys_i[r*Mu + Mu-1];
+      wire [Mu-2:0] index = keys_i[r*Mu +: Mu-1] ^ {(Mu-1){~plus}};
+      assign values_o[r*EntryWidth +: EntryWidth] = entries[{half_i, index}] ^ {EntryWidth{~plus}};
+    end
+  endgenerate
+endmodule

@@ -1,0 +1,167 @@
+/* The units that do something in most cycles: control, table builder, reader of keys. In a header
+ * so that the loop over cycles has them inline. */
+#ifndef LW_SIM_MODEL_STEPS_H
+#define LW_SIM_MODEL_STEPS_H
+
+#include "sim/model_units.h"
+
+/* What happens in a cycle; the names are those of rtl/lw_engine.sv */
+struct lw_events {
+    bool issue, load, x_free, loading;
+    bool read, last_table, x_done, begin_half, finish_half;
+    bool step, tile_done, job_done, bank_wait, table_wait;
+    bool element, result, drained, scale_clear, alpha_wait, y_wait;
+    bool word, narrow, y_beat, key_beat, scale_beat, x_beat, collect, x_word, x_last;
+    bool w_sent, y_done;
+    bool drain_bank, x_half; /* whose bank is drained, whose activations are done with */
+};
+
+static inline bool lw_queued(const struct lw_core *core, unsigned unit)
+{
+    return core->issued != core->taken[unit];
+}
+
+static inline const struct lw_issued *lw_take(struct lw_core *core, unsigned unit)
+{
+    return &core->jobs[core->taken[unit]++ % LW_MODEL_JOBS];
+}
+
+static inline void lw_control_events(const struct lw_core *core, struct lw_events *e)
+{
+    const struct lw_control *c = &core->control;
+    if (!c->active)
+        return;
+    bool bank_ok = c->tile != 0 || c->slot != 0 || !c->taken[c->bank];
+    bool ready = core->builder.ready != 0, last_pass = c->passes_left == 1;
+    e->bank_wait = !bank_ok;
+    e->table_wait = bank_ok && !ready;
+    e->step = bank_ok && ready && lw_gearbox_valid(&core->key_box);
+    e->tile_done = e->step && c->slot + 1 == (last_pass ? c->last_slots : c->pass_slots);
+    e->job_done = e->tile_done && c->tile + 1 == c->tiles && last_pass;
+}
+
+static inline bool lw_builder_waits_for_x(const struct lw_core *core)
+{
+    const struct lw_builder *b = &core->builder;
+    return !b->active ||
+           ((b->table != 0 || b->begun != 2) && b->address >= core->loader.level[b->x_half]);
+}
+
+static inline void lw_builder_events(const struct lw_core *core, struct lw_events *e)
+{
+    const struct lw_builder *b = &core->builder;
+    e->finish_half = b->write_last;
+    e->x_half = b->x_half;
+    if (!b->active)
+        return;
+    e->read = (b->table != 0 || b->begun != 2) && b->address < core->loader.level[b->x_half];
+    e->last_table = b->table + 1 == core->engine.tables;
+    e->begin_half = e->read && b->table == 0;
+    e->x_done =
+        e->read && e->last_table && b->tile + 1 == b->tiles && b->passes_left == 1 && b->x_free;
+}
+
+static inline void lw_control_step(struct lw_core *core, const struct lw_events *e)
+{
+    struct lw_control *c = &core->control;
+    if (e->drained)
+        c->taken[e->drain_bank] = c->full[e->drain_bank] = false;
+    if (c->add.valid && c->add.last)
+        c->full[c->add.bank] = true;
+    c->add = c->look;
+    c->look = (struct lw_stage){e->step, e->tile_done && c->tile + 1 == c->tiles, c->bank};
+    if (!c->active && lw_queued(core, LW_UNIT_STEPS)) {
+        const struct lw_job *job = &lw_take(core, LW_UNIT_STEPS)->job;
+        c->active = true;
+        c->tiles = job->tiles;
+        c->passes_left = job->passes;
+        c->pass_slots = job->pass_slots;
+        c->last_slots = job->last_slots;
+        c->tile = c->slot = 0;
+    } else if (e->step) {
+        c->taken[c->bank] = true;
+        c->slot++;
+        if (e->tile_done) {
+            c->slot = 0;
+            if (++c->tile == c->tiles) {
+                c->tile = 0;
+                c->bank = !c->bank;
+                c->active = --c->passes_left != 0;
+            }
+        }
+    }
+}
+
+static inline void lw_builder_step(struct lw_core *core, const struct lw_events *e)
+{
+    struct lw_builder *b = &core->builder;
+    b->begun += e->begin_half;
+    b->begun -= e->tile_done;
+    b->ready += e->finish_half;
+    b->ready -= e->tile_done;
+    b->write = e->read;
+    b->write_last = e->read && e->last_table;
+    if (!b->active && lw_queued(core, LW_UNIT_BUILD)) {
+        const struct lw_issued *issued = lw_take(core, LW_UNIT_BUILD);
+        b->active = true;
+        b->tiles = issued->job.tiles;
+        b->passes_left = issued->job.passes;
+        b->x_half = issued->half;
+        b->x_free = issued->job.free_x;
+        b->tile = b->table = b->address = 0;
+    } else if (e->read) {
+        b->address++;
+        b->table++;
+        if (e->last_table) {
+            b->table = 0;
+            if (++b->tile == b->tiles) {
+                b->tile = b->address = 0;
+                b->active = --b->passes_left != 0;
+            }
+        }
+    }
+}
+
+static inline void lw_take_stream(struct lw_core *core, struct lw_reader *reader, unsigned unit,
+                                  bool free)
+{
+    if (!free || !lw_queued(core, unit))
+        return;
+    const struct lw_job *job = &lw_take(core, unit)->job;
+    if (unit == LW_UNIT_KEYS)
+        lw_reader_take_job(reader, job->key_address / core->dram.beat_bytes, job->key_beats);
+    else
+        lw_reader_take_job(reader, job->scale_address / core->dram.beat_bytes, job->scale_beats);
+}
+
+static inline void lw_keys_step(struct lw_core *core, const struct lw_events *e)
+{
+    struct lw_dram *dram = &core->dram;
+    struct lw_reader *r = &core->keys;
+    bool taken = r->ar_valid && dram->ready, free = r->left == 0;
+    if (taken)
+        lw_dram_read(dram, 0, r->ar_at * dram->beat_bytes, r->ar_beats, 0);
+    if (e->key_beat || e->step)
+        lw_gearbox_step(&core->key_box, e->key_beat, e->key_beat && lw_reader_last(r), e->step,
+                        e->job_done);
+    lw_reader_step(r, taken, dram->r[0].valid, dram->r[0].last, e->key_beat);
+    lw_take_stream(core, r, LW_UNIT_KEYS, free);
+}
+
+/* Beats of the writer's next burst */
+static inline uint32_t lw_writer_beats(const struct lw_beat_writer *w)
+{
+    uint32_t to_page = w->page - w->at % w->page, beats = to_page < LW_BURST ? to_page : LW_BURST;
+    return w->left < beats ? w->left : beats;
+}
+
+/* sim/model_units.c: what the other units do in a cycle, and their new states */
+void lw_drain_events(const struct lw_core *core, struct lw_events *e);
+void lw_stream_events(const struct lw_core *core, struct lw_events *e);
+void lw_drain_step(struct lw_core *core, const struct lw_events *e);
+void lw_writer_step(struct lw_core *core, const struct lw_events *e);
+void lw_streams_step(struct lw_core *core, const struct lw_events *e);
+void lw_loader_step(struct lw_core *core, const struct lw_events *e);
+void lw_front_step(struct lw_core *core, const struct lw_events *e);
+
+#endif

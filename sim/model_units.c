@@ -1,0 +1,249 @@
+/* The units of the engine that work now and then: drain, writer, front and the other streams. */
+#include "sim/model_steps.h"
+
+static bool units_ready(const struct lw_core *core)
+{
+    for (unsigned unit = 0; unit < LW_UNITS; unit++)
+        if (core->issued - core->taken[unit] == 4)
+            return false;
+    return true;
+}
+
+/* Everything that the old state decides. */
+void lw_drain_events(const struct lw_core *core, struct lw_events *e)
+{
+    const struct lw_drain *d = &core->drain;
+    if (!d->active || !core->control.full[d->bank])
+        return;
+    bool last_plane = !d->bias && d->plane + 1 == d->planes;
+    bool room = !last_plane || d->credits != 0, valid = lw_gearbox_valid(&core->scale_box);
+    e->element = valid && room;
+    e->result = e->element && last_plane;
+    bool last_pass = d->passes_left == 1;
+    uint32_t blocks = last_pass ? d->last_blocks : d->pass_blocks;
+    e->drained = e->result && (d->group + 1) * core->engine.scale_lanes == core->engine.rows &&
+                 d->block + 1 == blocks;
+    e->scale_clear = e->drained && last_pass;
+    e->alpha_wait = !valid;
+    e->y_wait = valid && !room;
+    e->drain_bank = d->bank;
+}
+
+void lw_stream_events(const struct lw_core *core, struct lw_events *e)
+{
+    const struct lw_front *f = &core->front;
+    e->x_free = core->x.left == 0;
+    e->loading = core->loader.loading;
+    e->issue = f->state == LW_ISSUE && units_ready(core) && (!f->job.load_x || !f->busy[!f->half]);
+    e->load = e->issue && f->job.load_x;
+    e->key_beat = core->keys.level != 0 && lw_gearbox_ready(&core->key_box);
+    e->scale_beat = core->scales.level != 0 && lw_gearbox_ready(&core->scale_box);
+    e->x_beat = core->loader.loading && core->x.level != 0 && lw_gearbox_ready(&core->x_box);
+    e->collect = f->state == LW_COLLECT && core->x.level != 0;
+    e->x_word = core->loader.loading && lw_gearbox_valid(&core->x_box);
+    e->x_last = e->x_word && core->loader.left == 1;
+    const struct lw_gearbox *boxes = core->y_boxes;
+    e->narrow = core->drain.narrow_words[core->drain.first_word];
+    e->word = core->drain.words != 0 && lw_gearbox_ready(&boxes[e->narrow]) &&
+              boxes[!e->narrow].fill == 0;
+    e->y_beat = (lw_gearbox_valid(&boxes[0]) || lw_gearbox_valid(&boxes[1])) &&
+                core->writer.level != LW_DEPTH;
+    e->w_sent = core->writer.state == LW_WRITER_SEND && core->dram.w_ready;
+    e->y_done = core->writer.state == LW_WRITER_GATHER && core->writer.left == 0 &&
+                core->writer.flight == 0;
+}
+
+static void step_drain_state(struct lw_core *core, const struct lw_events *e)
+{
+    struct lw_drain *d = &core->drain;
+    if (!d->active && lw_queued(core, LW_UNIT_DRAIN)) {
+        const struct lw_job *job = &lw_take(core, LW_UNIT_DRAIN)->job;
+        d->active = d->bias = true;
+        d->planes = job->planes;
+        d->bias_words = job->bias_words;
+        d->narrow = job->operation == LW_JOB_STATIC;
+        d->passes_left = job->passes;
+        d->pass_blocks = job->pass_blocks;
+        d->last_blocks = job->last_blocks;
+        d->bias_word = d->plane = d->group = d->block = 0;
+    } else if (e->element && d->bias) {
+        if (++d->bias_word == d->bias_words)
+            d->bias_word = d->bias = 0;
+    } else if (e->element && !e->result) {
+        d->plane++;
+    } else if (e->result) {
+        d->plane = 0;
+        d->bias = true;
+        if (++d->group * core->engine.scale_lanes == core->engine.rows) {
+            d->group = 0;
+            d->block++;
+        }
+        if (e->drained) {
+            d->block = 0;
+            d->bank = !d->bank;
+            d->active = --d->passes_left != 0;
+        }
+    }
+}
+
+void lw_drain_step(struct lw_core *core, const struct lw_events *e)
+{
+    struct lw_drain *d = &core->drain;
+    bool word_last = d->last_words[d->first_word];
+    if (d->result) {
+        uint32_t at = (d->first_word + d->words) % LW_CREDITS;
+        d->last_words[at] = d->result_last;
+        d->narrow_words[at] = d->result_narrow;
+    }
+    d->words += d->result;
+    if (e->word) {
+        d->first_word = (d->first_word + 1) % LW_CREDITS;
+        d->words--;
+    }
+    d->credits -= e->result;
+    d->credits += e->word;
+    d->result = d->term && d->term_end;
+    d->result_last = d->term_last;
+    d->result_narrow = d->term_narrow;
+    d->term_narrow = d->narrow;
+    d->term = e->element;
+    d->term_end = e->result;
+    d->term_last = e->scale_clear;
+    step_drain_state(core, e);
+    for (unsigned i = 0; i < 2; i++) {
+        bool push = e->word && e->narrow == i,
+             pop = e->y_beat && lw_gearbox_valid(&core->y_boxes[i]);
+        if (push || pop)
+            lw_gearbox_step(&core->y_boxes[i], push, word_last, pop, false);
+    }
+}
+
+void lw_writer_step(struct lw_core *core, const struct lw_events *e)
+{
+    struct lw_beat_writer *w = &core->writer;
+    const struct lw_dram *dram = &core->dram;
+    uint32_t beats = lw_writer_beats(w);
+    bool asked = w->state == LW_WRITER_ASK && dram->ready;
+    bool gathered = w->left != 0 && w->level >= beats && w->flight != 8;
+    w->level += e->y_beat;
+    w->level -= e->w_sent;
+    w->flight -= dram->b_valid;
+    if (w->state == LW_WRITER_IDLE && lw_queued(core, LW_UNIT_Y)) {
+        const struct lw_job *job = &lw_take(core, LW_UNIT_Y)->job;
+        w->state = LW_WRITER_GATHER;
+        w->at = job->y_address / dram->beat_bytes;
+        w->left = job->y_beats;
+    } else if (e->y_done) {
+        w->state = LW_WRITER_IDLE;
+    } else if (w->state == LW_WRITER_GATHER && gathered) {
+        w->state = LW_WRITER_ASK;
+    } else if (asked) {
+        lw_dram_write(&core->dram, w->at * dram->beat_bytes, beats);
+        w->state = LW_WRITER_SEND;
+        w->burst = beats;
+        w->at += beats;
+        w->left -= beats;
+        w->flight++;
+    } else if (e->w_sent && --w->burst == 0) {
+        w->state = LW_WRITER_GATHER;
+    }
+    if (e->w_sent)
+        lw_dram_write_beat(&core->dram);
+}
+
+void lw_front_step(struct lw_core *core, const struct lw_events *e)
+{
+    struct lw_front *f = &core->front;
+    const struct lw_engine *engine = &core->engine;
+    uint32_t beats = engine->bus_bits > 512 ? 1 : 512 / engine->bus_bits;
+    if (e->x_done)
+        f->busy[e->x_half] = false;
+    switch (f->state) {
+    case LW_ASK:
+        if (!e->x_free)
+            break;
+        lw_reader_take_job(&core->x, f->address / core->dram.beat_bytes, beats);
+        /* the list was checked */
+        lw_job_decode(core->memory.data + f->address, &f->job, NULL);
+        f->address += (uint32_t)lw_job_stride(engine);
+        f->collected = f->word = 0;
+        f->state = LW_COLLECT;
+        break;
+    case LW_COLLECT:
+        if (e->collect && ++f->collected == beats)
+            f->state = LW_CHECK;
+        break;
+    case LW_CHECK:
+        if (++f->word == 16)
+            f->state = LW_ISSUE;
+        break;
+    case LW_ISSUE:
+        if (!e->issue)
+            break;
+        f->state = LW_FILL;
+        if (e->load) {
+            f->half = !f->half;
+            f->busy[f->half] = true;
+            f->x_address[f->half] = f->job.x_address;
+            f->asking = true;
+        }
+        core->jobs[core->issued++ % LW_MODEL_JOBS] = (struct lw_issued){f->job, f->half};
+        break;
+    case LW_FILL:
+        if (f->asking && (!f->job.wait || core->unfinished == 1)) {
+            if (e->x_free) {
+                lw_reader_take_job(&core->x, f->job.x_address / core->dram.beat_bytes,
+                                   f->job.x_beats);
+                f->asking = false;
+            }
+        } else if (!e->loading)
+            f->state = f->job.last ? LW_DONE : LW_ASK;
+        break;
+    case LW_IDLE:
+    case LW_DONE:
+        break;
+    }
+}
+
+void lw_loader_step(struct lw_core *core, const struct lw_events *e)
+{
+    struct lw_loader *l = &core->loader;
+    if (e->x_word) {
+        l->level[l->half]++;
+        l->loading = --l->left != 0;
+    }
+    if (e->load) {
+        l->loading = true;
+        l->half = !core->front.half;
+        l->left = core->front.job.tiles * core->engine.tables;
+        l->level[l->half] = 0;
+    }
+}
+
+void lw_streams_step(struct lw_core *core, const struct lw_events *e)
+{
+    struct lw_dram *dram = &core->dram;
+    lw_keys_step(core, e);
+    bool second = core->scales_held || !core->x.ar_valid;
+    bool x_taken = core->x.ar_valid && dram->ready && !second;
+    bool scales_taken = core->scales.ar_valid && dram->ready && second;
+    core->scales_held = core->scales.ar_valid && second && !dram->ready;
+    uint32_t beat = dram->beat_bytes;
+    if (x_taken)
+        lw_dram_read(dram, 1, core->x.ar_at * beat, core->x.ar_beats, 0);
+    if (scales_taken)
+        lw_dram_read(dram, 1, core->scales.ar_at * beat, core->scales.ar_beats, 1);
+
+    bool scales_free = core->scales.left == 0;
+    bool to_scales = dram->r[1].valid && dram->r[1].id == 1;
+    bool to_x = dram->r[1].valid && dram->r[1].id == 0;
+    if (e->scale_beat || e->element)
+        lw_gearbox_step(&core->scale_box, e->scale_beat,
+                        e->scale_beat && lw_reader_last(&core->scales), e->element, e->scale_clear);
+    if (e->x_beat || e->x_word)
+        lw_gearbox_step(&core->x_box, e->x_beat, e->x_beat && lw_reader_last(&core->x), e->x_word,
+                        e->x_last);
+    lw_reader_step(&core->scales, scales_taken, to_scales, dram->r[1].last, e->scale_beat);
+    lw_reader_step(&core->x, x_taken, to_x, dram->r[1].last, e->x_beat || e->collect);
+    lw_take_stream(core, &core->scales, LW_UNIT_SCALES, scales_free);
+}

@@ -1,0 +1,266 @@
+/* The verilated engine: built once for a set of parameters, kept in a cache, loaded as a library.
+ */
+#include "sim/rtl.h"
+
+#include "models/file.h"
+#include "sim/dram.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+extern char **environ;
+
+/* The sources of the engine and of what is built around it */
+static const struct source {
+    const char *name;
+    const unsigned char *data;
+    size_t bytes;
+} sources[] = {
+#include "sim/rtl_sources.inc"
+};
+enum { SOURCES = sizeof sources / sizeof *sources };
+
+struct lw_rtl {
+    void *library, *harness;
+    int (*run)(void *self, const struct lw_dram_timing *timing, uint64_t seed, uint8_t *memory,
+               size_t memory_bytes, uint32_t list, uint64_t most_cycles, const char *trace,
+               uint64_t *counters, char *text, size_t text_bytes);
+    void (*delete)(void *self);
+    bool trace;
+};
+
+enum { PARAMETERS = 10, PARAMETER_BYTES = 24 };
+
+static void name_parameters(const struct lw_engine *engine,
+                            char parameters[PARAMETERS][PARAMETER_BYTES])
+{
+    const struct {
+        const char *name;
+        unsigned value;
+    } list[PARAMETERS] = {{"Mu", engine->mu},          {"T", engine->tables},
+                          {"R", engine->rows},         {"C", engine->columns},
+                          {"XWidth", engine->x_bits},  {"Bus", engine->bus_bits},
+                          {"Slots", engine->slots},    {"Sl", engine->scale_lanes},
+                          {"XWords", engine->x_words}, {"KeyDepth", LW_ENGINE_KEY_DEPTH}};
+    for (size_t i = 0; i < PARAMETERS; i++)
+        snprintf(parameters[i], PARAMETER_BYTES, "%s=%u", list[i].name, list[i].value);
+}
+
+static enum lw_status tool_version(char *version, size_t size, struct lw_error *error)
+{
+    FILE *stream = popen("verilator --version 2>/dev/null", "r");
+    bool got = stream && fgets(version, (int)size, stream);
+    if (stream)
+        pclose(stream);
+    if (!got)
+        return lw_fail(error, LW_FAILED,
+                       "verilator is missing; install it with 'apt-get install verilator'");
+    return LW_OK;
+}
+
+static enum lw_status hash_of(char parameters[PARAMETERS][PARAMETER_BYTES], bool trace,
+                              char hash[33], struct lw_error *error)
+{
+    char version[256] = "";
+    enum lw_status status = tool_version(version, sizeof version, error);
+    XXH3_state_t *state = XXH3_createState();
+    if (status == LW_OK && !state)
+        status = lw_fail(error, LW_FAILED, "out of memory");
+    if (status == LW_OK) {
+        XXH3_128bits_reset(state);
+        for (size_t i = 0; i < SOURCES; i++)
+            XXH3_128bits_update(state, sources[i].data, sources[i].bytes);
+        XXH3_128bits_update(state, parameters, PARAMETERS * PARAMETER_BYTES);
+        XXH3_128bits_update(state, version, strlen(version));
+        XXH3_128bits_update(state, &trace, sizeof trace);
+        XXH128_hash_t digest = XXH3_128bits_digest(state);
+        snprintf(hash, 33, "%016llx%016llx", (unsigned long long)digest.high64,
+                 (unsigned long long)digest.low64);
+    }
+    XXH3_freeState(state);
+    return status;
+}
+
+static enum lw_status write_sources(const char *folder, struct lw_error *error)
+{
+    for (size_t i = 0; i < SOURCES; i++) {
+        char *path = lw_path_join(folder, sources[i].name);
+        FILE *stream = path ? fopen(path, "wb") : NULL;
+        bool written =
+            stream && fwrite(sources[i].data, 1, sources[i].bytes, stream) == sources[i].bytes;
+        if (stream && fclose(stream))
+            written = false;
+        free(path);
+        if (!written)
+            return lw_fail(error, LW_FAILED, "cannot write %s/%s: %s", folder, sources[i].name,
+                           strerror(errno));
+    }
+    return LW_OK;
+}
+
+static void remove_file(const char *folder, const char *name)
+{
+    char *path = lw_path_join(folder, name);
+    if (path)
+        unlink(path);
+    free(path);
+}
+
+static void remove_folder(const char *folder)
+{
+    for (size_t i = 0; i < SOURCES; i++)
+        remove_file(folder, sources[i].name);
+    remove_file(folder, "log");
+    remove_file(folder, "engine.so");
+    rmdir(folder);
+}
+
+/* Runs sim/verilate in the folder; puts the head of its messages into the error. */
+static enum lw_status verilate(const char *folder, const char *output,
+                               char parameters[PARAMETERS][PARAMETER_BYTES], bool trace,
+                               struct lw_error *error)
+{
+    char *script = lw_path_join(folder, "verilate"), *log = lw_path_join(folder, "log");
+    char *arguments[6 + PARAMETERS] = {"sh", script, (char *)folder, (char *)output,
+                                       trace ? "1" : "0"};
+    for (size_t i = 0; i < PARAMETERS; i++)
+        arguments[5 + i] = parameters[i];
+    pid_t child;
+    int state = -1;
+    bool started = false;
+    if (script && log) {
+        posix_spawn_file_actions_t actions;
+        posix_spawn_file_actions_init(&actions);
+        posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log, O_WRONLY | O_CREAT | O_TRUNC,
+                                         0600);
+        posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
+        started = posix_spawnp(&child, "sh", &actions, NULL, arguments, environ) == 0;
+        posix_spawn_file_actions_destroy(&actions);
+    }
+    while (started && waitpid(child, &state, 0) < 0 && errno == EINTR)
+        continue;
+    enum lw_status status = LW_OK;
+    if (!started || !WIFEXITED(state) || WEXITSTATUS(state) != 0) {
+        char messages[2048] = "";
+        FILE *stream = log ? fopen(log, "r") : NULL;
+        if (stream) {
+            messages[fread(messages, 1, sizeof messages - 1, stream)] = 0;
+            fclose(stream);
+        }
+        status = lw_fail(error, LW_FAILED, "the RTL cannot be verilated:\n%s", messages);
+    }
+    free(script);
+    free(log);
+    return status;
+}
+
+/* Builds beside the place and renames, so that builds of the same engine at a time do no harm. */
+static enum lw_status build(const char *cache, const char *library,
+                            char parameters[PARAMETERS][PARAMETER_BYTES], bool trace,
+                            struct lw_error *error)
+{
+    char *folder = lw_path_join(cache, "building-XXXXXX");
+    if (!folder || !mkdtemp(folder)) {
+        enum lw_status status =
+            lw_fail(error, LW_FAILED, "cannot make a folder in %s: %s", cache, strerror(errno));
+        free(folder);
+        return status;
+    }
+    char *output = lw_path_join(folder, "engine.so");
+    enum lw_status status = write_sources(folder, error);
+    if (status == LW_OK)
+        status = output ? verilate(folder, output, parameters, trace, error)
+                        : lw_fail(error, LW_FAILED, "out of memory");
+    if (status == LW_OK && rename(output, library))
+        status = lw_fail(error, LW_FAILED, "cannot write %s: %s", library, strerror(errno));
+    remove_folder(folder);
+    free(output);
+    free(folder);
+    return status;
+}
+
+static enum lw_status load(const char *library, bool trace, struct lw_rtl **rtl,
+                           struct lw_error *error)
+{
+    struct lw_rtl *made = calloc(1, sizeof *made);
+    if (!made)
+        return lw_fail(error, LW_FAILED, "out of memory");
+    made->trace = trace;
+    made->library = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+    void *(*create)(void) = NULL;
+    if (made->library) {
+        *(void **)&create = dlsym(made->library, "lw_harness_new");
+        *(void **)&made->run = dlsym(made->library, "lw_harness_run");
+        *(void **)&made->delete = dlsym(made->library, "lw_harness_delete");
+    }
+    if (!create || !made->run || !made->delete) {
+        enum lw_status status = lw_fail(error, LW_FAILED, "cannot load %s: %s", library, dlerror());
+        if (made->library)
+            dlclose(made->library);
+        free(made);
+        return status;
+    }
+    made->harness = create();
+    *rtl = made;
+    return LW_OK;
+}
+
+enum lw_status lw_rtl_open(const struct lw_engine *engine, const char *cache, bool trace,
+                           struct lw_rtl **rtl, struct lw_error *error)
+{
+    char parameters[PARAMETERS][PARAMETER_BYTES] = {0}, hash[40];
+    enum lw_status status = lw_engine_check(engine, error);
+    if (status != LW_OK)
+        return status;
+    name_parameters(engine, parameters);
+    status = hash_of(parameters, trace, hash, error);
+    if (status != LW_OK)
+        return status;
+    memcpy(hash + 32, ".so", 4);
+    if (mkdir(cache, 0777) && errno != EEXIST)
+        return lw_fail(error, LW_FAILED, "cannot make %s: %s", cache, strerror(errno));
+    char *library = lw_path_join(cache, hash);
+    if (!library)
+        return lw_fail(error, LW_FAILED, "out of memory");
+    if (access(library, R_OK))
+        status = build(cache, library, parameters, trace, error);
+    if (status == LW_OK)
+        status = load(library, trace, rtl, error);
+    free(library);
+    return status;
+}
+
+enum lw_status lw_rtl_run(struct lw_rtl *rtl, const struct lw_sim_run *run,
+                          struct lw_sim_memory memory, struct lw_sim_counts *counts,
+                          struct lw_error *error)
+{
+    struct lw_dram_timing timing;
+    char text[256] = "";
+    *counts = (struct lw_sim_counts){0};
+    if (!lw_dram_timing_named(run->memory, &timing))
+        return lw_fail(error, LW_USAGE, "memory '%s' is none of ideal, typical, poor", run->memory);
+    if (run->trace && !rtl->trace)
+        return lw_fail(error, LW_USAGE, "this RTL was not opened for a trace");
+    if (rtl->run(rtl->harness, &timing, run->seed, memory.data, memory.bytes, run->list,
+                 run->most_cycles, run->trace, counts->values, text, sizeof text))
+        return lw_fail(error, LW_MISMATCH, "the RTL: %s", text);
+    return LW_OK;
+}
+
+void lw_rtl_close(struct lw_rtl *rtl)
+{
+    if (!rtl)
+        return;
+    rtl->delete(rtl->harness);
+    dlclose(rtl->library);
+    free(rtl);
+}
