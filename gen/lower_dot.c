@@ -12,6 +12,7 @@ struct dots {
     struct tile *t;
     int keys[MAX_BLOCKS][MAX_DIGITS];    /* the vector that holds the quad in hand */
     int shifted[MAX_BLOCKS][MAX_DIGITS]; /* so that its field is where it is summed */
+    int quads[LW_SPEC_MAX_BATCH];        /* of activations, loaded together */
     int sums[MAX_BLOCKS][MAX_DIGITS][MAX_CLASSES][LW_SPEC_MAX_BATCH];
     int pairs[MAX_BLOCKS][MAX_DIGITS][MAX_CLASSES]
              [LW_SPEC_MAX_BATCH]; /* of the step; -1: none yet */
@@ -55,7 +56,8 @@ static void load_keys(struct dots *dots, size_t block, size_t quad, int step_loo
     }
 }
 
-static int load_quad(struct tile *t, size_t quad, size_t n, int step_loop)
+/* The activations of a quad, and of those behind it where one load takes several. */
+static int load_quads(struct tile *t, size_t quad, size_t n, int step_loop)
 {
     const struct lw_schedule *s = t->s;
     size_t step_bytes = 4 * LW_QUADS;
@@ -64,7 +66,7 @@ static int load_quad(struct tile *t, size_t quad, size_t n, int step_loop)
                                      t->first_group * s->group_steps * step_bytes};
     x = lw_address_add(x, t->group_loop, s->group_steps * step_bytes);
     x = lw_address_add(x, step_loop, step_bytes);
-    return lw_emit_load(t->p, LW_OP_LOAD_QUAD, "x", -1, x);
+    return lw_emit_load(t->p, s->quads > 1 ? LW_OP_LOAD_QUADS : LW_OP_LOAD_QUAD, "x", -1, x);
 }
 
 /* Moves a field from bit `from` to bit `to` of its byte; the other bits are anything. */
@@ -110,15 +112,18 @@ static int field_in_place(struct dots *dots, size_t block, size_t d, size_t quad
 
 /* Adds the products of a quad to sum i. */
 static void add_products(struct dots *dots, size_t block, size_t i, size_t class, size_t n, int u,
-                         int x)
+                         size_t quad)
 {
     struct lw_program *p = dots->t->p;
+    const struct lw_schedule *s = dots->t->s;
     int *pairs = &dots->pairs[block][i][class][n];
-    if (dots->t->s->unit == LW_UNIT_DOT) {
-        lw_emit_update(p, LW_OP_DOT_QUAD, dots->sums[block][i][class][n], u, x);
+    if (s->unit == LW_UNIT_DOT) {
+        lw_emit_update_immediate(p, s->quads > 1 ? LW_OP_DOT_ONE_QUAD : LW_OP_DOT_QUAD,
+                                 dots->sums[block][i][class][n], u, dots->quads[n],
+                                 (int)(quad % s->quads));
         return;
     }
-    int products = lw_emit(p, LW_OP_MULTIPLY_QUAD, "pairs", u, x, -1);
+    int products = lw_emit(p, LW_OP_MULTIPLY_QUAD, "pairs", u, dots->quads[n], -1);
     if (*pairs < 0)
         *pairs = products;
     else
@@ -140,9 +145,8 @@ static void add_pairs(struct dots *dots)
 static void emit_quad(struct dots *dots, size_t quad, int step_loop)
 {
     struct tile *t = dots->t;
-    int x[LW_SPEC_MAX_BATCH];
-    for (size_t n = 0; n < t->columns; n++)
-        x[n] = load_quad(t, quad, n, step_loop);
+    for (size_t n = 0; n < t->columns && quad % t->s->quads == 0; n++)
+        dots->quads[n] = load_quads(t, quad, n, step_loop);
     for (size_t b = 0; b < t->blocks; b++) {
         load_keys(dots, b, quad, step_loop);
         for (size_t i = 0; i < t->s->sums; i++) {
@@ -150,7 +154,7 @@ static void emit_quad(struct dots *dots, size_t quad, int step_loop)
             int u = t->s->joined ? lw_lower_digit(t, 0, dots->keys[b], quad)
                                  : field_in_place(dots, b, i, quad, &class);
             for (size_t n = 0; n < t->columns; n++)
-                add_products(dots, b, i, class, n, u, x[n]);
+                add_products(dots, b, i, class, n, u, quad);
         }
     }
 }

@@ -37,10 +37,12 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+/* Sums that leave enough registers; PAIRS has one of 16 bits beside each. */
 static size_t registers(const struct lw_schedule *s)
 {
     bool few = lw_isa_info(s->spec.isa)->vectors == LW_ISA_AVX2 || s->spec.isa == LW_ISA_C;
-    return accumulators(few ? LW_UNIT_PAIRS : LW_UNIT_DOT);
+    size_t all = accumulators(few ? LW_UNIT_PAIRS : LW_UNIT_DOT);
+    return s->unit == LW_UNIT_PAIRS ? all / 2 : all;
 }
 
 /* Fields that can be summed where they stand: each by itself, but where digits must not exceed 15
@@ -57,6 +59,7 @@ static size_t most_classes(const struct lw_schedule *s)
 static void tile_vectors(struct lw_schedule *s)
 {
     size_t sums = s->sums * s->spec.batch;
+    s->quads = s->spec.isa == LW_ISA_NEON ? 4 : 1;
     s->classes = s->joined ? 1 : most_classes(s);
     while (s->classes > 1 && s->classes * sums > registers(s))
         s->classes /= 2;

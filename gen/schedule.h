@@ -71,6 +71,7 @@ struct lw_schedule {
     struct lw_digit digits[4];
     bool joined;    /* digits that share a scale are joined to one before they are multiplied */
     size_t sums;    /* of a row and column: 1 where digits are joined, else one a digit */
+    size_t quads;   /* of activations that one load takes */
     size_t classes; /* fields of a key vector that are summed where they stand, apart; the others
                        are shifted first */
     bool narrow; /* one scale a row, sums below 2^24: R is rounded once, as a product of floats */
