@@ -62,6 +62,7 @@ static const struct uops table[LW_OP_COUNT][INSTRUCTION_SETS] = {
     [LW_OP_SPREAD] = {FREE, U(1, 1), U(1, 1), U(1)},
     [LW_OP_ADD_F] = ALL(1),
     [LW_OP_MUL_F] = ALL(1),
+    [LW_OP_PRODUCT_F] = {U(2), U(2), U(1), U(1)},
     [LW_OP_STORE_F] = ALL(0, 0, 0, 1),
     [LW_OP_STORE_FIRST_F] = {NONE, U(1, 0, 0, 1), U(1, 0, 0, 1), U(1, 0, 0, 2)},
     [LW_OP_ABS_F] = ALL(1),
