@@ -34,7 +34,7 @@ sources = $(sort $(wildcard $(1)/*.c) $(wildcard $(1)/*.cc))
 objects = $(patsubst %,$(BUILD)/%.o,$(basename $(filter-out runtime/vector.c,$(call sources,$(1)))))
 LIBRARY := $(BUILD)/liblutwidge-all.a
 LIBRARY_OBJECTS := $(foreach room,$(ROOMS),$(call objects,$(room))) $(ISAS:%=$(BUILD)/runtime/vector-%.o)
-SLOW_TESTS := $(patsubst %,tests/test_%.c,bench bundle classes compile golden kernels library prefix qemu static translate)
+SLOW_TESTS := $(patsubst %,tests/test_%.c,bench bundle classes compile generate golden kernels library picks prefix qemu static translate)
 TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,\
 	$(filter-out $(SLOW_TESTS),$(sort $(wildcard tests/test_*.c))) $(SLOW_TESTS))
 TEST_SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c)))
@@ -121,7 +121,7 @@ goldens: $(BUILD)/lutwidge ## renew the committed kernels of tests/golden; read 
 	for f in tests/golden/*.txt; do $< generate --spec $$(basename $$f .txt) > $$f || exit 1; done
 
 format: ## format all sources with clang-format
-	clang-format-19 -i $(foreach room,$(ROOMS) cli tests,$(wildcard $(room)/*.[ch] $(room)/*.cc))
+	clang-format-19 -i $(foreach room,$(ROOMS) cli tests tests/long,$(wildcard $(room)/*.[ch] $(room)/*.cc))
 
 clean: ## remove everything generated
 	rm -rf build

@@ -50,6 +50,8 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
          "the shapes, bits, classes and scales of a model instead", "M.lwm"},
         {"isa", 'd', POPT_ARG_STRING, &lists->isa, 0,
          "host (default), an instruction set (avx512, avx2, c) or a device, a list", "ISA"},
+        {"family", 0, POPT_ARG_STRING, &lists->family, 0,
+         "families of kernels: usual (default), or all that there are for each cell", "FAMILY"},
         {"mode", 0, POPT_ARG_STRING, &lists->modes, 0,
          "resident (default: rotates over copies of the matrix), hot, or both", "MODE"},
         {"peers", 0, POPT_ARG_STRING, &lists->peers, 0,

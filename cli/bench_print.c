@@ -99,8 +99,9 @@ static void kind_cells(const struct lw_spec *spec, const enum lw_alpha *alpha,
     snprintf(cells[1], CELL_BYTES, "%u", alpha ? spec->bits : int8 ? 8 : 32);
     snprintf(cells[2], CELL_BYTES, "%s%s", alpha ? lw_alpha_name(*alpha) : "", group);
     snprintf(cells[3], CELL_BYTES, "%s", int8 ? "int8" : lw_arith_name(spec->arith));
-    snprintf(cells[4], CELL_BYTES, "%s",
-             alpha ? lw_isa_info(spec->isa)->name : lw_bench_peer_name(peer));
+    snprintf(cells[4], CELL_BYTES, "%s%s",
+             alpha ? lw_isa_info(spec->isa)->name : lw_bench_peer_name(peer),
+             alpha && spec->family == LW_FAMILY_DOT ? " dot" : "");
     snprintf(cells[5], CELL_BYTES, "%s", lw_bench_mode_name(mode));
     snprintf(cells[6], CELL_BYTES, "%zu", spec->batch);
 }
@@ -159,9 +160,10 @@ static bool add_to_mean(struct cli_bench_printer *printer, const struct lw_bench
     for (; i < printer->mean_count; i++) {
         const struct cli_bench_mean *mean = &printer->means[i];
         const struct lw_spec *spec = &mean->spec;
-        if (spec->arith == own.spec.arith && spec->bits == own.spec.bits &&
-            spec->group == own.spec.group && spec->batch == own.spec.batch &&
-            spec->isa == own.spec.isa && mean->alpha == own.alpha && mean->mode == own.mode)
+        if (spec->arith == own.spec.arith && spec->family == own.spec.family &&
+            spec->bits == own.spec.bits && spec->group == own.spec.group &&
+            spec->batch == own.spec.batch && spec->isa == own.spec.isa &&
+            mean->alpha == own.alpha && mean->mode == own.mode)
             break;
     }
     if (i == printer->mean_count) {

@@ -148,17 +148,37 @@ enum lw_status lw_work_of(const struct lw_spec *spec, struct lw_work *work, stru
     return LW_OK;
 }
 
-/* Of this project's development machine (x86) as profiles/limits.h measures it; of the Arm cores
- * as their makers' optimisation guides have them, which nothing here could check. */
+/* x86: the development machine, a core of the Sapphire Rapids kind; clock and bandwidths as
+ * profiles/limits.h measures them, slack, calls and stalls fitted to the cells of docs/KERNELS.md.
+ * Arm: ports, clock and caches from the makers' guides and slack from llvm-mca; nothing here could
+ * check the rest. */
+#define CORE(name, ghz, vector, shuffle, load, store, slack, call_ns, ...)                         \
+    {                                                                                              \
+        name, ghz, vector, shuffle, load, store, 1, slack, call_ns,                                \
+        {                                                                                          \
+            __VA_ARGS__                                                                            \
+        }                                                                                          \
+    }
+#define LEVEL(bytes, gb_per_s, stall_ns) {bytes, gb_per_s, stall_ns}
+
 static const struct lw_core cores[] = {
-    {"portable", 4.0, 5, 5, 3, 2, 1, {{48e3, 80}, {2e6, 70}, {400e6, 28}, {0, 15}}, 30},
-    {"x86-avx2", 4.0, 3, 2, 3, 2, 1, {{48e3, 240}, {2e6, 165}, {400e6, 28}, {0, 15}}, 30},
-    {"x86-avxvnni", 4.0, 3, 2, 3, 2, 1, {{48e3, 240}, {2e6, 165}, {400e6, 28}, {0, 15}}, 30},
-    {"x86-avx512", 4.0, 2, 1, 2, 1, 1, {{48e3, 240}, {2e6, 165}, {400e6, 28}, {0, 15}}, 30},
-    {"x86-amx", 4.0, 2, 1, 2, 1, 1, {{48e3, 240}, {2e6, 165}, {400e6, 28}, {0, 15}}, 30},
-    {"arm-neoverse-n1", 2.6, 2, 2, 2, 1, 1, {{64e3, 80}, {1e6, 40}, {32e6, 20}, {0, 12}}, 40},
-    {"arm-cortex-a55", 1.8, 1, 1, 0.5, 0.5, 1, {{32e3, 14}, {128e3, 10}, {2e6, 6}, {0, 3}}, 60},
-    {"arm-exynos-m4", 2.7, 3, 2, 2, 1, 1, {{64e3, 80}, {1e6, 40}, {4e6, 20}, {0, 10}}, 40},
+    /* GHz; micro-operations a cycle: vector, shuffle, load, store; slack; ns a call */
+    CORE("portable", 4.0, 5, 5, 3, 2, 2.0, 30, LEVEL(48e3, 240, 0), LEVEL(1.6e6, 165, 0),
+         LEVEL(400e6, 28, 3), LEVEL(0, 15, 3)),
+    CORE("x86-avx2", 4.0, 3, 2, 3, 2, 1.2, 5, LEVEL(48e3, 240, 0), LEVEL(1.6e6, 165, 0),
+         LEVEL(400e6, 28, 1.5), LEVEL(0, 15, 3)),
+    CORE("x86-avxvnni", 4.0, 3, 2, 3, 2, 1.2, 5, LEVEL(48e3, 240, 0), LEVEL(1.6e6, 165, 0),
+         LEVEL(400e6, 28, 1.5), LEVEL(0, 15, 3)),
+    CORE("x86-avx512", 4.0, 2, 1, 2, 1, 1.2, 20, LEVEL(48e3, 240, 0), LEVEL(1.6e6, 165, 0),
+         LEVEL(400e6, 28, 1.5), LEVEL(0, 15, 3)),
+    CORE("x86-amx", 4.0, 2, 1, 2, 1, 1.2, 20, LEVEL(48e3, 240, 0), LEVEL(1.6e6, 165, 0),
+         LEVEL(400e6, 28, 1.5), LEVEL(0, 15, 3)),
+    CORE("arm-neoverse-n1", 2.6, 2, 2, 2, 1, 1.2, 20, LEVEL(64e3, 80, 0), LEVEL(1e6, 40, 0),
+         LEVEL(32e6, 20, 2), LEVEL(0, 12, 4)),
+    CORE("arm-cortex-a55", 1.8, 1, 1, 0.5, 0.5, 1.2, 40, LEVEL(32e3, 14, 0), LEVEL(128e3, 10, 1),
+         LEVEL(2e6, 6, 4), LEVEL(0, 3, 10)),
+    CORE("arm-exynos-m4", 2.7, 3, 2, 2, 1, 1.2, 20, LEVEL(64e3, 80, 0), LEVEL(1e6, 40, 0),
+         LEVEL(4e6, 20, 2), LEVEL(0, 10, 5)),
 };
 
 const struct lw_core *lw_core_of(const struct lw_device *device)
@@ -178,18 +198,20 @@ double lw_core_cycles(const struct lw_core *core, const struct lw_work *work)
     return fmax(cycles, work->tile / core->tile);
 }
 
-double lw_core_bandwidth(const struct lw_core *core, double bytes)
+static size_t level_of(const struct lw_core *core, double bytes)
 {
     size_t i = 0;
     while (i + 1 < LW_CORE_LEVELS && bytes > core->levels[i].bytes)
         i++;
-    return core->levels[i].gb_per_s;
+    return i;
 }
 
 double lw_core_ns(const struct lw_core *core, const struct lw_work *work, double calls,
                   double key_bytes, double footprint)
 {
-    double compute = lw_core_cycles(core, work) / core->ghz;
-    double keys = key_bytes / lw_core_bandwidth(core, footprint);
-    return fmax(compute, keys) + calls * core->call_ns;
+    size_t level = level_of(core, footprint);
+    double compute = core->slack * lw_core_cycles(core, work) / core->ghz;
+    double keys = key_bytes / core->levels[level].gb_per_s;
+    double stall = key_bytes / 64 * core->levels[level].stall_ns;
+    return fmax(compute + stall, keys) + calls * core->call_ns;
 }

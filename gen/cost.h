@@ -24,11 +24,13 @@ struct lw_core {
     const char *device;                        /* name */
     double ghz;                                /* clock under such code */
     double vector, shuffle, load, store, tile; /* micro-operations a cycle */
+    double slack;   /* of real kernels: cycles over the fewest that the ports need */
+    double call_ns; /* what each call adds */
     struct {
         double bytes; /* size; the last one is memory */
         double gb_per_s;
+        double stall_ns; /* that a line of 64 bytes holds computing up */
     } levels[LW_CORE_LEVELS];
-    double call_ns; /* of a call and what of it does not overlap */
 };
 
 /* Of one call of a kernel, tables (rows == 0) or a product. Needs a valid spec. LW_FAILED when out
@@ -43,8 +45,6 @@ void lw_work_add(struct lw_work *sum, const struct lw_work *work, double times);
 const struct lw_core *lw_core_of(const struct lw_device *device);
 /* No schedule of the instructions takes fewer. */
 double lw_core_cycles(const struct lw_core *core, const struct lw_work *work);
-/* GB/s at which a core reads over and over what takes so many bytes together. */
-double lw_core_bandwidth(const struct lw_core *core, double bytes);
 /* Of `calls` calls with this work together, whose keys are read once and lie among `footprint`
  * bytes. */
 double lw_core_ns(const struct lw_core *core, const struct lw_work *work, double calls,

@@ -50,6 +50,7 @@ enum { LW_BUNDLE_BATCHES = 8 }; /* kernels of one code, at most */
 
 /* The rows of one code, packed; NULL: the matrix is of class f32 or only looked up. */
 struct lw_packed_code {
+    struct lw_spec spec; /* N = 1; names its family */
     const uint8_t *keys, *scales, *bias;
     const struct lw_kernel *input; /* prepares the activations that its kernels read */
     const struct lw_kernel *products[LW_BUNDLE_BATCHES + 1]; /* falling N, ended by NULL */

@@ -24,30 +24,21 @@ static enum lw_status out_of_memory(struct lw_error *error)
 enum lw_status lw_bench_specs(const struct lw_bench_case *cases, size_t count, enum lw_isa isa,
                               struct lw_spec **specs, size_t *spec_count, struct lw_error *error)
 {
-    static const float bias;
-    struct lw_model model = {.matrices = calloc(count ? count : 1, sizeof *model.matrices)};
+    struct lw_picks picks = {.isa = isa, .picks = calloc(count ? count : 1, sizeof *picks.picks)};
+    enum lw_status status = picks.picks ? LW_OK : out_of_memory(error);
     *specs = NULL;
     *spec_count = 0;
-    if (!model.matrices)
-        return out_of_memory(error);
-    for (size_t i = 0; i < count; i++) {
-        const struct lw_spec *spec = &cases[i].spec;
-        if (spec->isa != isa)
+    for (size_t i = 0; i < count && status == LW_OK; i++) {
+        if (cases[i].spec.isa != isa)
             continue;
-        struct lw_matrix *matrix = &model.matrices[model.matrix_count++];
-        *matrix = (struct lw_matrix){.rows = spec->rows,
-                                     .columns = spec->columns,
-                                     .code_count = 1,
-                                     .codes = {{.rows = spec->rows, .bits = spec->bits}},
-                                     .bias = &bias,
-                                     .arith = spec->arith};
-        lw_matrix_set_scales(matrix, spec->group ? spec->group : spec->columns,
-                             cases[i].alpha == LW_ALPHA_UNIFORM, 0);
+        struct lw_option *option = &picks.picks[picks.count++].options[0];
+        option->spec = cases[i].spec;
+        option->spec.batch = 1;
+        status = lw_spec_check(&option->spec, error);
     }
-    enum lw_status status = LW_OK;
-    if (model.matrix_count)
-        status = lw_bundle_specs(&model, isa, specs, spec_count, error);
-    free(model.matrices);
+    if (status == LW_OK && picks.count)
+        status = lw_picks_specs(&picks, specs, spec_count, error);
+    lw_picks_free(&picks);
     return status;
 }
 

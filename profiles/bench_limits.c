@@ -20,7 +20,7 @@ static enum lw_status add_up(const struct lw_bench_products *products, size_t co
         const struct lw_spec *spec = &lw_packed_product(&matrix->codes[0], columns)->spec;
         status = lw_work_of(spec, &own, error);
         lw_work_add(work, &own, 1);
-        columns -= spec->batch;
+        columns -= spec->batch < columns ? spec->batch : columns; /* tiles may take more */
         *calls += 1;
     }
     return status;

@@ -158,10 +158,11 @@ static bool copy_matrix(const struct lw_matrix *matrix, size_t copies, struct lw
 static bool pack_copies(const struct lw_bench_matrix *made, const struct lw_spec *spec,
                         size_t copies, struct lw_bench_products *products)
 {
-    struct lw_spec packed = lw_spec_of(&made->matrix, 0, 1, spec->isa);
+    struct lw_spec packed = *spec;
     struct lw_schedule schedule;
     struct lw_pack_layout layout;
     size_t bytes;
+    packed.batch = 1;
     lw_schedule_build(&packed, &schedule);
     lw_pack_layout(&schedule, &layout);
     products->key_bytes = layout.key_bytes;
@@ -174,9 +175,12 @@ static bool pack_copies(const struct lw_bench_matrix *made, const struct lw_spec
             lw_pack(&schedule, &made->matrix.codes[0], made->bias, at);
         else
             memcpy(at, products->packed, layout.bytes);
-        products->bundle.matrices[i] = (struct lw_packed_matrix){
-            .codes = {{.keys = at, .scales = at + layout.scales, .bias = at + layout.bias}},
-            .unit = ldexpf(1, made->matrix.codes[0].exponent)};
+        products->bundle.matrices[i] =
+            (struct lw_packed_matrix){.codes = {{.spec = packed,
+                                                 .keys = at,
+                                                 .scales = at + layout.scales,
+                                                 .bias = at + layout.bias}},
+                                      .unit = ldexpf(1, made->matrix.codes[0].exponent)};
     }
     return at;
 }

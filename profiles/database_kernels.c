@@ -1,6 +1,7 @@
 #include "profiles/database_kernels.h"
 
 #include "profiles/database_internal.h"
+#include "profiles/machine.h"
 
 /* Texts, figures and the run, in the order of the statement's parameters. Columns of whole numbers
  * take a double without a fraction as an integer. */
@@ -65,6 +66,40 @@ enum lw_status lw_database_add_kernel(struct lw_database *database, int64_t run,
                               row->peers_ns[LW_BENCH_ONEDNN_INT8]};
     return insert(database, sql, texts, sizeof texts / sizeof *texts, figures,
                   sizeof figures / sizeof *figures, run, error);
+}
+
+enum lw_status lw_database_find_kernel(struct lw_database *database,
+                                       const struct lw_kernel_maker *maker,
+                                       const struct lw_bench_row *row, double *median_ns,
+                                       bool *others, struct lw_error *error)
+{
+    static const char sql[] =
+        "SELECT total(iif(generator = ?5 AND compiler = ?6 AND flags = ?7, median_ns, 0)), "
+        "total(generator <> ?5 OR compiler <> ?6 OR flags <> ?7) FROM kernel_measurements "
+        "WHERE spec = ?1 AND alpha = ?2 AND mode = ?3 AND cpu = ?4";
+    struct lw_machine machine;
+    char spec[LW_SPEC_NAME_BYTES], flags[512];
+    lw_machine_detect(&machine);
+    lw_spec_name(&row->spec, spec);
+    lw_compiler_flags(lw_device_of(row->spec.isa), flags, sizeof flags);
+    const char *const texts[] = {spec,
+                                 lw_alpha_name(row->kernel->alpha),
+                                 lw_bench_mode_name(row->mode),
+                                 machine.cpu,
+                                 maker->generator,
+                                 maker->compiler,
+                                 flags};
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(database->handle, sql, -1, &statement, NULL);
+    for (int i = 0; i < (int)(sizeof texts / sizeof *texts) && code == SQLITE_OK; i++)
+        code = lw_database_bind_text(statement, i + 1, texts[i]);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(statement);
+    enum lw_status status = code == SQLITE_ROW ? LW_OK : lw_database_fail(database, error);
+    *median_ns = status == LW_OK ? sqlite3_column_double(statement, 0) : 0;
+    *others = status == LW_OK && sqlite3_column_double(statement, 1) > 0;
+    sqlite3_finalize(statement);
+    return status;
 }
 
 enum lw_status lw_database_add_static(struct lw_database *database, int64_t run,

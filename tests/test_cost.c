@@ -51,21 +51,24 @@ Test(cost, counts_what_the_program_does)
 
 Test(cost, the_busiest_port_or_the_keys_decide)
 {
-    const struct lw_core core = {.device = "test",
-                                 .ghz = 2,
-                                 .vector = 2,
-                                 .shuffle = 1,
-                                 .load = 2,
-                                 .store = 1,
-                                 .tile = 1,
-                                 .levels = {{1000, 100}, {10000, 50}, {1e6, 10}, {0, 5}},
-                                 .call_ns = 7};
+    const struct lw_core core = {
+        .device = "test",
+        .ghz = 2,
+        .vector = 2,
+        .shuffle = 1,
+        .load = 2,
+        .store = 1,
+        .tile = 1,
+        .slack = 1.5,
+        .call_ns = 7,
+        .levels = {{1000, 100, 0}, {10000, 50, 0}, {1e6, 10, 0}, {0, 5, 3}}};
     const struct lw_work work = {.vector = 100, .shuffle = 80, .load = 90, .store = 3};
     cr_expect_float_eq(lw_core_cycles(&core, &work), 80, 1e-9);
-    cr_expect_float_eq(lw_core_ns(&core, &work, 2, 400, 900), 40 + 14, 1e-9);
-    cr_expect_float_eq(lw_core_ns(&core, &work, 0, 900, 2000), 40, 1e-9);
+    cr_expect_float_eq(lw_core_ns(&core, &work, 2, 400, 900), 60 + 14, 1e-9);
+    cr_expect_float_eq(lw_core_ns(&core, &work, 0, 900, 2000), 60, 1e-9);
     cr_expect_float_eq(lw_core_ns(&core, &work, 0, 900, 20000), 90, 1e-9);
-    cr_expect_float_eq(lw_core_ns(&core, &work, 0, 900, 2e6), 180, 1e-9);
+    cr_expect_float_eq(lw_core_ns(&core, &work, 0, 640, 2e6), 128, 1e-9);
+    cr_expect_float_eq(lw_core_ns(&core, &work, 0, 320, 2e6), 60 + 15, 1e-9);
 }
 
 Test(cost, this_core_has_a_clock_and_reads)

@@ -1,5 +1,5 @@
-/* Random specs of every instruction set that this CPU has: families, bits, kinds of scales, groups, N
- * and odd shapes. With those of tests/long/test_qemu_full.c they are more than 2,000. */
+/* Random specs of every instruction set that this CPU has: families, bits, kinds of scales, groups,
+ * N and odd shapes. With those of tests/long/test_qemu_full.c they are more than 2,000. */
 #include "tests/kernels.h"
 
 #include <criterion/criterion.h>
