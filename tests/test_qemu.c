@@ -47,12 +47,11 @@ Test(qemu, bundles_run)
         cr_assert_not_null(strstr(error.text, "aarch64"));
     }
 
-    cr_assert_eq(lw_bundle_specs(&place.model, LW_ISA_NEON, &specs, &count, &error), LW_OK);
+    cr_assert_eq(lw_bundle_specs(&place.model, device, &specs, &count, &error), LW_OK);
     specs = realloc(specs, (count + 1) * sizeof *specs); /* list_spec may add one, and is caught */
     struct qemu_case *cases = calloc(count, sizeof *cases);
     for (size_t i = 0; i < count; i++) {
-        struct lw_spec tables = {
-            .arith = specs[i].arith, .columns = specs[i].columns, .isa = LW_ISA_NEON};
+        struct lw_spec tables = lw_spec_of_input(&specs[i]);
         size_t listed = count;
         if (specs[i].rows == 0)
             continue;
