@@ -231,8 +231,8 @@ static int rounded_product(struct tile *t, size_t block, size_t w, size_t n)
     if (s->parts == 2)
         sum = lw_emit(t->p, LW_OP_JOIN_BYTES, "p", sum,
                       lw_lower_sums_of(t, block, 0, n, 1)->wide[w], -1);
-    return lw_emit(t->p, LW_OP_MUL_F, "R", lw_emit(t->p, LW_OP_TO_FLOAT, "p", sum, -1, -1), scale,
-                   -1);
+    sum = lw_emit(t->p, LW_OP_TO_FLOAT, "p", sum, -1, -1);
+    return lw_emit(t->p, LW_OP_PRODUCT_F, "R", sum, scale, -1);
 }
 
 /* y = f32(R) * (step * 2^e) + bias for one vector of rows. */

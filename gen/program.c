@@ -105,6 +105,12 @@ void lw_emit_store(struct lw_program *p, enum lw_op op, int a, int immediate,
 
 void lw_emit_update(struct lw_program *p, enum lw_op op, int result, int a, int b)
 {
+    lw_emit_update_immediate(p, op, result, a, b, 0);
+}
+
+void lw_emit_update_immediate(struct lw_program *p, enum lw_op op, int result, int a, int b,
+                              int immediate)
+{
     if (p->failed)
         return;
     struct lw_instruction *instruction = append(p, op);
@@ -112,6 +118,7 @@ void lw_emit_update(struct lw_program *p, enum lw_op op, int result, int a, int 
     instruction->source[0] = result;
     instruction->source[1] = a;
     instruction->source[2] = b;
+    instruction->immediate = immediate;
     instruction->assigns = true;
 }
 

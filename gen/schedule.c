@@ -23,17 +23,12 @@ static size_t accumulators(enum lw_unit unit)
     return counts[unit];
 }
 
-/* Planes of uniform scales make digits of 4, 2 and 1 bits, from the lowest plane on. */
 static void choose_digits(struct lw_schedule *s)
 {
-    unsigned first = 0;
-    while (first < s->spec.bits) {
-        unsigned left = s->spec.uniform ? s->spec.bits - first : 1;
-        unsigned bits = left >= 4 ? 4 : left >= 2 ? 2 : 1;
-        s->digits[s->digit_count++] = (struct lw_digit){first, bits};
-        first += bits;
-    }
-    s->planes = s->spec.uniform ? 1 : s->digit_count;
+    unsigned each = s->spec.uniform ? s->spec.bits : 1;
+    for (unsigned first = 0; first < s->spec.bits; first += each)
+        s->digits[s->digit_count++] = (struct lw_digit){first, each};
+    s->planes = s->digit_count;
 }
 
 static size_t smaller(size_t a, size_t b)
@@ -41,10 +36,12 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+/* Sums that leave enough registers; PAIRS has one of 16 bits beside each. */
 static size_t registers(const struct lw_schedule *s)
 {
     bool few = lw_isa_info(s->spec.isa)->vectors == LW_ISA_AVX2 || s->spec.isa == LW_ISA_C;
-    return accumulators(few ? LW_UNIT_PAIRS : LW_UNIT_DOT);
+    size_t all = accumulators(few ? LW_UNIT_PAIRS : LW_UNIT_DOT);
+    return s->unit == LW_UNIT_PAIRS ? all / 2 : all;
 }
 
 /* Fields that can be summed where they stand: each by itself, but where digits must not exceed 15
@@ -60,14 +57,12 @@ static size_t most_classes(const struct lw_schedule *s)
  * blocks side by side hide the latency of sums. */
 static void tile_vectors(struct lw_schedule *s)
 {
-    size_t sums = s->sums * s->spec.batch;
-    s->classes = s->joined ? 1 : most_classes(s);
+    size_t sums = s->digit_count * s->spec.batch;
+    s->quads = s->spec.isa == LW_ISA_NEON ? 4 : 1;
+    s->classes = smaller(most_classes(s), 8 / s->digits[0].bits);
     while (s->classes > 1 && s->classes * sums > registers(s))
         s->classes /= 2;
-    size_t used = s->joined ? s->spec.batch : 0;
-    for (size_t d = 0; d < s->digit_count && !s->joined; d++)
-        used += smaller(s->classes, 8 / s->digits[d].bits) * s->spec.batch;
-    s->blocks_a_tile = at_least_one(smaller(4, registers(s) / at_least_one(used)));
+    s->blocks_a_tile = at_least_one(smaller(4, registers(s) / (s->classes * sums)));
 }
 
 /* Tiles of sums: row blocks, digits and 16 activation vectors each, as many as there are tiles
@@ -75,7 +70,7 @@ static void tile_vectors(struct lw_schedule *s)
 static void tile_tiles(struct lw_schedule *s)
 {
     size_t columns = (s->spec.batch + 15) / 16;
-    size_t each = s->sums * columns;
+    size_t each = s->digit_count * columns;
     s->blocks_a_tile = at_least_one(smaller(4, accumulators(s->unit) / each));
 }
 
@@ -97,9 +92,7 @@ static void build_dot(struct lw_schedule *s)
     if (s->spec.rows == 0)
         return;
     choose_digits(s);
-    s->joined = s->spec.uniform && s->digit_count > 1 && s->spec.batch > 1;
-    s->sums = s->joined ? 1 : s->digit_count;
-    bool fits = s->sums * ((s->spec.batch + 15) / 16) <= accumulators(LW_UNIT_TILE) &&
+    bool fits = s->digit_count * ((s->spec.batch + 15) / 16) <= accumulators(LW_UNIT_TILE) &&
                 (s->spec.batch <= 16 || s->spec.batch % 16 == 0);
     bool tiled = s->spec.isa == LW_ISA_AMX && s->spec.batch > 2 && !s->spec.group && fits;
     if (tiled || s->spec.isa == LW_ISA_AVX2)
@@ -110,7 +103,8 @@ static void build_dot(struct lw_schedule *s)
         tile_tiles(s);
     s->blocks_a_tile = smaller(s->blocks_a_tile, at_least_one(s->row_blocks));
     if (s->unit == LW_UNIT_TILE)
-        s->scratch_bytes = s->blocks_a_tile * s->sums * (2 + (s->spec.batch + 15) / 16) * LW_TILE;
+        s->scratch_bytes =
+            s->blocks_a_tile * s->digit_count * (2 + (s->spec.batch + 15) / 16) * LW_TILE;
 }
 
 static void build(const struct lw_spec *spec, struct lw_schedule *s)
@@ -199,7 +193,7 @@ static void print_dot(const struct lw_schedule *s, FILE *stream)
     fprintf(stream, "  steps    %zu of %d quads; digits of", s->steps, LW_QUADS);
     for (size_t d = 0; d < s->digit_count; d++)
         fprintf(stream, " %u", s->digits[d].bits);
-    fprintf(stream, " bits%s", s->joined ? ", joined" : "");
+    fprintf(stream, " bits");
     if (s->groups > 1)
         fprintf(stream, "; %zu groups of %zu", s->groups, s->group_steps);
     if (s->unit != LW_UNIT_TILE)
@@ -266,6 +260,22 @@ size_t lw_schedule_table(const struct lw_schedule *s, size_t byte, bool high)
 {
     size_t half = s->step_tables / 2;
     return (s->unit == LW_UNIT_PERMUTE64 ? byte % 4 : 0) + (high ? half : 0);
+}
+
+size_t lw_schedule_parts(const struct lw_digit *digit, size_t quad, struct lw_digit_part fields[2])
+{
+    size_t each = 8 / digit->bits, vector = quad / each, place = quad % each;
+    if (digit->bits == 3 && quad >= 6) {
+        fields[0] = (struct lw_digit_part){quad - 6, 6, 2, 1};
+        fields[1] = (struct lw_digit_part){2, (unsigned)quad, 1, 0};
+        return 2;
+    }
+    if (digit->bits == 3) {
+        vector = quad % 3;
+        place = quad / 3;
+    }
+    fields[0] = (struct lw_digit_part){vector, (unsigned)place * digit->bits, digit->bits, 0};
+    return 1;
 }
 
 static size_t align64(size_t bytes)

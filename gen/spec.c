@@ -30,12 +30,29 @@ bool lw_family_has(enum lw_family family, const struct lw_spec *spec)
            spec->columns <= MAX_DOT_COLUMNS;
 }
 
+/* Merged planes are one product of integers, however many there are; planes apart are one each,
+ * which is worth it where a product of four columns takes one instruction. */
 enum lw_family lw_family_usual(const struct lw_spec *spec)
 {
-    bool merged = spec->uniform || spec->bits == 1;
-    bool tiled = spec->isa == LW_ISA_AMX && !spec->group;
-    return lw_family_has(LW_FAMILY_DOT, spec) && (merged || tiled) ? LW_FAMILY_DOT
-                                                                   : LW_FAMILY_TABLES;
+    bool merged = spec->uniform || spec->bits == 1, dot = false;
+    switch (spec->isa) {
+    case LW_ISA_AVX2:
+        dot = spec->uniform;
+        break;
+    case LW_ISA_AVXVNNI:
+        dot = true;
+        break;
+    case LW_ISA_AVX512:
+    case LW_ISA_NEON:
+        dot = merged;
+        break;
+    case LW_ISA_AMX:
+        dot = merged || !spec->group;
+        break;
+    default: /* portable C multiplies byte by byte */
+        break;
+    }
+    return dot && lw_family_has(LW_FAMILY_DOT, spec) ? LW_FAMILY_DOT : LW_FAMILY_TABLES;
 }
 
 struct lw_spec lw_spec_of(const struct lw_matrix *matrix, size_t code, size_t batch,
