@@ -149,12 +149,6 @@ static size_t above(const float *x, const struct lw_normaliser by[2], float shif
     return i;
 }
 
-static void gather(const float *x, const uint32_t *places, float *y, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        y[i] = x[places[i]];
-}
-
 static size_t argmax(const float *x, size_t count)
 {
     float best = largest(x, count);
@@ -187,6 +181,5 @@ const struct lw_vector JOIN(lw_vector_, LW_VECTOR_ISA) = {
     .gelu = gelu,
     .argmax = argmax,
     .above = above,
-    .gather = gather,
     .gram = gram,
 };

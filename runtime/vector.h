@@ -54,8 +54,6 @@ struct lw_vector {
     /* the first index i >= from where lw_log_probability(x[i], by) + shift > threshold, or count */
     size_t (*above)(const float *x, const struct lw_normaliser by[2], float shift, float threshold,
                     size_t from, size_t count);
-    /* y[i] = x[places[i]] */
-    void (*gather)(const float *x, const uint32_t *places, float *y, size_t count);
     /* gram[i][j] += sum over n of x[n][i] x[n][j] for j <= i, n ascending, in double; what lies
      * above the diagonal means nothing. x is [N][K], gram is [K][K]. However the columns are
      * divided into calls, the sums are the same bits. */
