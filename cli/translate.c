@@ -177,6 +177,14 @@ static void print_summary(const struct text_run *run, const struct cli_loaded *l
     if (run->refused)
         fprintf(stderr, "; %zu lines refused", run->refused);
     fputc('\n', stderr);
+    if (loaded->device) {
+        double cycles = (double)loaded->work.counts.values[LW_COUNT_BUSY];
+        fprintf(stderr,
+                "engine: %.0f cycles in %zu lists, %.2f s at the %g MHz of %s; %.2f M cycles/s "
+                "simulated\n",
+                cycles, loaded->work.lists, cycles / loaded->device->clock_mhz / 1e6,
+                loaded->device->clock_mhz, loaded->device->name, cycles / run->seconds / 1e6);
+    }
 }
 
 static enum lw_status open_text(const char *input, const char *reference, struct text_run *run,
@@ -290,11 +298,15 @@ int cli_translate(int argc, const char **argv)
         {"length-penalty", 0, POPT_ARG_DOUBLE, &o.length_penalty, 0,
          "exponent of the length that scores are divided by (default: the model's)", "P"},
         {"device", 'd', POPT_ARG_STRING, &o.request.device, 0,
-         "kernels for host (default), " LW_DEVICE_NAMES, "DEVICE"},
+         "kernels for host (default), " LW_DEVICE_NAMES
+         "; or a simulated engine: " LW_SIM_DEVICE_NAMES,
+         "DEVICE"},
         {"arith", 'a', POPT_ARG_STRING, &o.request.arith, 0,
          "class of the products: the model's own, f32 (fixed order), or blas (OpenBLAS)", "CLASS"},
         {"engine", 0, POPT_ARG_STRING, &o.request.engine, 0,
-         "kernels (default), or reference: the definition of the class, slow", "ENGINE"},
+         "kernels (default); reference: the definition of the class, slow; model or rtl: the "
+         "lookup-table engine, simulated (default device: lut-mobile)",
+         "ENGINE"},
         {"max-model-size", 0, POPT_ARG_STRING, &o.request.size, 0,
          "of nested planes, load the best prefix of at most this size (2MB), tokeniser aside; "
          "refuse any other .lwm file or bundle that is larger, and fp32 folders",
