@@ -34,7 +34,7 @@ sources = $(sort $(wildcard $(1)/*.c) $(wildcard $(1)/*.cc))
 objects = $(patsubst %,$(BUILD)/%.o,$(basename $(filter-out runtime/vector.c sim/harness.cc,$(call sources,$(1)))))
 LIBRARY := $(BUILD)/liblutwidge-all.a
 LIBRARY_OBJECTS := $(foreach room,$(ROOMS),$(call objects,$(room))) $(ISAS:%=$(BUILD)/runtime/vector-%.o)
-SLOW_TESTS := $(patsubst %,tests/test_%.c,bench bundle classes golden kernels library prefix qemu translate)
+SLOW_TESTS := $(patsubst %,tests/test_%.c,bench bundle classes compile generate golden kernels library picks prefix qemu static translate)
 TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,\
 	$(filter-out $(SLOW_TESTS),$(sort $(wildcard tests/test_*.c))) $(SLOW_TESTS))
 TEST_SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c)))
@@ -117,22 +117,25 @@ demo: ## the main job: quantise, generate, translate, one table
 	@+$(MAKE) --no-print-directory $(BUILD)/lutwidge
 	@demo/run $(BUILD)/lutwidge
 
+# Kernels that tests compile are kept for the next time.
+TEST_ENVIRONMENT := LUTWIDGE=$(abspath $(BUILD)/lutwidge) XDG_CACHE_HOME=$(abspath $(BUILD)/cache)
+
 test: ## all quick tests, quickest first
 	@+$(MAKE) --no-print-directory bootstrap
 	@+$(MAKE) --no-print-directory -j$$(nproc) $(BUILD)/lutwidge $(TESTS)
-	@LUTWIDGE=$(abspath $(BUILD)/lutwidge) tests/run $(TESTS)
+	@$(TEST_ENVIRONMENT) tests/run $(TESTS)
 
 test-long: ## the long tests
 	@+$(MAKE) --no-print-directory bootstrap
 	@+$(MAKE) --no-print-directory -j$$(nproc) $(BUILD)/lutwidge $(LONG_TESTS)
-	@LUTWIDGE=$(abspath $(BUILD)/lutwidge) tests/run $(LONG_TESTS)
-	@LUTWIDGE=$(abspath $(BUILD)/lutwidge) tests/long/retrain
+	@$(TEST_ENVIRONMENT) tests/run $(LONG_TESTS)
+	@$(TEST_ENVIRONMENT) tests/long/retrain
 
 goldens: $(BUILD)/lutwidge ## renew the committed kernels of tests/golden; read the diff
 	for f in tests/golden/*.txt; do $< generate --spec $$(basename $$f .txt) > $$f || exit 1; done
 
 format: ## format all sources with clang-format
-	clang-format-19 -i $(foreach room,$(ROOMS) cli tests,$(wildcard $(room)/*.[ch] $(room)/*.cc))
+	clang-format-19 -i $(foreach room,$(ROOMS) cli tests tests/long,$(wildcard $(room)/*.[ch] $(room)/*.cc))
 
 clean: ## remove everything generated
 	rm -rf build

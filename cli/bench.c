@@ -1,6 +1,7 @@
 /* lutwidge bench: how long product kernels take beside their peers. */
 #include "cli/bench_cases.h"
 #include "cli/bench_print.h"
+#include "cli/bench_static.h"
 #include "cli/cli.h"
 
 #include "models/lwm.h"
@@ -19,7 +20,7 @@ struct task {
     struct cli_bench_cases cases;
     double seconds;
     int seed, markdown, json, csv, quiet;
-    const char *database_path;
+    const char *database_path, *static_devices;
 
     struct cli_bench_printer printer;
     struct cli_progress progress;
@@ -48,12 +49,16 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
         {"model", 'm', POPT_ARG_STRING, &lists->model, 0,
          "the shapes, bits, classes and scales of a model instead", "M.lwm"},
         {"isa", 'd', POPT_ARG_STRING, &lists->isa, 0,
-         "host (default), avx512, avx2, portable, a list", "ISA"},
+         "host (default), an instruction set (avx512, avx2, c) or a device, a list", "ISA"},
+        {"family", 0, POPT_ARG_STRING, &lists->family, 0,
+         "families of kernels: usual (default), or all that there are for each cell", "FAMILY"},
         {"mode", 0, POPT_ARG_STRING, &lists->modes, 0,
          "resident (default: rotates over copies of the matrix), hot, or both", "MODE"},
         {"peers", 0, POPT_ARG_STRING, &lists->peers, 0,
          "openblas, onednn-f32, onednn-int8, a list, or none (default: all that can be loaded)",
          "PEERS"},
+        {"static", 0, POPT_ARG_STRING, &task->static_devices, 0,
+         "cycles that llvm-mca counts for Arm devices instead of times: all, or a list", "DEVICES"},
         {"seconds", 0, POPT_ARG_DOUBLE | POPT_ARGFLAG_SHOW_DEFAULT, &task->seconds, 0,
          "time for the samples of each cell", "S"},
         {"seed", 0, POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &task->seed, 0,
@@ -70,6 +75,13 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
         return status;
     if (task->markdown + task->json + task->csv > 1)
         return lw_fail(error, LW_USAGE, "--markdown, --json and --csv exclude each other");
+    if (task->static_devices && (lists->isa || lists->modes || lists->peers))
+        return lw_fail(error, LW_USAGE,
+                       "--static times nothing: leave out --isa, --mode and --peers");
+    if (task->static_devices) {
+        lists->isa = "neon";
+        lists->peers = "none";
+    }
     if (!(task->seconds > 0 && task->seconds <= 3600))
         return lw_fail(error, LW_USAGE, "--seconds takes more than 0 and at most 3600");
     if (task->seed < 0)
@@ -130,6 +142,14 @@ static enum lw_status open_database(struct task *task, const char *command, stru
                            : status;
 }
 
+static enum cli_bench_format format_of(const struct task *task)
+{
+    return task->markdown ? CLI_BENCH_MARKDOWN
+           : task->json   ? CLI_BENCH_JSON
+           : task->csv    ? CLI_BENCH_CSV
+                          : CLI_BENCH_TABLE;
+}
+
 static enum lw_status measure(struct task *task, const struct lw_bench_kernels *kernels,
                               struct lw_error *error)
 {
@@ -145,11 +165,7 @@ static enum lw_status measure(struct task *task, const struct lw_bench_kernels *
                                    .context = task};
     memcpy(setup.modes, cases->modes, sizeof setup.modes);
     memcpy(setup.peers, cases->peers, sizeof setup.peers);
-    task->printer = (struct cli_bench_printer){.stream = stdout,
-                                               .format = task->markdown ? CLI_BENCH_MARKDOWN
-                                                         : task->json   ? CLI_BENCH_JSON
-                                                         : task->csv    ? CLI_BENCH_CSV
-                                                                        : CLI_BENCH_TABLE};
+    task->printer = (struct cli_bench_printer){.stream = stdout, .format = format_of(task)};
     cli_bench_print_start(&task->printer);
     enum lw_status status = lw_bench_run(kernels, &setup, error);
     cli_bench_print_end(&task->printer);
@@ -192,6 +208,21 @@ static enum lw_status bench(struct task *task, const char *command, struct lw_er
     return status;
 }
 
+static enum lw_status count_cycles(struct task *task, const char *command, struct lw_error *error)
+{
+    struct cli_bench_static request = {.devices = task->static_devices,
+                                       .format = format_of(task),
+                                       .quiet = task->quiet,
+                                       .database = task->database_path,
+                                       .command = command};
+    struct lw_error missing = {0};
+    enum lw_status status = cli_bench_cases(&task->lists, &task->cases, &missing, error);
+    if (status == LW_OK)
+        status = cli_bench_static(&request, &task->cases, error);
+    free(task->cases.cases);
+    return status;
+}
+
 int cli_bench(int argc, const char **argv)
 {
     struct task task = {.seconds = 0.25, .seed = 1};
@@ -199,7 +230,8 @@ int cli_bench(int argc, const char **argv)
     enum lw_status status = parse(argc, argv, &task, &error);
     if (status == LW_OK) {
         char *command = cli_command_line(argc, argv);
-        status = bench(&task, command, &error);
+        status = task.static_devices ? count_cycles(&task, command, &error)
+                                     : bench(&task, command, &error);
         free(command);
     }
     /* cli_parse has printed its own errors. */

@@ -22,6 +22,7 @@ struct choices {
     size_t groups[MOST_GROUPS]; /* 0: row */
     size_t group_count;
     bool isas[LW_ISA_COUNT];
+    bool all_families; /* else the usual one of each */
 };
 
 /* Digits of *text, which moves behind them, from 1 to `most`; 0 where they are something else. */
@@ -141,11 +142,15 @@ static enum lw_status parse_isas(const char *list, struct choices *choices, stru
         char name[32];
         const struct lw_device *device;
         size_t length = strcspn(at, ",");
+        enum lw_isa isa;
         snprintf(name, sizeof name, "%.*s", (int)length, at);
-        enum lw_status status = cli_parse_device(name, &device, error);
-        if (status != LW_OK)
-            return status;
-        choices->isas[device->isa] = true;
+        if (!lw_isa_parse(name, &isa)) {
+            enum lw_status status = cli_parse_device(name, &device, error);
+            if (status != LW_OK)
+                return status;
+            isa = device->isa;
+        }
+        choices->isas[isa] = true;
         at += length;
         if (*at == 0)
             return LW_OK;
@@ -169,6 +174,10 @@ static enum lw_status parse_choices(const struct cli_bench_lists *lists, struct 
     if (status == LW_OK)
         status = parse_names("--alpha", lists->alpha ? lists->alpha : "free", alphas, 2,
                              choices->alphas, error);
+    if (status == LW_OK && lists->family && strcmp(lists->family, "all") != 0 &&
+        strcmp(lists->family, "usual") != 0)
+        status = lw_fail(error, LW_USAGE, "--family is usual or all, not '%s'", lists->family);
+    choices->all_families = lists->family && strcmp(lists->family, "all") == 0;
     if (status == LW_OK)
         status = parse_groups(lists->group ? lists->group : "row", choices, error);
     return status == LW_OK ? parse_isas(lists->isa ? lists->isa : "host", choices, error) : status;
@@ -189,8 +198,8 @@ static enum lw_status add_case(struct cli_bench_cases *cases, struct lw_bench_ca
         if (other->rows != spec->rows || other->columns != spec->columns)
             continue;
         place = i + 1;
-        if (other->arith == spec->arith && other->bits == spec->bits &&
-            other->group == spec->group && other->isa == spec->isa &&
+        if (other->arith == spec->arith && other->family == spec->family &&
+            other->bits == spec->bits && other->group == spec->group && other->isa == spec->isa &&
             cases->cases[i].alpha == added.alpha)
             return status;
     }
@@ -208,11 +217,24 @@ static enum lw_status add_isas(const struct choices *choices, struct lw_bench_ca
                                struct cli_bench_cases *cases, struct lw_error *error)
 {
     enum lw_status status = LW_OK;
-    for (int isa = LW_ISA_COUNT - 1; isa >= 0 && status == LW_OK; isa--)
-        if (choices->isas[isa]) {
-            added.spec.isa = (enum lw_isa)isa;
-            status = add_case(cases, added, error);
+    bool uniform = added.alpha == LW_ALPHA_UNIFORM && added.spec.bits > 1;
+    for (int isa = LW_ISA_COUNT - 1; isa >= 0; isa--) {
+        struct lw_spec of_isa = added.spec;
+        if (of_isa.group >= of_isa.columns)
+            of_isa.group = 0;
+        of_isa.isa = (enum lw_isa)isa;
+        of_isa.uniform = uniform;
+        enum lw_family usual = lw_family_usual(&of_isa);
+        for (int f = 0; f < LW_FAMILIES && choices->isas[isa] && status == LW_OK; f++) {
+            added.spec = of_isa;
+            added.spec.family = (enum lw_family)f;
+            added.spec.uniform = uniform && f == LW_FAMILY_DOT;
+            bool wanted = choices->all_families ? lw_family_has(added.spec.family, &added.spec)
+                                                : added.spec.family == usual;
+            if (wanted)
+                status = add_case(cases, added, error);
         }
+    }
     return status;
 }
 

@@ -10,7 +10,8 @@
 
 /* Lists as the user wrote them; NULL where not given. */
 struct cli_bench_lists {
-    const char *shapes, *bits, *columns, *arith, *alpha, *group, *isa, *modes, *peers, *model;
+    const char *shapes, *bits, *columns, *arith, *alpha, *group, *isa, *family, *modes, *peers,
+        *model;
 };
 
 struct cli_bench_cases {

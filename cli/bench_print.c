@@ -12,10 +12,11 @@ struct cli_bench_mean {
     enum lw_alpha alpha;
     enum lw_bench_mode mode;
     double logarithms[LW_BENCH_PEERS]; /* sums; NAN where a shape has no such peer */
+    double limit_logarithm;
     size_t shapes;
 };
 
-enum { CELL_BYTES = 64, KINDS = 6, COLUMNS = 13 };
+enum { CELL_BYTES = 64, KINDS = 6, COLUMNS = 15, PEER_COLUMNS = COLUMNS - LW_BENCH_PEERS };
 
 /* The first KINDS are words and aligned to the left. */
 static const struct {
@@ -32,6 +33,8 @@ static const struct {
     {"ns a call", "ns", 11},
     {"spread %", "spread_percent", 8},
     {"key GB/s", "key_gb_per_s", 8},
+    {"limit ns", "limit_ns", 10},
+    {"x limit", "times_limit", 7},
     {"x OpenBLAS", "times_openblas", 10},
     {"x oneDNN f32", "times_onednn_f32", 12},
     {"x oneDNN int8", "times_onednn_int8", 13},
@@ -96,8 +99,9 @@ static void kind_cells(const struct lw_spec *spec, const enum lw_alpha *alpha,
     snprintf(cells[1], CELL_BYTES, "%u", alpha ? spec->bits : int8 ? 8 : 32);
     snprintf(cells[2], CELL_BYTES, "%s%s", alpha ? lw_alpha_name(*alpha) : "", group);
     snprintf(cells[3], CELL_BYTES, "%s", int8 ? "int8" : lw_arith_name(spec->arith));
-    snprintf(cells[4], CELL_BYTES, "%s",
-             alpha ? lw_isa_info(spec->isa)->name : lw_bench_peer_name(peer));
+    snprintf(cells[4], CELL_BYTES, "%s%s",
+             alpha ? lw_isa_info(spec->isa)->name : lw_bench_peer_name(peer),
+             alpha && spec->family == LW_FAMILY_DOT ? " dot" : "");
     snprintf(cells[5], CELL_BYTES, "%s", lw_bench_mode_name(mode));
     snprintf(cells[6], CELL_BYTES, "%zu", spec->batch);
 }
@@ -128,6 +132,11 @@ static void print_json(const struct cli_bench_printer *printer, const struct lw_
         {"calls", (double)row->calls},
         {"on_core", row->on_core},
         {"key_bytes", row->kernel ? (double)row->key_bytes : NAN},
+        {"limit_ns", lw_bench_limit_ns(row)},
+        {"times_limit", row->ns.median / lw_bench_limit_ns(row)},
+        {"uops_ns", row->uops_ns},
+        {"keys_ns", row->keys_ns},
+        {"estimate_ns", row->estimate_ns},
         {"times_openblas", row->peers_ns[LW_BENCH_OPENBLAS] / row->ns.median},
         {"times_onednn_f32", row->peers_ns[LW_BENCH_ONEDNN_F32] / row->ns.median},
         {"times_onednn_int8", row->peers_ns[LW_BENCH_ONEDNN_INT8] / row->ns.median},
@@ -151,9 +160,10 @@ static bool add_to_mean(struct cli_bench_printer *printer, const struct lw_bench
     for (; i < printer->mean_count; i++) {
         const struct cli_bench_mean *mean = &printer->means[i];
         const struct lw_spec *spec = &mean->spec;
-        if (spec->arith == own.spec.arith && spec->bits == own.spec.bits &&
-            spec->group == own.spec.group && spec->batch == own.spec.batch &&
-            spec->isa == own.spec.isa && mean->alpha == own.alpha && mean->mode == own.mode)
+        if (spec->arith == own.spec.arith && spec->family == own.spec.family &&
+            spec->bits == own.spec.bits && spec->group == own.spec.group &&
+            spec->batch == own.spec.batch && spec->isa == own.spec.isa &&
+            mean->alpha == own.alpha && mean->mode == own.mode)
             break;
     }
     if (i == printer->mean_count) {
@@ -164,6 +174,7 @@ static bool add_to_mean(struct cli_bench_printer *printer, const struct lw_bench
         more[printer->mean_count++] = own;
     }
     printer->means[i].shapes++;
+    printer->means[i].limit_logarithm += log(row->ns.median / lw_bench_limit_ns(row));
     for (int p = 0; p < LW_BENCH_PEERS; p++)
         printer->means[i].logarithms[p] += log(row->peers_ns[p] / row->ns.median);
     return true;
@@ -181,8 +192,10 @@ enum lw_status cli_bench_print_row(struct cli_bench_printer *printer,
     number_cell(printer, ns, 0, cells[7]);
     number_cell(printer, done ? lw_bench_spread_percent(&row->ns) : NAN, 1, cells[8]);
     number_cell(printer, row->kernel ? (double)row->key_bytes / ns : NAN, 2, cells[9]);
+    number_cell(printer, done ? lw_bench_limit_ns(row) : NAN, 0, cells[10]);
+    number_cell(printer, ns / lw_bench_limit_ns(row), 2, cells[11]);
     for (int p = 0; p < LW_BENCH_PEERS; p++)
-        number_cell(printer, row->peers_ns[p] / ns, 2, cells[10 + p]);
+        number_cell(printer, row->peers_ns[p] / ns, 2, cells[PEER_COLUMNS + p]);
     if (!done)
         snprintf(cells[7], CELL_BYTES, "%s", "WRONG");
     if (printer->format == CLI_BENCH_JSON)
@@ -208,7 +221,9 @@ static void print_means(const struct cli_bench_printer *printer)
         snprintf(cells[0], CELL_BYTES, "%zu shape%s", mean->shapes, mean->shapes == 1 ? "" : "s");
         kind_cells(&mean->spec, &mean->alpha, LW_BENCH_OPENBLAS, mean->mode, cells);
         for (int p = 0; p < LW_BENCH_PEERS; p++)
-            number_cell(printer, exp(mean->logarithms[p] / (double)mean->shapes), 2, cells[10 + p]);
+            number_cell(printer, exp(mean->logarithms[p] / (double)mean->shapes), 2,
+                        cells[PEER_COLUMNS + p]);
+        number_cell(printer, exp(mean->limit_logarithm / (double)mean->shapes), 2, cells[11]);
         print_cells(printer, cells);
     }
 }

@@ -1,6 +1,7 @@
 /* lutwidge generate: kernels and packed weights of a model, or the stages of one kernel. */
 #include "cli/cli.h"
 #include "cli/loaded.h"
+#include "cli/plan_kernels.h"
 #include "cli/prefix.h"
 
 #include "gen/bundle.h"
@@ -51,23 +52,25 @@ static enum lw_status print_stage(const char *name, const char *stage, struct lw
     return LW_OK;
 }
 
-static enum lw_status record(const char *path, const struct lw_model *model, enum lw_isa isa,
-                             double seconds, const char *command, const char *database,
-                             struct lw_error *error)
+struct request {
+    const char *path, *size, *device, *folder, *plan, *database, *command;
+};
+
+/* What is known of this run before its work; `hash` and `arith` hold its texts. */
+static enum lw_status describe_run(const struct request *r, const struct lw_model *model,
+                                   const struct lw_device *device, char hash[33],
+                                   char arith[LW_ARITH_NAME_BYTES], struct lw_run *row,
+                                   struct lw_error *error)
 {
-    char hash[33], arith[LW_ARITH_NAME_BYTES];
-    enum lw_status status = lw_file_hash(path, hash, error);
+    *row = LW_RUN_UNKNOWN;
+    row->verb = "generate";
+    row->command = r->command;
+    row->model = r->path;
+    row->model_hash = hash;
+    row->arith = arith;
+    row->kernels = lw_isa_info(device->isa)->name;
     lw_model_arith_name(model, arith);
-    struct lw_run row = LW_RUN_UNKNOWN;
-    row.verb = "generate";
-    row.command = command;
-    row.model = path;
-    row.model_hash = hash;
-    row.arith = arith;
-    row.kernels = lw_isa_info(isa)->name;
-    row.seconds = seconds;
-    row.peak_memory_bytes = cli_peak_memory_bytes();
-    return status == LW_OK ? cli_record(database, &row, error) : status;
+    return lw_file_hash(r->path, hash, error);
 }
 
 /* Of nested planes, the prefix that fits; what was chosen is said on stderr. */
@@ -99,31 +102,47 @@ static enum lw_status open_model(const char *path, const char *size, struct lw_m
     return status;
 }
 
-static enum lw_status make(const char *path, const char *size, const char *device_name,
-                           const char *folder, const char *command, const char *database,
-                           struct lw_error *error)
+static enum lw_status make_bundle(const struct request *r, const struct lw_model *model,
+                                  const struct lw_device *device, struct lw_error *error)
+{
+    struct lw_run row;
+    struct lw_picks picks;
+    char hash[33], arith[LW_ARITH_NAME_BYTES];
+    size_t count = 0;
+    struct lw_spec *specs = NULL;
+    double start_s = cli_now_s();
+    bool measured = r->plan && strcmp(r->plan, "measure") == 0;
+    const char *database = r->database ? r->database : "lutwidge.db";
+    enum lw_status status = describe_run(r, model, device, hash, arith, &row, error);
+    if (status == LW_OK)
+        status = cli_plan_kernels(model, device, r->plan, database, &row, &picks, error);
+    if (status != LW_OK)
+        return status;
+    status = lw_picks_specs(&picks, &specs, &count, error);
+    free(specs);
+    if (status == LW_OK)
+        status = cli_make_bundle(model, device, &picks, r->folder, false, error);
+    lw_picks_free(&picks);
+    if (status == LW_OK)
+        printf("%s: %zu kernels of class %s for %s, %.1f s\n", r->folder, count, arith,
+               device->name, cli_now_s() - start_s);
+    if (status != LW_OK || measured || !r->database)
+        return status; /* the row of a measured plan is there already */
+    row.seconds = cli_now_s() - start_s;
+    row.peak_memory_bytes = cli_peak_memory_bytes();
+    return cli_record(r->database, &row, error);
+}
+
+static enum lw_status make(const struct request *r, struct lw_error *error)
 {
     const struct lw_device *device;
     struct lw_model model;
-    double start = cli_now_s();
-    enum lw_status status = cli_parse_device(device_name, &device, error);
+    enum lw_status status = cli_parse_device(r->device, &device, error);
     if (status == LW_OK)
-        status = open_model(path, size, &model, error);
+        status = open_model(r->path, r->size, &model, error);
     if (status != LW_OK)
         return status;
-    size_t count = 0;
-    struct lw_spec *specs = NULL;
-    char arith[LW_ARITH_NAME_BYTES];
-    lw_model_arith_name(&model, arith);
-    status = lw_bundle_specs(&model, device->isa, &specs, &count, error);
-    free(specs);
-    if (status == LW_OK)
-        status = cli_make_bundle(&model, device, folder, false, error);
-    if (status == LW_OK)
-        printf("%s: %zu kernels of class %s for %s, %.1f s\n", folder, count, arith, device->name,
-               cli_now_s() - start);
-    if (status == LW_OK && database)
-        status = record(path, &model, device->isa, cli_now_s() - start, command, database, error);
+    status = make_bundle(r, &model, device, error);
     lw_model_free(&model);
     return status;
 }
@@ -131,7 +150,7 @@ static enum lw_status make(const char *path, const char *size, const char *devic
 int cli_generate(int argc, const char **argv)
 {
     const char *device = NULL, *folder = NULL, *spec = NULL, *stage = NULL, *database = NULL;
-    const char *size = NULL;
+    const char *size = NULL, *plan = NULL;
     const char **rest = NULL;
     struct poptOption options[] = {
         {"output", 'o', POPT_ARG_STRING, &folder, 0, "the bundle to write", "FOLDER"},
@@ -140,11 +159,17 @@ int cli_generate(int argc, const char **argv)
          "of nested planes, take the best prefix of at most this size (2MB), tokeniser aside; "
          "refuse any other .lwm file that is larger",
          "SIZE"},
+        {"plan", 'p', POPT_ARG_STRING, &plan, 0,
+         "how families of kernels are chosen: estimate (default), or measure: time them here, or "
+         "take the times from the database",
+         "PLAN"},
         {"spec", 0, POPT_ARG_STRING, &spec, 0, "print one kernel instead of making a bundle",
          "SPEC"},
         {"stage", 0, POPT_ARG_STRING, &stage, 0,
          "with --spec: ir, schedule, program or c (default)", "STAGE"},
-        {"db", 0, POPT_ARG_STRING, &database, 0, "add the figures of this run to a database",
+        {"db", 0, POPT_ARG_STRING, &database, 0,
+         "add the figures of this run to a database; with --plan measure, read and add times "
+         "(default: lutwidge.db)",
          "FILE"},
         POPT_TABLEEND,
     };
@@ -153,7 +178,7 @@ int cli_generate(int argc, const char **argv)
     if (status != LW_OK)
         return (int)status;
     char *command = cli_command_line(argc, argv);
-    if (spec && !folder && !device && !size && !database && !rest[0])
+    if (spec && !folder && !device && !size && !plan && !database && !rest[0])
         status = print_stage(spec, stage ? stage : "c", &error);
     else if (spec)
         status = lw_fail(&error, LW_USAGE,
@@ -164,7 +189,8 @@ int cli_generate(int argc, const char **argv)
     else if (!rest[0] || !folder)
         status = lw_fail(&error, LW_USAGE, "name a model and, with -o, the bundle to write");
     else
-        status = make(rest[0], size, device, folder, command, database, &error);
+        status =
+            make(&(struct request){rest[0], size, device, folder, plan, database, command}, &error);
     free(command);
     return status == LW_OK ? LW_OK : cli_report("generate", status, &error);
 }

@@ -1,6 +1,7 @@
 /* lutwidge inspect: what a model, or that of a bundle, holds and what it takes. */
 #include "cli/cli.h"
 #include "cli/inspect_nested.h"
+#include "cli/inspect_picks.h"
 #include "cli/inspect_plan.h"
 #include "cli/loaded.h"
 
@@ -23,7 +24,7 @@ struct share {
 
 struct view {
     const char *path;
-    bool coded;
+    bool coded, bundle;
     struct lw_model model;
     struct lw_size size;     /* file_bytes is 0 for a folder */
     struct lw_nested nested; /* no chunks where the planes are not nested */
@@ -112,6 +113,7 @@ static enum lw_status open_view(struct view *view, struct lw_error *error)
     if (!file)
         return lw_fail(error, LW_FAILED, "out of memory");
     view->coded = true;
+    view->bundle = is_bundle;
     enum lw_status status = lw_lwm_open(file, &view->model, error);
     if (status == LW_OK)
         status = lw_lwm_size(file, &view->size, error);
@@ -204,7 +206,9 @@ static enum lw_status print_table(const struct view *view, struct lw_error *erro
     print_blocks(view, name_width);
     putchar('\n');
     print_sizes(view);
-    return view->nested.chunk_count ? cli_inspect_nested(&view->nested, error) : LW_OK;
+    enum lw_status status =
+        view->nested.chunk_count ? cli_inspect_nested(&view->nested, error) : LW_OK;
+    return status == LW_OK && view->bundle ? cli_inspect_picks(view->path, error) : status;
 }
 
 static json_t *share_json(struct share s, bool coded)
@@ -255,6 +259,11 @@ static enum lw_status print_json(const struct view *view, struct lw_error *error
         view->nested.chunk_count ? cli_inspect_nested_json(&view->nested, &prefixes, error) : LW_OK;
     if (prefixes)
         json_object_set_new(root, "prefixes", prefixes);
+    json_t *kernels = NULL;
+    if (status == LW_OK && view->bundle)
+        status = cli_inspect_picks_json(view->path, &kernels, error);
+    if (kernels)
+        json_object_set_new(root, "kernels", kernels);
     if (status == LW_OK) {
         json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
         putchar('\n');

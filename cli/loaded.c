@@ -47,7 +47,8 @@ static bool show_step(void *context, size_t done, size_t all)
 }
 
 enum lw_status cli_make_bundle(const struct lw_model *model, const struct lw_device *device,
-                               const char *folder, bool quiet, struct lw_error *error)
+                               const struct lw_picks *picks, const char *folder, bool quiet,
+                               struct lw_error *error)
 {
     char label[64], made_by[64]; /* without paths, which need not be UTF-8 */
     snprintf(made_by, sizeof made_by, "lutwidge generate --device %s", device->name);
@@ -57,7 +58,9 @@ enum lw_status cli_make_bundle(const struct lw_model *model, const struct lw_dev
     if (!quiet)
         cli_progress_start(&making.progress, label);
     cli_interrupt_hold();
-    enum lw_status status = lw_bundle_make(model, device, folder, made_by, &watch, error);
+    enum lw_status status =
+        picks ? lw_bundle_make_picked(model, device, picks, folder, made_by, &watch, error)
+              : lw_bundle_make(model, device, folder, made_by, &watch, error);
     cli_interrupt_release();
     if (!quiet)
         cli_progress_end(&making.progress);
@@ -88,7 +91,7 @@ static enum lw_status make_cached(const struct lw_model *model, const struct lw_
         return lw_fail(error, LW_FAILED, "out of memory");
     lw_bundle_collect(cache);
     free(cache);
-    return cli_make_bundle(model, device, folder, quiet, error);
+    return cli_make_bundle(model, device, NULL, folder, quiet, error);
 }
 
 /* The bundle of an .lwm file: from the cache where it is whole, else made there. */

@@ -4,6 +4,7 @@
 #define LW_CLI_LOADED_H
 
 #include "gen/device.h"
+#include "gen/picks.h"
 #include "gen/registry.h"
 #include "models/transformer.h"
 #include "runtime/backend.h"
@@ -44,9 +45,11 @@ void cli_unload(struct cli_loaded *loaded);
 
 bool cli_is_folder(const char *path);
 
-/* Makes a bundle with progress on stderr; Ctrl-C leaves nothing behind. */
+/* Makes a bundle with progress on stderr; Ctrl-C leaves nothing behind. Without picks (NULL) by
+ * estimate. */
 enum lw_status cli_make_bundle(const struct lw_model *model, const struct lw_device *device,
-                               const char *folder, bool quiet, struct lw_error *error);
+                               const struct lw_picks *picks, const char *folder, bool quiet,
+                               struct lw_error *error);
 /* NULL or "host": the widest of this CPU. LW_USAGE for unknown names. */
 enum lw_status cli_parse_device(const char *name, const struct lw_device **device,
                                 struct lw_error *error);

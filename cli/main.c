@@ -25,6 +25,7 @@ const struct cli_verb cli_verbs[] = {
      "MODEL", cli_inspect},
     {"generate", "generate, compile and pack the kernels of a model into a bundle",
      "lutwidge generate open3.lwm -o bundle\n"
+     "lutwidge generate open3.lwm -o bundle --plan measure --db lutwidge.db\n"
      "lutwidge generate --spec t8_m256_k256_b2_n4_avx512 --stage schedule\n",
      "M.lwm -o FOLDER", cli_generate},
     {"translate", "translate lines of text from standard input",
@@ -45,7 +46,8 @@ const struct cli_verb cli_verbs[] = {
     {"bench", "time product kernels beside OpenBLAS and oneDNN",
      "lutwidge bench\n"
      "lutwidge bench --shapes 512x512,2048x512 --bits 1-2 --columns 1,4 --alpha free,uniform\n"
-     "lutwidge bench --model open3.lwm --isa avx512,avx2 --mode resident,hot --db lutwidge.db\n",
+     "lutwidge bench --model open3.lwm --isa avx512,avx2 --mode resident,hot --db lutwidge.db\n"
+     "lutwidge bench --static arm-exynos-m4,arm-cortex-a55 --shapes 512x512\n",
      "", cli_bench},
     {"query", "print what the database holds",
      "lutwidge query runs\n"

@@ -2,6 +2,7 @@
 
 #include "gen/bundle_place.h"
 #include "gen/pack.h"
+#include "gen/picks_json.h"
 #include "gen/program.h"
 #include "models/file.h"
 #include "models/lwm.h"
@@ -16,6 +17,7 @@
 struct making {
     const struct lw_model *model;
     const struct lw_device *device;
+    const struct lw_picks *picks;
     const char *folder; /* the partial one */
     struct lw_spec *specs;
     size_t count;
@@ -99,11 +101,11 @@ static enum lw_status write_sources(struct making *m, struct lw_error *error)
     return status;
 }
 
-/* Packs the rows of one code; `first` is its first stored row. */
-static enum lw_status write_code(const struct making *m, const struct lw_matrix *matrix,
-                                 size_t code, size_t first, FILE *stream, struct lw_error *error)
+/* Packs the rows of one code for its family; `first` is its first stored row. */
+static enum lw_status write_code(const struct lw_matrix *matrix, const struct lw_pick *pick,
+                                 size_t first, FILE *stream, struct lw_error *error)
 {
-    struct lw_spec spec = lw_spec_of(matrix, code, 1, m->device->isa);
+    struct lw_spec spec = pick->options[0].spec;
     struct lw_schedule schedule;
     struct lw_pack_layout layout;
     lw_schedule_build(&spec, &schedule);
@@ -113,7 +115,7 @@ static enum lw_status write_code(const struct making *m, const struct lw_matrix 
     if (packed && bias) {
         for (size_t r = 0; r < spec.rows; r++)
             bias[r] = matrix->bias[matrix->order ? matrix->order[first + r] : r];
-        lw_pack(&schedule, &matrix->codes[code], bias, packed);
+        lw_pack(&schedule, &matrix->codes[pick->code], bias, packed);
         fwrite(packed, 1, layout.bytes, stream);
     }
     enum lw_status status = packed && bias ? LW_OK : out_of_memory(error);
@@ -127,13 +129,14 @@ static enum lw_status write_weights(const struct making *m, const char *path,
 {
     struct lw_writer writer;
     enum lw_status status = lw_writer_open(path, &writer, error);
-    for (size_t i = 0; i < m->model->matrix_count && status == LW_OK; i++) {
-        const struct lw_matrix *matrix = &m->model->matrices[i];
-        size_t first = 0, codes = lw_matrix_has_quantised_product(matrix) ? matrix->code_count : 0;
-        for (size_t c = 0; c < codes && status == LW_OK; c++) {
-            status = write_code(m, matrix, c, first, writer.stream, error);
-            first += matrix->codes[c].rows;
-        }
+    size_t first = 0;
+    for (size_t i = 0; i < m->picks->count && status == LW_OK; i++) {
+        const struct lw_pick *pick = &m->picks->picks[i];
+        const struct lw_matrix *matrix = &m->model->matrices[pick->matrix];
+        if (pick->code == 0)
+            first = 0;
+        status = write_code(matrix, pick, first, writer.stream, error);
+        first += matrix->codes[pick->code].rows;
         if (status != LW_OK)
             lw_writer_abort(&writer);
     }
@@ -161,11 +164,12 @@ static enum lw_status write_manifest(const struct making *m, const char *made_by
         lw_spec_name(&m->specs[i], name);
         json_array_append_new(kernels, json_string(name));
     }
-    json_t *manifest = json_pack("{s:i s:s s:s s:s s:s s:s s:s s:s s:s s:o s:o}", "lutwidge_bundle",
-                                 LW_BUNDLE_FORMAT, "version", LW_VERSION, "generator", LW_GENERATOR,
-                                 "made_by", made_by, "compiler", version, "flags", flags, "device",
-                                 m->device->name, "isa", lw_isa_info(m->device->isa)->name, "arith",
-                                 arith, "xxh3_128", files, "kernels", kernels);
+    json_t *manifest = json_pack(
+        "{s:i s:s s:s s:s s:s s:s s:s s:s s:s s:o s:o s:o s:o}", "lutwidge_bundle",
+        LW_BUNDLE_FORMAT, "version", LW_VERSION, "generator", LW_GENERATOR, "made_by", made_by,
+        "compiler", version, "flags", flags, "device", m->device->name, "isa",
+        lw_isa_info(m->device->isa)->name, "arith", arith, "xxh3_128", files, "plan",
+        lw_plan_json(m->picks), "kernels", kernels, "picks", lw_picks_json(m->picks, m->model));
     char *path = lw_path_join(m->folder, "manifest.json");
     struct lw_writer writer;
     if (status == LW_OK && (!manifest || !path))
@@ -212,13 +216,14 @@ static enum lw_status fill(struct making *m, const char *made_by, const struct l
     return status;
 }
 
-enum lw_status lw_bundle_make(const struct lw_model *model, const struct lw_device *device,
-                              const char *folder, const char *made_by, const struct lw_watch *watch,
-                              struct lw_error *error)
+enum lw_status lw_bundle_make_picked(const struct lw_model *model, const struct lw_device *device,
+                                     const struct lw_picks *picks, const char *folder,
+                                     const char *made_by, const struct lw_watch *watch,
+                                     struct lw_error *error)
 {
-    struct making m = {.model = model, .device = device};
+    struct making m = {.model = model, .device = device, .picks = picks};
     struct lw_place place;
-    enum lw_status status = lw_bundle_specs(model, device->isa, &m.specs, &m.count, error);
+    enum lw_status status = lw_picks_specs(picks, &m.specs, &m.count, error);
     if (status == LW_OK)
         status = lw_place_open(folder, &place, error);
     if (status == LW_OK) {
@@ -233,5 +238,21 @@ enum lw_status lw_bundle_make(const struct lw_model *model, const struct lw_devi
         free((void *)(uintptr_t)m.sources[i]);
     free(m.sources);
     free(m.specs);
+    return status;
+}
+
+enum lw_status lw_bundle_make(const struct lw_model *model, const struct lw_device *device,
+                              const char *folder, const char *made_by, const struct lw_watch *watch,
+                              struct lw_error *error)
+{
+    struct lw_picks picks;
+    enum lw_status status = lw_picks_list(model, device, &picks, error);
+    if (status != LW_OK)
+        return status;
+    status = lw_picks_estimate(&picks, device, error);
+    lw_picks_decide(&picks, LW_BASIS_ESTIMATE);
+    if (status == LW_OK)
+        status = lw_bundle_make_picked(model, device, &picks, folder, made_by, watch, error);
+    lw_picks_free(&picks);
     return status;
 }

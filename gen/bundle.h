@@ -5,18 +5,18 @@
 #define LW_GEN_BUNDLE_H
 
 #include "gen/compile.h"
+#include "gen/picks.h"
 #include "gen/spec.h"
 #include "models/status.h"
 #include "models/transformer.h"
 
 #include <stddef.h>
 
-enum { LW_BUNDLE_FORMAT = 1 };
+enum { LW_BUNDLE_FORMAT = 2 };
 
-/* The kernels that a model needs on an instruction set: tables for every class and K, products for
- * every (class, M, K, B, G) and each N of 1, 2, 4 and 8; without repetition, tables first, products
- * of falling N. Matrices of class f32 need none. *specs is malloc'ed. LW_USAGE for a model that is
- * all of class f32 or not quantised. */
+/* The kernels that a model needs on an instruction set, where each code takes the first of its
+ * families (gen/picks.h). *specs is malloc'ed. LW_USAGE for a model that is all of class f32 or not
+ * quantised. */
 enum lw_status lw_bundle_specs(const struct lw_model *model, enum lw_isa isa,
                                struct lw_spec **specs, size_t *count, struct lw_error *error);
 
@@ -26,7 +26,13 @@ enum lw_status lw_bundle_write_kernel(const struct lw_spec *spec, const char *pa
 
 /* Writes the bundle of `model`, which was opened from a file, to `folder`: built beside it,
  * renamed, so that it appears whole or not at all. An existing bundle there is replaced; anything
- * else is refused (LW_USAGE). `made_by` is the command, for the manifest. */
+ * else is refused (LW_USAGE). `made_by` is the command, for the manifest. `picks` are decided, of
+ * this model and device. */
+enum lw_status lw_bundle_make_picked(const struct lw_model *model, const struct lw_device *device,
+                                     const struct lw_picks *picks, const char *folder,
+                                     const char *made_by, const struct lw_watch *watch,
+                                     struct lw_error *error);
+/* The same with picks by estimate. */
 enum lw_status lw_bundle_make(const struct lw_model *model, const struct lw_device *device,
                               const char *folder, const char *made_by, const struct lw_watch *watch,
                               struct lw_error *error);

@@ -1,101 +1,40 @@
 #include "gen/compile.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
+#include "gen/cache.h"
+#include "gen/compiler.h"
+#include "models/file.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
+enum { MAX_JOBS = 64, PRELUDE_PAYS = 3 };
 
-enum { MAX_JOBS = 64 };
-
-const char *lw_compiler(void)
-{
-    const char *given = getenv("LUTWIDGE_CLANG");
-    return given && *given ? given : "clang-19";
-}
-
-static enum lw_status missing(struct lw_error *error, int reason)
-{
-    return lw_fail(error, LW_FAILED,
-                   "cannot run the compiler '%s': %s; kernels are compiled by clang 19: install it "
-                   "with 'apt-get install clang-19', or name another clang in LUTWIDGE_CLANG",
-                   lw_compiler(), strerror(reason));
-}
-
-enum lw_status lw_compiler_version(char *version, size_t size, struct lw_error *error)
-{
-    int ends[2];
-    if (pipe(ends))
-        return lw_fail(error, LW_FAILED, "pipe: %s", strerror(errno));
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    posix_spawn_file_actions_addclose(&actions, ends[0]);
-    char *arguments[] = {(char *)lw_compiler(), "--version", NULL};
+/* One source on its way into the library. */
+struct unit {
+    const char *source;
+    char *object, *log; /* beside the source */
+    char key[LW_OBJECT_KEY_BYTES];
+    bool kept; /* its object came from the cache */
     pid_t child;
-    int failed = posix_spawnp(&child, arguments[0], &actions, NULL, arguments, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    close(ends[1]);
-    FILE *stream = fdopen(ends[0], "r");
-    bool got = !failed && stream && fgets(version, (int)size, stream);
-    while (stream && fgetc(stream) != EOF) /* a closed pipe would kill who still writes to it */
-        continue;
-    if (stream)
-        fclose(stream);
-    int state = 0;
-    if (failed)
-        return missing(error, failed);
-    waitpid(child, &state, 0);
-    if (!got || !WIFEXITED(state) || WEXITSTATUS(state) != 0)
-        return lw_fail(error, LW_FAILED, "'%s --version' fails; is it a compiler?", lw_compiler());
-    version[strcspn(version, "\n")] = 0;
-    return LW_OK;
-}
+};
 
-void lw_compiler_flags(const struct lw_device *device, char *flags, size_t size)
-{
-    snprintf(flags, size, "-std=c11 -O2 -fPIC -ffp-contract=off -fno-math-errno -Wall -Werror %s",
-             device->flags);
-}
+struct work {
+    struct unit *units;
+    size_t count, missing; /* missing: not from the cache */
+    const struct lw_device *device;
+    char flags[512];
+    const char *library;
+    char *header, *prelude; /* the headers of the sources, and these compiled */
+    bool has_prelude;
+    const struct lw_watch *watch;
+    size_t done;
+};
 
-/* Starts the compiler with its messages going to the file `log`. */
-static enum lw_status start(char *const *arguments, const char *log, pid_t *child,
-                            struct lw_error *error)
+static enum lw_status out_of_memory(struct lw_error *error)
 {
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log, O_WRONLY | O_CREAT | O_TRUNC,
-                                     0600);
-    int failed = posix_spawnp(child, arguments[0], &actions, NULL, arguments, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    return failed ? missing(error, failed) : LW_OK;
-}
-
-/* Waits for a child; on failure puts the head of its messages into the error. */
-static enum lw_status finish(pid_t child, const char *what, const char *log, struct lw_error *error)
-{
-    int state;
-    while (waitpid(child, &state, 0) < 0)
-        if (errno != EINTR)
-            return lw_fail(error, LW_FAILED, "waiting for the compiler: %s", strerror(errno));
-    char messages[2048] = "";
-    FILE *stream = fopen(log, "r");
-    if (stream) {
-        messages[fread(messages, 1, sizeof messages - 1, stream)] = 0;
-        fclose(stream);
-        unlink(log);
-    }
-    if (WIFEXITED(state) && WEXITSTATUS(state) == 0)
-        return LW_OK;
-    if (WIFSIGNALED(state))
-        return lw_fail(error, LW_FAILED, "%s: the compiler was stopped by signal %d", what,
-                       WTERMSIG(state));
-    return lw_fail(error, LW_FAILED, "'%s' fails at %s:\n%s", lw_compiler(), what, messages);
+    return lw_fail(error, LW_FAILED, "out of memory while compiling");
 }
 
 /* "dir/x.c" with another ending; malloc'ed. */
@@ -106,117 +45,198 @@ static char *with_ending(const char *source, const char *ending)
     return asprintf(&path, "%.*s%s", stem, source, ending) < 0 ? NULL : path;
 }
 
-/* Splits flags at spaces (in place) into arguments; returns how many. */
-static size_t split(char *flags, char **arguments)
+static enum lw_status step(struct work *w, struct lw_error *error)
 {
-    size_t count = 0;
-    for (char *word = strtok(flags, " "); word; word = strtok(NULL, " "))
-        arguments[count++] = word;
-    return count;
+    w->done++;
+    if (w->watch && w->watch->step && !w->watch->step(w->watch->context, w->done, w->count + 1))
+        return lw_fail(error, LW_FAILED, "stopped");
+    return LW_OK;
 }
 
-struct job {
-    pid_t child;
-    const char *source;
-    char *log;
-};
-
-static enum lw_status start_source(const char *source, const struct lw_device *device,
-                                   struct job *job, struct lw_error *error)
+/* Takes the objects that the cache has. */
+static enum lw_status look_up(struct work *w, const char *const *sources, struct lw_error *error)
 {
-    char flags[512];
-    char *arguments[64] = {(char *)lw_compiler()};
-    lw_compiler_flags(device, flags, sizeof flags);
-    size_t count = 1 + split(flags, arguments + 1);
-    char *object = with_ending(source, ".o");
-    *job = (struct job){.source = source, .log = with_ending(source, ".log")};
-    if (!object || !job->log) {
-        free(object);
-        return lw_fail(error, LW_FAILED, "out of memory");
+    char version[256];
+    enum lw_status status = lw_compiler_version(version, sizeof version, error);
+    for (size_t i = 0; i < w->count && status == LW_OK; i++) {
+        struct unit *unit = &w->units[i];
+        struct lw_mapping text;
+        unit->source = sources[i];
+        unit->object = with_ending(sources[i], ".o");
+        unit->log = with_ending(sources[i], ".log");
+        if (!unit->object || !unit->log)
+            return out_of_memory(error);
+        status = lw_map_file(sources[i], &text, error);
+        if (status != LW_OK)
+            break;
+        lw_object_key(text.data, text.size, version, w->flags, unit->key);
+        lw_unmap_file(&text);
+        unit->kept = lw_object_take(unit->key, unit->object);
+        w->missing += !unit->kept;
+        if (unit->kept)
+            status = step(w, error);
     }
-    arguments[count++] = "-c";
-    arguments[count++] = "-o";
-    arguments[count++] = object;
-    arguments[count] = (char *)source;
-    enum lw_status status = start(arguments, job->log, &job->child, error);
-    free(object);
-    if (status != LW_OK)
-        free(job->log);
     return status;
 }
 
-static enum lw_status compile_sources(const char *const *sources, size_t count,
-                                      const struct lw_device *device, const struct lw_watch *watch,
-                                      struct lw_error *error)
+/* Copies the lines of a source that include headers of the compiler. */
+static bool write_header(const char *source, const char *header)
+{
+    char line[256];
+    FILE *from = fopen(source, "re"), *to = fopen(header, "we");
+    bool found = false;
+    while (from && to && fgets(line, sizeof line, from))
+        if (strncmp(line, "#include <", 10) == 0) {
+            found = true;
+            fputs(line, to);
+        }
+    if (from)
+        fclose(from);
+    return to && fclose(to) == 0 && found;
+}
+
+/* Starts the compiler with the flags of the device and these arguments, ended by NULL. */
+static enum lw_status start(const struct work *w, const char *const *arguments, const char *log,
+                            pid_t *child, struct lw_error *error)
+{
+    char flags[sizeof w->flags];
+    char *all[96] = {(char *)(uintptr_t)lw_compiler()};
+    memcpy(flags, w->flags, sizeof flags);
+    size_t count = 1 + lw_compiler_split(flags, all + 1);
+    for (; *arguments; arguments++)
+        all[count++] = (char *)(uintptr_t)*arguments;
+    return lw_compiler_start(all, log, child, error);
+}
+
+/* Reading the headers takes most of the time of a kernel: they are compiled once for many. Where
+ * that fails the kernels read them themselves, and say what is wrong, if anything is. */
+static enum lw_status compile_prelude(struct work *w, struct lw_error *error)
+{
+    size_t first = 0;
+    pid_t child;
+    while (w->units[first].kept)
+        first++;
+    if (asprintf(&w->header, "%s.h", w->library) < 0)
+        w->header = NULL;
+    if (asprintf(&w->prelude, "%s.pch", w->library) < 0)
+        w->prelude = NULL;
+    if (!w->header || !w->prelude)
+        return out_of_memory(error);
+    if (!write_header(w->units[first].source, w->header))
+        return LW_OK;
+    const char *log = w->units[first].log;
+    enum lw_status status =
+        start(w, (const char *[]){"-x", "c-header", w->header, "-o", w->prelude, NULL}, log, &child,
+              error);
+    if (status == LW_OK)
+        w->has_prelude = lw_compiler_finish(child, w->header, log, NULL) == LW_OK;
+    return status;
+}
+
+static enum lw_status start_unit(const struct work *w, struct unit *unit, struct lw_error *error)
+{
+    const char *arguments[] = {"-c", "-o", unit->object, unit->source, NULL, NULL, NULL};
+    if (w->has_prelude) {
+        arguments[4] = "-include-pch";
+        arguments[5] = w->prelude;
+    }
+    return start(w, arguments, unit->log, &unit->child, error);
+}
+
+/* Those that the cache had not, on all CPUs; children end in the order in which they began. */
+static enum lw_status compile_missing(struct work *w, struct lw_error *error)
 {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     size_t limit = cpus < 1 ? 1 : cpus > MAX_JOBS ? MAX_JOBS : (size_t)cpus;
-    struct job jobs[MAX_JOBS];
+    struct unit *running[MAX_JOBS];
     enum lw_status status = LW_OK;
-    size_t started = 0, finished = 0;
-    while (finished < started || (status == LW_OK && started < count)) {
-        if (status == LW_OK && started < count && started - finished < limit) {
-            status = start_source(sources[started], device, &jobs[started % limit], error);
-            started += status == LW_OK;
+    size_t next = 0, started = 0, finished = 0;
+    while (finished < started || (status == LW_OK && next < w->count)) {
+        if (status == LW_OK && next < w->count && started - finished < limit) {
+            struct unit *unit = &w->units[next++];
+            if (unit->kept)
+                continue;
+            status = start_unit(w, unit, error);
+            if (status == LW_OK)
+                running[started++ % limit] = unit;
             continue;
         }
-        struct job *job = &jobs[finished++ % limit];
+        struct unit *unit = running[finished++ % limit];
         struct lw_error own = {0};
-        enum lw_status ended = finish(job->child, job->source, job->log, &own);
-        free(job->log);
-        if (ended != LW_OK && status == LW_OK)
+        enum lw_status ended = lw_compiler_finish(unit->child, unit->source, unit->log, &own);
+        if (ended == LW_OK)
+            lw_object_keep(unit->key, unit->object);
+        else if (status == LW_OK)
             status = lw_fail(error, ended, "%s", own.text);
-        if (status == LW_OK && watch && watch->step &&
-            !watch->step(watch->context, finished, count + 1))
-            status = lw_fail(error, LW_FAILED, "stopped");
+        if (status == LW_OK)
+            status = step(w, error);
     }
     return status;
 }
 
-static enum lw_status link_library(const char *const *sources, size_t count,
-                                   const struct lw_device *device, const char *library,
-                                   struct lw_error *error)
+static enum lw_status link_library(const struct work *w, struct lw_error *error)
 {
     char flags[256];
-    char **arguments = calloc(count + 16, sizeof *arguments);
+    char **arguments = calloc(w->count + 16, sizeof *arguments);
     char *log = NULL;
-    enum lw_status status = LW_FAILED;
     size_t used = 0;
     pid_t child;
-    if (!arguments || asprintf(&log, "%s.log", library) < 0) {
+    if (!arguments || asprintf(&log, "%s.log", w->library) < 0) {
         free(arguments);
-        return lw_fail(error, LW_FAILED, "out of memory");
+        return out_of_memory(error);
     }
-    arguments[used++] = (char *)lw_compiler();
+    arguments[used++] = (char *)(uintptr_t)lw_compiler();
     arguments[used++] = "-shared";
     arguments[used++] = "-o";
-    arguments[used++] = (char *)library;
-    size_t first = used;
-    for (size_t i = 0; i < count; i++)
-        arguments[used++] = with_ending(sources[i], ".o");
-    snprintf(flags, sizeof flags, "%s", device->link_flags);
-    split(flags, arguments + used);
-    status = start(arguments, log, &child, error);
+    arguments[used++] = (char *)(uintptr_t)w->library;
+    for (size_t i = 0; i < w->count; i++)
+        arguments[used++] = w->units[i].object;
+    snprintf(flags, sizeof flags, "%s", w->device->link_flags);
+    lw_compiler_split(flags, arguments + used);
+    enum lw_status status = lw_compiler_start(arguments, log, &child, error);
     if (status == LW_OK)
-        status = finish(child, library, log, error);
-    for (size_t i = 0; i < count; i++) {
-        if (arguments[first + i])
-            unlink(arguments[first + i]);
-        free(arguments[first + i]);
-    }
+        status = lw_compiler_finish(child, w->library, log, error);
     free(arguments);
     free(log);
     return status;
 }
 
+/* Removes all but sources and library. */
+static void clean(struct work *w)
+{
+    for (size_t i = 0; w->units && i < w->count; i++) {
+        if (w->units[i].object)
+            unlink(w->units[i].object);
+        free(w->units[i].object);
+        free(w->units[i].log);
+    }
+    if (w->header)
+        unlink(w->header);
+    if (w->prelude)
+        unlink(w->prelude);
+    free(w->header);
+    free(w->prelude);
+    free(w->units);
+}
+
 enum lw_status lw_compile(const char *const *sources, size_t count, const struct lw_device *device,
                           const char *library, const struct lw_watch *watch, struct lw_error *error)
 {
-    enum lw_status status = compile_sources(sources, count, device, watch, error);
+    struct work w = {.units = calloc(count, sizeof *w.units),
+                     .count = count,
+                     .device = device,
+                     .library = library,
+                     .watch = watch};
+    lw_compiler_flags(device, w.flags, sizeof w.flags);
+    enum lw_status status = w.units ? look_up(&w, sources, error) : out_of_memory(error);
+    if (status == LW_OK && w.missing >= PRELUDE_PAYS)
+        status = compile_prelude(&w, error);
     if (status == LW_OK)
-        status = link_library(sources, count, device, library, error);
-    if (status == LW_OK && watch && watch->step &&
-        !watch->step(watch->context, count + 1, count + 1))
-        status = lw_fail(error, LW_FAILED, "stopped");
+        status = compile_missing(&w, error);
+    if (status == LW_OK)
+        status = link_library(&w, error);
+    if (status == LW_OK)
+        status = step(&w, error);
+    clean(&w);
     return status;
 }

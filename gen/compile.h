@@ -23,7 +23,8 @@ enum lw_status lw_compiler_version(char *version, size_t size, struct lw_error *
 void lw_compiler_flags(const struct lw_device *device, char *flags, size_t size);
 
 /* Compiles sources (paths, each FILE.c to FILE.o beside it, removed at the end) and links them into
- * `library`. Uses all CPUs. LW_FAILED carries the compiler's own first messages. */
+ * `library`. Uses all CPUs. Objects come from the cache where it has those of the same text,
+ * compiler and flags (gen/cache.h). LW_FAILED carries the compiler's own first messages. */
 enum lw_status lw_compile(const char *const *sources, size_t count, const struct lw_device *device,
                           const char *library, const struct lw_watch *watch,
                           struct lw_error *error);

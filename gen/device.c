@@ -11,6 +11,8 @@ static const struct lw_device devices[] = {
     {"portable", LW_ISA_C, "", "-lm"},
     {"x86-avx2", LW_ISA_AVX2, "-mavx2", "-lm"},
     {"x86-avx512", LW_ISA_AVX512, "-mavx512f -mavx512bw -mavx512vbmi -mavx512vnni", "-lm"},
+    {"x86-amx", LW_ISA_AMX, "-mavx512f -mavx512bw -mavx512vbmi -mavx512vnni -mamx-tile -mamx-int8",
+     "-lm"},
     {"arm-neoverse-n1", LW_ISA_NEON, AARCH64 "-mcpu=neoverse-n1", AARCH64_LINK},
     {"arm-cortex-a55", LW_ISA_NEON, AARCH64 "-mcpu=cortex-a55", AARCH64_LINK},
     {"arm-exynos-m4", LW_ISA_NEON, AARCH64 "-mcpu=exynos-m4", AARCH64_LINK},

@@ -20,6 +20,12 @@ struct machine {
     const struct lw_program *program;
     void *const *buffers;
     union reg *registers;
+    union {
+        uint8_t u8[LW_TILE];
+        int8_t s8[LW_TILE];
+        int32_t s32[LW_TILE / 4];
+    } tiles[8];
+    size_t tile_rows[8];
     size_t counters[LW_PROGRAM_LOOPS];
 };
 
@@ -28,6 +34,13 @@ static double read_s16(const uint8_t *at)
     int16_t value;
     memcpy(&value, at, sizeof value);
     return (double)value;
+}
+
+static int32_t read_s32(const uint8_t *at)
+{
+    int32_t value;
+    memcpy(&value, at, sizeof value);
+    return value;
 }
 
 static float read_f32(const uint8_t *at)
@@ -68,6 +81,8 @@ static int execute(struct machine *m, const struct lw_instruction *instruction)
     (void)N16, (void)C, (void)AT;
     switch (instruction->op) {
 #define EACH(n) for (size_t l = 0; l < (n); l++)
+#define TILE(i) m->tiles[I >> 4 * (i) & 15]
+#define ROWS(i) m->tile_rows[I >> 4 * (i) & 15]
 #define LW_OP(name, type, c, avx2, avx512, neon, ...)                                              \
     case LW_OP_##name: {                                                                           \
         __VA_ARGS__;                                                                               \
@@ -75,6 +90,8 @@ static int execute(struct machine *m, const struct lw_instruction *instruction)
     }
 #include "gen/ops.def"
 #undef LW_OP
+#undef TILE
+#undef ROWS
 #undef EACH
     default:
         abort();
@@ -111,11 +128,15 @@ static size_t run_body(struct machine *m, size_t first)
 
 int lw_program_interpret(const struct lw_program *program, void *const buffers[LW_BUFFER_COUNT])
 {
-    struct machine machine = {.program = program, .buffers = buffers};
+    void *all[LW_BUFFER_COUNT];
+    memcpy(all, buffers, sizeof all);
+    all[LW_BUFFER_SCRATCH] = calloc(1, program->schedule.scratch_bytes + 1);
+    struct machine machine = {.program = program, .buffers = all};
     machine.registers = calloc((size_t)program->values + 1, sizeof *machine.registers);
-    if (!machine.registers)
+    if (!machine.registers || !all[LW_BUFFER_SCRATCH])
         abort();
     size_t end = run_body(&machine, 0);
     free(machine.registers);
+    free(all[LW_BUFFER_SCRATCH]);
     return end == SIZE_MAX;
 }

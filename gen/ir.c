@@ -3,13 +3,14 @@
 #include <string.h>
 
 static const char *const op_names[] = {"input",      "signed_sum", "largest", "round",
-                                       "lookup_sum", "weigh",      "rescale"};
+                                       "lookup_sum", "dot_sum",    "weigh",   "rescale"};
 static const char *const op_meanings[] = {
     "given",
     "(+-a[4j] +- a[4j+1]) + (+-a[4j+2] +- a[4j+3]), + where the bit of v is set, zeros beyond K",
     "largest |a|",
     "clamp(rint(a * (127 / t)), -127, 127), ties to even; 0 where 127 / t is not finite",
     "sum over the tables j of group g of a[n][j][key(r, i, j)]",
+    "sum over the columns k of group g of a[n][k] * (bit(r, i, k) ? 1 : -1)",
     "sum over g, i of scale[r][g][i] * a",
     "f32(a) * ((t / 127) * 2^e) + bias[r]",
 };
@@ -47,10 +48,13 @@ void lw_ir_build(const struct lw_spec *spec, struct lw_ir *ir)
     } else {
         largest = append(ir, LW_IR_LARGEST, 't', "n", "f32", x, -1);
         int rounded = append(ir, LW_IR_ROUND, 'q', "nk", "s8", x, largest);
-        entries = append(ir, LW_IR_SIGNED_SUM, 'e', "njv", "s16", rounded, -1);
+        entries = spec->family == LW_FAMILY_DOT
+                      ? rounded
+                      : append(ir, LW_IR_SIGNED_SUM, 'e', "njv", "s16", rounded, -1);
     }
     ir->table_nodes = ir->count;
-    int sums = append(ir, LW_IR_LOOKUP_SUM, 'p', "nrgi", "s64", entries, -1);
+    int sums = append(ir, spec->family == LW_FAMILY_DOT ? LW_IR_DOT_SUM : LW_IR_LOOKUP_SUM, 'p',
+                      "nrgi", "s64", entries, -1);
     int weighted = append(ir, LW_IR_WEIGH, 'R', "nr", "s64", sums, -1);
     append(ir, LW_IR_RESCALE, 'y', "nr", "f32", weighted, largest);
 }

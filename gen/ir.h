@@ -3,6 +3,8 @@
  *
  *   t8   x -> signed_sum e -> largest t -> round q -> lookup_sum p -> weigh R -> rescale y
  *   a8   x -> largest t -> round q -> signed_sum e -> lookup_sum p -> weigh R -> rescale y
+ *   a8, family dot
+ *        x -> largest t -> round q -> dot_sum p -> weigh R -> rescale y
  */
 #ifndef LW_GEN_IR_H
 #define LW_GEN_IR_H
@@ -20,6 +22,8 @@ enum lw_ir_op {
     LW_IR_ROUND,      /* q = clamp(rint(a * (127 / t[n])), -127, 127) */
     LW_IR_LOOKUP_SUM, /* p[n][r][g][i] = sum over the tables j of group g of
                          a[n][j][key(r, i, j)], exact */
+    LW_IR_DOT_SUM,    /* p[n][r][g][i] = sum over the columns k of group g of
+                         a[n][k] * (plane bit of (r, i, k) set ? 1 : -1), exact */
     LW_IR_WEIGH,      /* R[n][r] = sum over g, i of alpha[r][g][i] p[n][r][g][i], exact */
     LW_IR_RESCALE,    /* y[n][r] = f32(R) * ((t[n] / 127) * 2^e) + bias[r] */
 };

@@ -93,6 +93,23 @@ static void lookup_sum(struct tensors *t, const struct lw_ir_node *node, const s
                 }
 }
 
+static void dot_sum(struct tensors *t, const struct lw_ir_node *node, const struct lw_code *code,
+                    double *out)
+{
+    size_t columns = t->ir->spec.columns, each = node->dims[2] == 1 ? columns : code->group;
+    for (size_t n = 0; n < node->dims[0]; n++)
+        for (size_t r = 0; r < node->dims[1]; r++)
+            for (size_t g = 0; g < node->dims[2]; g++)
+                for (size_t i = 0; i < node->dims[3]; i++) {
+                    double sum = 0;
+                    for (size_t k = g * each; k < (g + 1) * each && k < columns; k++) {
+                        double a = t->values[node->source][n * columns + k];
+                        sum += key(code, columns, r, i, k / 4) >> k % 4 & 1 ? a : -a;
+                    }
+                    *out++ = sum;
+                }
+}
+
 static void weigh(struct tensors *t, const struct lw_ir_node *node, const struct lw_code *code,
                   double *out)
 {
@@ -148,6 +165,9 @@ static enum lw_status run_node(struct tensors *t, size_t index, const struct lw_
         break;
     case LW_IR_LOOKUP_SUM:
         lookup_sum(t, node, code, out);
+        break;
+    case LW_IR_DOT_SUM:
+        dot_sum(t, node, code, out);
         break;
     case LW_IR_WEIGH:
         weigh(t, node, code, out);

@@ -1,12 +1,20 @@
 #include "gen/isa.h"
 
 #include <string.h>
+#if defined(__x86_64__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 static const struct lw_isa_info infos[LW_ISA_COUNT] = {
-    [LW_ISA_C] = {"c", "any CPU", {1, 1, 1, 1}},
-    [LW_ISA_AVX2] = {"avx2", "AVX2", {32, 16, 8, 4}},
-    [LW_ISA_AVX512] = {"avx512", "AVX-512 F, BW, VBMI and VNNI", {64, 32, 16, 8}},
-    [LW_ISA_NEON] = {"neon", "64-bit Arm NEON (aarch64)", {16, 8, 4, 2}},
+    [LW_ISA_C] = {"c", "any CPU", {1, 1, 1, 1}, LW_ISA_C},
+    [LW_ISA_AVX2] = {"avx2", "AVX2", {32, 16, 8, 4}, LW_ISA_AVX2},
+    [LW_ISA_AVX512] = {"avx512", "AVX-512 F, BW, VBMI and VNNI", {64, 32, 16, 8}, LW_ISA_AVX512},
+    [LW_ISA_AMX] = {"amx",
+                    "AVX-512 F, BW, VBMI and VNNI, and AMX-INT8 that the kernel lets it use",
+                    {64, 32, 16, 8},
+                    LW_ISA_AVX512},
+    [LW_ISA_NEON] = {"neon", "64-bit Arm NEON (aarch64)", {16, 8, 4, 2}, LW_ISA_NEON},
 };
 
 const struct lw_isa_info *lw_isa_info(enum lw_isa isa)
@@ -25,13 +33,25 @@ bool lw_isa_parse(const char *name, enum lw_isa *isa)
     return false;
 }
 
+#if defined(__x86_64__)
+/* Linux gives the registers of AMX to processes that ask (arch_prctl, 5.16 and later). */
+static bool tiles_are_allowed(void)
+{
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+    return __builtin_cpu_supports("amx-int8") && __builtin_cpu_supports("amx-tile") &&
+           syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+}
+#endif
+
 bool lw_isa_runs_here(enum lw_isa isa)
 {
 #if defined(__x86_64__)
     __builtin_cpu_init();
     if (isa == LW_ISA_AVX2)
         return __builtin_cpu_supports("avx2");
-    if (isa == LW_ISA_AVX512)
+    if (isa == LW_ISA_AMX && !tiles_are_allowed())
+        return false;
+    if (isa == LW_ISA_AVX512 || isa == LW_ISA_AMX)
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni");
 #elif defined(__aarch64__)

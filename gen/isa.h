@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum lw_isa { LW_ISA_C, LW_ISA_AVX2, LW_ISA_AVX512, LW_ISA_NEON, LW_ISA_COUNT };
+enum lw_isa { LW_ISA_C, LW_ISA_AVX2, LW_ISA_AVX512, LW_ISA_AMX, LW_ISA_NEON, LW_ISA_COUNT };
 
 /* Lanes of one vector register by element type; 1 everywhere in portable C. */
 struct lw_lanes {
@@ -13,15 +13,17 @@ struct lw_lanes {
 };
 
 struct lw_isa_info {
-    const char *name;  /* in spec strings: "c", "avx2", "avx512", "neon" */
+    const char *name;  /* in spec strings: "c", "avx2", "avx512", "amx", "neon" */
     const char *needs; /* what the CPU must have, for people */
     struct lw_lanes lanes;
+    enum lw_isa
+        vectors; /* whose vector operations it has: AMX those of AVX-512, others their own */
 };
 
 const struct lw_isa_info *lw_isa_info(enum lw_isa isa);
 /* By spec name. */
 bool lw_isa_parse(const char *name, enum lw_isa *isa);
-/* Whether this CPU runs it. */
+/* Whether this CPU runs it. Asks the kernel for the use of tiles where that needs asking. */
 bool lw_isa_runs_here(enum lw_isa isa);
 /* The widest that this CPU runs. */
 enum lw_isa lw_isa_host(void);

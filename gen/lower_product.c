@@ -1,36 +1,12 @@
 /* Lowers the nodes from the lookups to the outputs: tiles of rows, steps over tables, planes,
  * columns. */
-#include "gen/program.h"
+#include "gen/lower.h"
 
 #include <stdlib.h>
 
-/* One accumulator: what a plane of a row block sums up to in one column, for one byte of the
- * entries. Sums of 16 bits are kept in two registers and widened into `wide`: SHUFFLE16 sums all
- * bytes as pairs, and the odd ones alone; TABLE16 the first eight bytes, and the last eight. */
-struct sums {
-    int half[2]; /* of 16 bits, where the schedule has them */
-    int wide[4]; /* 32-bit sums, row_block / words of them */
-};
-
-/* One tile of row blocks while it is lowered. */
-struct tile {
-    struct lw_program *p;
-    const struct lw_schedule *s;
-    struct lw_lanes lanes;
-    int loop;           /* loop over tiles, or -1 */
-    size_t first_block; /* of the tile (of the first one, in a loop) */
-    size_t blocks;
-    size_t planes;             /* accumulated together: B, or 1 inside a loop over planes */
-    int plane_loop;            /* or -1 */
-    int group_loop;            /* or -1 */
-    size_t first_group, steps; /* of the groups being lowered */
-    struct sums *sums;         /* [block][plane][column][part] */
-    int *totals;               /* R: [block][column][row_block / doubles], doubles */
-};
-
-static struct sums *sums_of(struct tile *t, size_t block, size_t plane, size_t n, size_t part)
+struct sums *lw_lower_sums_of(struct tile *t, size_t block, size_t plane, size_t n, size_t part)
 {
-    return &t->sums[((block * t->planes + plane) * t->s->spec.batch + n) * t->s->parts + part];
+    return &t->sums[((block * t->planes + plane) * t->columns + n) * t->s->parts + part];
 }
 
 static size_t wide_count(const struct tile *t)
@@ -38,9 +14,8 @@ static size_t wide_count(const struct tile *t)
     return t->s->row_block / t->lanes.words;
 }
 
-/* Address of row block `block` of the tile in a buffer with `stride` bytes a row block. */
-static struct lw_address block_address(const struct tile *t, enum lw_buffer buffer, size_t block,
-                                       size_t stride)
+struct lw_address lw_lower_block_address(const struct tile *t, enum lw_buffer buffer, size_t block,
+                                         size_t stride)
 {
     struct lw_address address = {.buffer = buffer, .offset = (t->first_block + block) * stride};
     return lw_address_add(address, t->loop, t->s->blocks_a_tile * stride);
@@ -48,7 +23,7 @@ static struct lw_address block_address(const struct tile *t, enum lw_buffer buff
 
 static void emit_zero_sums(struct tile *t)
 {
-    size_t count = t->blocks * t->planes * t->s->spec.batch * t->s->parts;
+    size_t count = t->blocks * t->planes * t->columns * t->s->parts;
     for (size_t i = 0; i < count; i++)
         for (size_t w = 0; w < wide_count(t); w++)
             t->sums[i].wide[w] = t->s->halves && t->s->flush_steps == t->s->group_steps
@@ -61,7 +36,7 @@ static void emit_zero_halves(struct tile *t)
     if (!t->s->halves)
         return;
     bool pairs = t->s->unit == LW_UNIT_SHUFFLE16;
-    size_t count = t->blocks * t->planes * t->s->spec.batch * t->s->parts;
+    size_t count = t->blocks * t->planes * t->columns * t->s->parts;
     for (size_t i = 0; i < count; i++) {
         t->sums[i].half[0] = lw_emit(t->p, LW_OP_ZERO_H, pairs ? "pairs" : "first", -1, -1, -1);
         t->sums[i].half[1] = lw_emit(t->p, LW_OP_ZERO_H, pairs ? "odd" : "last", -1, -1, -1);
@@ -91,7 +66,7 @@ static void emit_lookup(struct tile *t, struct sums *sums, int index, size_t par
         lw_emit_update(t->p, is_signed ? LW_OP_ADD_HIGH_S : LW_OP_ADD_HIGH_U, sums->half[1],
                        entries, -1);
         break;
-    case LW_UNIT_LOAD:
+    default: /* LW_UNIT_LOAD; lw_lower_dot_sums has the others */
         entries =
             lw_emit_load(t->p, is_signed ? LW_OP_LOOKUP_S8 : LW_OP_LOOKUP_U8, "e", index, table);
         lw_emit_update(t->p, LW_OP_ADD_W, sums->wide[0], entries, -1);
@@ -105,7 +80,8 @@ static void emit_step(struct tile *t, size_t block, size_t plane, int step_loop,
 {
     const struct lw_schedule *s = t->s;
     size_t plane_bytes = s->steps * s->key_bytes;
-    struct lw_address keys = block_address(t, LW_BUFFER_KEYS, block, s->spec.bits * plane_bytes);
+    struct lw_address keys =
+        lw_lower_block_address(t, LW_BUFFER_KEYS, block, s->spec.bits * plane_bytes);
     first_step += t->first_group * s->group_steps;
     keys.offset += plane * plane_bytes + first_step * s->key_bytes;
     keys = lw_address_add(keys, t->group_loop, s->group_steps * s->key_bytes);
@@ -118,7 +94,7 @@ static void emit_step(struct tile *t, size_t block, size_t plane, int step_loop,
         enum lw_op op = half == 0 ? (permute ? LW_OP_INDEX_LOW : LW_OP_KEY_LOW)
                                   : (permute ? LW_OP_INDEX_HIGH : LW_OP_KEY_HIGH);
         int index = lw_emit(t->p, op, half ? "high" : "low", key, -1, -1);
-        for (size_t n = 0; n < s->spec.batch; n++)
+        for (size_t n = 0; n < t->columns; n++)
             for (size_t part = 0; part < s->parts; part++) {
                 size_t table = first_step * s->step_tables + half * s->step_tables / 2;
                 struct lw_address tables = {.buffer = LW_BUFFER_TABLES,
@@ -128,7 +104,7 @@ static void emit_step(struct tile *t, size_t block, size_t plane, int step_loop,
                     lw_address_add(tables, t->group_loop, s->group_steps * s->step_tables * 16);
                 tables = lw_address_add(tables, chunk_loop, s->flush_steps * s->step_tables * 16);
                 tables = lw_address_add(tables, step_loop, s->step_tables * 16);
-                emit_lookup(t, sums_of(t, block, plane, n, part), index, part, tables);
+                emit_lookup(t, lw_lower_sums_of(t, block, plane, n, part), index, part, tables);
             }
     }
 }
@@ -141,7 +117,7 @@ static void emit_flush(struct tile *t, size_t steps)
     if (!s->halves)
         return;
     int bias = (int)(128 * steps * s->step_tables);
-    size_t count = t->blocks * t->planes * s->spec.batch * s->parts;
+    size_t count = t->blocks * t->planes * t->columns * s->parts;
     for (size_t i = 0; i < count; i++) {
         struct sums *sums = &t->sums[i];
         bool is_signed = i % s->parts + 1 == s->parts;
@@ -177,6 +153,10 @@ static void emit_steps(struct tile *t, size_t steps, int chunk_loop, size_t firs
 static void emit_sums(struct tile *t)
 {
     const struct lw_schedule *s = t->s;
+    if (s->unit == LW_UNIT_DOT) {
+        lw_lower_dot_sums(t);
+        return;
+    }
     emit_zero_sums(t);
     if (t->steps <= s->flush_steps && s->flush_steps == s->group_steps) {
         emit_steps(t, t->steps, -1, 0);
@@ -192,51 +172,75 @@ static void emit_sums(struct tile *t)
         emit_steps(t, rest, -1, chunks * s->flush_steps);
 }
 
-/* R += scale * plane sum, for every row, column and plane of the tile. */
-static void emit_weigh(struct tile *t)
+void lw_lower_weigh(struct tile *t)
 {
     const struct lw_schedule *s = t->s;
+    if (s->narrow)
+        return;
     size_t pieces = s->row_block / t->lanes.doubles, each = t->lanes.words / t->lanes.doubles;
-    size_t group_bytes = s->spec.bits * s->row_block * 2;
+    size_t group_bytes = s->planes * s->row_block * 2;
     for (size_t block = 0; block < t->blocks; block++)
         for (size_t plane = 0; plane < t->planes; plane++)
             for (size_t d = 0; d < pieces; d++) {
                 struct lw_address at =
-                    block_address(t, LW_BUFFER_SCALES, block, s->groups * group_bytes);
+                    lw_lower_block_address(t, LW_BUFFER_SCALES, block, s->groups * group_bytes);
                 at.offset += t->first_group * group_bytes;
                 at.offset += (plane * s->row_block + d * t->lanes.doubles) * 2;
                 at = lw_address_add(at, t->group_loop, group_bytes);
                 at = lw_address_add(at, t->plane_loop, s->row_block * 2);
                 int scale = lw_emit_load(t->p, LW_OP_LOAD_SCALES, "scale", -1, at);
-                for (size_t n = 0; n < s->spec.batch; n++) {
-                    int sum = sums_of(t, block, plane, n, 0)->wide[d / each];
+                for (size_t n = 0; n < t->columns; n++) {
+                    int sum = lw_lower_sums_of(t, block, plane, n, 0)->wide[d / each];
                     if (s->parts == 2)
                         sum = lw_emit(t->p, LW_OP_JOIN_BYTES, "p", sum,
-                                      sums_of(t, block, plane, n, 1)->wide[d / each], -1);
+                                      lw_lower_sums_of(t, block, plane, n, 1)->wide[d / each], -1);
                     sum = lw_emit_immediate(t->p, LW_OP_TO_DOUBLE, "sum", sum, -1, (int)(d % each));
                     lw_emit_update(t->p, LW_OP_MULTIPLY_ADD,
-                                   t->totals[(block * s->spec.batch + n) * pieces + d], scale, sum);
+                                   t->totals[(block * t->columns + n) * pieces + d], scale, sum);
                 }
             }
+}
+
+/* f32(R) of one vector of rows, from the doubles of lw_lower_weigh. */
+static int rounded_total(struct tile *t, size_t block, size_t w, size_t n)
+{
+    const struct lw_schedule *s = t->s;
+    size_t each = t->lanes.words / t->lanes.doubles, pieces = s->row_block / t->lanes.doubles;
+    const int *totals = &t->totals[(block * t->columns + n) * pieces + w * each];
+    return each == 2 ? lw_emit(t->p, LW_OP_NARROW_PAIR, "y", totals[0], totals[1], -1)
+                     : lw_emit(t->p, LW_OP_NARROW, "y", totals[0], -1, -1);
+}
+
+/* The same where sum and scale are exact in floats, so that their product is rounded once. */
+static int rounded_product(struct tile *t, size_t block, size_t w, size_t n)
+{
+    const struct lw_schedule *s = t->s;
+    struct lw_address at = lw_lower_block_address(t, LW_BUFFER_SCALES, block, s->row_block * 2);
+    at.offset += w * t->lanes.words * 2;
+    int scale = lw_emit_load(t->p, LW_OP_LOAD_SCALES_F, "alpha", -1, at);
+    int sum = lw_lower_sums_of(t, block, 0, n, 0)->wide[w];
+    if (s->parts == 2)
+        sum = lw_emit(t->p, LW_OP_JOIN_BYTES, "p", sum,
+                      lw_lower_sums_of(t, block, 0, n, 1)->wide[w], -1);
+    return lw_emit(t->p, LW_OP_MUL_F, "R", lw_emit(t->p, LW_OP_TO_FLOAT, "p", sum, -1, -1), scale,
+                   -1);
 }
 
 /* y = f32(R) * (step * 2^e) + bias for one vector of rows. */
 static void emit_output(struct tile *t, size_t block, size_t w, size_t n, int scale)
 {
     const struct lw_schedule *s = t->s;
-    size_t each = t->lanes.words / t->lanes.doubles, pieces = s->row_block / t->lanes.doubles;
     size_t row = (t->first_block + block) * s->row_block + w * t->lanes.words;
     if (t->loop < 0 && row >= s->spec.rows)
         return;
-    const int *totals = &t->totals[(block * s->spec.batch + n) * pieces + w * each];
-    int y = each == 2 ? lw_emit(t->p, LW_OP_NARROW_PAIR, "y", totals[0], totals[1], -1)
-                      : lw_emit(t->p, LW_OP_NARROW, "y", totals[0], -1, -1);
+    int y = s->narrow ? rounded_product(t, block, w, n) : rounded_total(t, block, w, n);
     y = lw_emit(t->p, LW_OP_MUL_F, "y", y, scale, -1);
-    struct lw_address bias = block_address(t, LW_BUFFER_BIAS, block, s->row_block * 4);
+    struct lw_address bias = lw_lower_block_address(t, LW_BUFFER_BIAS, block, s->row_block * 4);
     bias.offset += w * t->lanes.words * 4;
     y = lw_emit(t->p, LW_OP_ADD_F, "y", y, lw_emit_load(t->p, LW_OP_LOAD_F, "bias", -1, bias), -1);
-    struct lw_address to = block_address(t, LW_BUFFER_Y, block, s->row_block * 4);
-    to.offset += w * t->lanes.words * 4 + n * s->spec.rows * 4;
+    struct lw_address to = lw_lower_block_address(t, LW_BUFFER_Y, block, s->row_block * 4);
+    to.offset += w * t->lanes.words * 4 + (t->first_column + n) * s->spec.rows * 4;
+    to = lw_address_add(to, t->column_loop, s->spec.rows * 4);
     size_t left = s->spec.rows - row;
     if (t->loop < 0 && left < t->lanes.words)
         lw_emit_store(t->p, LW_OP_STORE_FIRST_F, y, (int)left, to);
@@ -244,17 +248,19 @@ static void emit_output(struct tile *t, size_t block, size_t w, size_t n, int sc
         lw_emit_store(t->p, LW_OP_STORE_F, y, 0, to);
 }
 
-static void emit_outputs(struct tile *t, const int *scales)
+void lw_lower_outputs(struct tile *t, const int *scales)
 {
     for (size_t block = 0; block < t->blocks; block++)
-        for (size_t n = 0; n < t->s->spec.batch; n++)
+        for (size_t n = 0; n < t->columns; n++)
             for (size_t w = 0; w < wide_count(t); w++)
                 emit_output(t, block, w, n, scales[n]);
 }
 
-static void emit_zero_totals(struct tile *t)
+void lw_lower_zero_totals(struct tile *t)
 {
-    size_t count = t->blocks * t->s->spec.batch * t->s->row_block / t->lanes.doubles;
+    if (t->s->narrow)
+        return;
+    size_t count = t->blocks * t->columns * t->s->row_block / t->lanes.doubles;
     for (size_t i = 0; i < count; i++)
         t->totals[i] = lw_emit(t->p, LW_OP_ZERO_D, "R", -1, -1, -1);
 }
@@ -265,13 +271,13 @@ static void emit_group(struct tile *t)
     if (t->s->planes_inside) {
         emit_sums(t);
         if (t->s->groups == 1) /* R lives after the loop over steps only: fewer registers in it */
-            emit_zero_totals(t);
-        emit_weigh(t);
+            lw_lower_zero_totals(t);
+        lw_lower_weigh(t);
         return;
     }
     t->plane_loop = lw_emit_loop(t->p, "plane", t->s->spec.bits);
     emit_sums(t);
-    emit_weigh(t);
+    lw_lower_weigh(t);
     lw_emit_end(t->p);
     t->plane_loop = -1;
 }
@@ -281,7 +287,7 @@ static void emit_tile(struct tile *t, const int *scales)
     const struct lw_schedule *s = t->s;
     size_t whole = s->steps / s->group_steps, rest = s->steps % s->group_steps;
     if (s->groups > 1 || !s->planes_inside)
-        emit_zero_totals(t);
+        lw_lower_zero_totals(t);
     t->first_group = 0;
     t->steps = s->group_steps;
     if (s->groups == 1) {
@@ -298,7 +304,7 @@ static void emit_tile(struct tile *t, const int *scales)
         if (rest)
             emit_group(t);
     }
-    emit_outputs(t, scales);
+    lw_lower_outputs(t, scales);
 }
 
 void lw_lower_product(struct lw_program *p)
@@ -308,7 +314,9 @@ void lw_lower_product(struct lw_program *p)
                      .s = s,
                      .plane_loop = -1,
                      .group_loop = -1,
-                     .planes = s->planes_inside ? s->spec.bits : 1};
+                     .column_loop = -1,
+                     .columns = s->spec.batch,
+                     .planes = s->planes_inside ? s->planes : 1};
     t.lanes = lw_isa_info(s->spec.isa)->lanes;
     t.sums = calloc(s->blocks_a_tile * t.planes * s->spec.batch * s->parts, sizeof *t.sums);
     t.totals = calloc(s->blocks_a_tile * s->spec.batch * s->row_block, sizeof *t.totals);

@@ -1,6 +1,6 @@
 /* Lowers the nodes up to the table entries: one column of K activations to its lookup tables and
  * its step t / 127. */
-#include "gen/program.h"
+#include "gen/lower.h"
 
 static struct lw_address at(enum lw_buffer buffer, size_t offset)
 {
@@ -138,16 +138,21 @@ static void emit_padding(struct lw_program *p)
     lw_emit_end(p);
 }
 
-void lw_lower_tables(struct lw_program *p)
+int lw_lower_inverse(struct lw_program *p)
 {
-    size_t columns = p->schedule.spec.columns;
     int t = emit_largest(p);
     lw_emit(p, LW_OP_STOP_UNLESS_FINITE, "", t, -1, -1);
     int inverse = lw_emit(p, LW_OP_INVERSE, "inverse", t, -1, -1);
     lw_emit(p, LW_OP_STORE_STEP, "", t, inverse, -1);
     if (!p->failed)
         p->instructions[p->count - 1].address = at(LW_BUFFER_STEP, 0);
-    int spread = lw_emit(p, LW_OP_SPREAD, "inverses", inverse, -1, -1);
+    return lw_emit(p, LW_OP_SPREAD, "inverses", inverse, -1, -1);
+}
+
+void lw_lower_tables(struct lw_program *p)
+{
+    size_t columns = p->schedule.spec.columns;
+    int spread = lw_lower_inverse(p);
     if (columns / 4) {
         int loop = lw_emit_loop(p, "j", columns / 4);
         emit_table(p, spread, lw_address_add(at(LW_BUFFER_X, 0), loop, 16), 4,

@@ -13,7 +13,7 @@ void lw_pack_layout(const struct lw_schedule *s, struct lw_pack_layout *layout)
     layout->key_bytes = s->row_blocks * s->spec.bits * s->steps * s->key_bytes;
     layout->scales = align64(layout->key_bytes);
     layout->bias =
-        align64(layout->scales + rows * lw_spec_groups(&s->spec) * s->spec.bits * sizeof(int16_t));
+        align64(layout->scales + rows * lw_spec_groups(&s->spec) * s->planes * sizeof(int16_t));
     layout->bytes = align64(layout->bias + rows * sizeof(float));
 }
 
@@ -43,19 +43,61 @@ static void pack_keys(const struct lw_schedule *s, const struct lw_code *code, u
                 }
 }
 
+/* The planes of a digit at one weight, as an integer; 0 beyond the matrix. */
+static unsigned digit_of(const struct lw_schedule *s, const struct lw_code *code, size_t row,
+                         const struct lw_digit *digit, size_t column)
+{
+    unsigned value = 0;
+    if (row >= s->spec.rows || column >= s->spec.columns)
+        return 0;
+    for (unsigned i = 0; i < digit->bits; i++) {
+        const uint8_t *bits =
+            code->planes + (row * code->bits + digit->first + i) * code->plane_bytes;
+        value |= (unsigned)(bits[column / 8] >> column % 8 & 1) << i;
+    }
+    return value;
+}
+
+/* One vector of a digit: 64 bytes, each of one row and one column of several quads. */
+static void pack_vector(const struct lw_schedule *s, const struct lw_code *code, size_t block,
+                        const struct lw_digit *digit, size_t first_quad, uint8_t *out)
+{
+    for (size_t byte = 0; byte < s->key_bytes; byte++)
+        for (size_t f = 0; f < 8 / digit->bits; f++) {
+            size_t row = block * s->row_block + lw_schedule_row(s, byte);
+            size_t column = 4 * (first_quad + f) + byte % 4;
+            out[byte] |= (uint8_t)(digit_of(s, code, row, digit, column) << f * digit->bits);
+        }
+}
+
+static void pack_digits(const struct lw_schedule *s, const struct lw_code *code, uint8_t *out)
+{
+    for (size_t block = 0; block < s->row_blocks; block++)
+        for (size_t step = 0; step < s->steps; step++)
+            for (size_t d = 0; d < s->digit_count; d++) {
+                const struct lw_digit *digit = &s->digits[d];
+                for (size_t v = 0; v < digit->bits; v++, out += s->key_bytes)
+                    pack_vector(s, code, block, digit, step * LW_QUADS + v * (8 / digit->bits),
+                                out);
+            }
+}
+
 void lw_pack(const struct lw_schedule *s, const struct lw_code *code, const float *bias,
              uint8_t *out)
 {
     struct lw_pack_layout layout;
     lw_pack_layout(s, &layout);
     memset(out, 0, layout.bytes);
-    pack_keys(s, code, out);
+    if (s->spec.family == LW_FAMILY_DOT)
+        pack_digits(s, code, out);
+    else
+        pack_keys(s, code, out);
     size_t groups = lw_spec_groups(&s->spec);
     for (size_t row = 0; row < s->spec.rows; row++)
         for (size_t g = 0; g < groups; g++)
-            for (size_t plane = 0; plane < s->spec.bits; plane++) {
+            for (size_t plane = 0; plane < s->planes; plane++) {
                 size_t block = row / s->row_block * groups + g;
-                size_t index = (block * s->spec.bits + plane) * s->row_block + row % s->row_block;
+                size_t index = (block * s->planes + plane) * s->row_block + row % s->row_block;
                 int16_t scale = (int16_t)lw_code_scale(code, row, g, plane);
                 memcpy(out + layout.scales + index * sizeof scale, &scale, sizeof scale);
             }

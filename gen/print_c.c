@@ -5,7 +5,25 @@
 #include <string.h>
 
 static const char *const buffer_names[] = {"",     "keys", "scales", "bias", "tables",
-                                           "step", "unit", "x",      "y"};
+                                           "step", "unit", "x",      "y",    "scratch"};
+
+static void print_dot_layout(const struct lw_schedule *s, FILE *stream)
+{
+    if (s->spec.rows) {
+        fprintf(stream, " *\n *   keys    [row block %zu][step %zu]", s->row_blocks, s->steps);
+        for (size_t d = 0; d < s->digit_count; d++)
+            fprintf(stream, "%s%u vectors of %u-bit digits", d ? ", " : " ", s->digits[d].bits,
+                    s->digits[d].bits);
+        fprintf(stream,
+                "; byte 4 r + j: row r, column j\n"
+                " *           of several quads of columns, from the low bits on\n"
+                " *   scales  int16 [row block][group %zu][%zu][%zu rows]     bias  f32 [%zu]\n",
+                s->groups, s->planes, s->row_block, s->row_blocks * s->row_block);
+    }
+    fprintf(stream,
+            " *   tables  [column] s8 [%zu], then the s32 sum of each group [%zu]\n *\n *  ",
+            lw_schedule_quantised_bytes(s), s->groups);
+}
 
 static void print_header(const struct lw_program *program, const char *name, FILE *stream)
 {
@@ -16,9 +34,12 @@ static void print_header(const struct lw_program *program, const char *name, FIL
                 s->spec.batch, s->spec.rows, s->spec.batch, s->spec.columns, s->spec.bits,
                 s->spec.bits > 1 ? "s" : "", lw_arith_name(s->spec.arith));
     else
-        fprintf(stream, " * Lookup tables of one column x[%zu], class %s.\n", s->spec.columns,
-                lw_arith_name(s->spec.arith));
-    if (s->spec.rows)
+        fprintf(stream, " * %s of one column x[%zu], class %s.\n",
+                s->spec.family == LW_FAMILY_DOT ? "Quantised activations" : "Lookup tables",
+                s->spec.columns, lw_arith_name(s->spec.arith));
+    if (s->spec.family == LW_FAMILY_DOT)
+        print_dot_layout(s, stream);
+    else if (s->spec.rows)
         fprintf(stream,
                 " *\n"
                 " *   keys    [row block %zu][plane %u][step %zu][%zu bytes]   low nibble: first "
@@ -27,8 +48,9 @@ static void print_header(const struct lw_program *program, const char *name, FIL
                 " *   scales  int16 [row block][group %zu][plane][%zu rows]     bias  f32 [%zu]\n",
                 s->row_blocks, s->spec.bits, s->steps, s->key_bytes, s->step_tables, s->groups,
                 s->row_block, s->row_blocks * s->row_block);
-    fprintf(stream, " *   tables  [column][part %zu][table %zu][16 entries]%s\n *\n *  ", s->parts,
-            s->padded_tables, s->biased ? ", signed bytes + 128" : "");
+    if (s->spec.family == LW_FAMILY_TABLES)
+        fprintf(stream, " *   tables  [column][part %zu][table %zu][16 entries]%s\n *\n *  ",
+                s->parts, s->padded_tables, s->biased ? ", signed bytes + 128" : "");
     size_t counts[LW_OP_COUNT];
     lw_program_counts(program, counts);
     size_t column = 4;
@@ -78,6 +100,10 @@ static void print_spelling(const struct lw_program *program,
             print_pointer(program, &instruction->address, stream);
         else if (*text == 'i')
             fprintf(stream, "%d", instruction->immediate);
+        else if (*text == 't') /* tiles: the low digits of the immediate, four bits each */
+            fprintf(stream, "%d", instruction->immediate >> 4 * (*++text - '0') & 15);
+        else if (*text == 's') /* and what is above them */
+            fprintf(stream, "%d", instruction->immediate >> 12);
         else
             print_value(program, instruction->source[*text - '0'], stream);
     }
@@ -123,6 +149,8 @@ void lw_program_print_c(const struct lw_program *program, FILE *stream)
     fprintf(stream, "#include <stddef.h>\n%s\n", lw_prologue(s->spec.isa));
     if (!s->spec.rows)
         fprintf(stream, "%s\n", lw_table_prologue(s->spec.isa));
+    if (s->unit == LW_UNIT_TILE)
+        fprintf(stream, "%s\n", lw_tile_prologue());
     if (s->spec.rows)
         fprintf(
             stream,
@@ -136,6 +164,8 @@ void lw_program_print_c(const struct lw_program *program, FILE *stream)
                 "int lw_%s(const uint8_t *x, uint8_t *tables, uint8_t *step);\n"
                 "int lw_%s(const uint8_t *x, uint8_t *tables, uint8_t *step)\n{\n",
                 name, name);
+    if (s->spec.rows && s->scratch_bytes)
+        fprintf(stream, "    _Alignas(64) uint8_t scratch[%zu];\n", s->scratch_bytes);
     int depth = 1;
     for (size_t i = 0; i < program->count; i++) {
         if (program->instructions[i].op == LW_OP_END) {

@@ -5,7 +5,13 @@
 
 static const struct lw_op_info infos[LW_OP_COUNT] = {
 #define LW_OP(name, type, c, avx2, avx512, neon, ...)                                              \
-    [LW_OP_##name] = {#name, LW_TYPE_##type, {c, avx2, avx512, neon}},
+    [LW_OP_##name] = {#name,                                                                       \
+                      LW_TYPE_##type,                                                              \
+                      {[LW_ISA_C] = c,                                                             \
+                       [LW_ISA_AVX2] = avx2,                                                       \
+                       [LW_ISA_AVX512] = avx512,                                                   \
+                       [LW_ISA_AMX] = avx512,                                                      \
+                       [LW_ISA_NEON] = neon}},
 #include "gen/ops.def"
 #undef LW_OP
     [LW_OP_LOOP] = {"LOOP", LW_TYPE_NONE, {""}},
@@ -134,14 +140,44 @@ struct lw_address lw_address_add(struct lw_address address, int loop, size_t str
     return address;
 }
 
+/* Removes what computes values that nothing reads: the sums of rows beyond the matrix. */
+static void drop_unread(struct lw_program *p)
+{
+    size_t *reads = calloc((size_t)p->values + 1, sizeof *reads);
+    if (!reads) {
+        p->failed = true;
+        return;
+    }
+    for (size_t i = 0; i < p->count; i++)
+        for (int s = 0; s < 3; s++)
+            if (p->instructions[i].source[s] >= 0)
+                reads[p->instructions[i].source[s]]++;
+    for (size_t i = p->count; i-- > 0;) {
+        struct lw_instruction *instruction = &p->instructions[i];
+        if (instruction->result < 0 || instruction->assigns || reads[instruction->result])
+            continue;
+        for (int s = 0; s < 3; s++)
+            if (instruction->source[s] >= 0)
+                reads[instruction->source[s]]--;
+        memmove(instruction, instruction + 1, (p->count - i - 1) * sizeof *instruction);
+        p->count--;
+    }
+    free(reads);
+}
+
 enum lw_status lw_program_build(const struct lw_schedule *schedule, struct lw_program *program,
                                 struct lw_error *error)
 {
     *program = (struct lw_program){.schedule = *schedule};
-    if (schedule->spec.rows == 0)
+    if (schedule->spec.rows == 0 && schedule->spec.family == LW_FAMILY_DOT)
+        lw_lower_quantised(program);
+    else if (schedule->spec.rows == 0)
         lw_lower_tables(program);
+    else if (schedule->unit == LW_UNIT_TILE)
+        lw_lower_tiles(program);
     else
         lw_lower_product(program);
+    drop_unread(program);
     if (program->failed) {
         lw_program_free(program);
         return lw_fail(error, LW_FAILED, "out of memory while lowering a kernel");
@@ -179,7 +215,7 @@ static void print_address(const struct lw_program *program, const struct lw_addr
                           FILE *stream)
 {
     static const char *const names[] = {"",     "keys", "scales", "bias", "tables",
-                                        "step", "unit", "x",      "y"};
+                                        "step", "unit", "x",      "y",    "scratch"};
     fprintf(stream, " [%s", names[address->buffer]);
     if (address->offset)
         fprintf(stream, " + %zu", address->offset);

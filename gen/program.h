@@ -40,6 +40,7 @@ enum lw_buffer {
     LW_BUFFER_UNIT,
     LW_BUFFER_X,
     LW_BUFFER_Y,
+    LW_BUFFER_SCRATCH, /* of the kernel itself: schedule.scratch_bytes */
     LW_BUFFER_COUNT
 };
 
@@ -118,7 +119,11 @@ void lw_emit_end(struct lw_program *program);
 /* address + stride * counter of loop (no term where loop < 0) */
 struct lw_address lw_address_add(struct lw_address address, int loop, size_t stride);
 
+/* Lowering by family: tables or quantised activations of one column, products by vectors or tiles.
+ */
 void lw_lower_tables(struct lw_program *program);
+void lw_lower_quantised(struct lw_program *program);
 void lw_lower_product(struct lw_program *program);
+void lw_lower_tiles(struct lw_program *program);
 
 #endif

@@ -3,13 +3,13 @@
 const char *lw_type_name(enum lw_type type, enum lw_isa isa)
 {
     static const char *const names[][LW_ISA_COUNT] = {
-        [LW_TYPE_NONE] = {"", "", "", ""},
-        [LW_TYPE_B] = {"uint32_t", "__m256i", "__m512i", "uint8x16_t"},
-        [LW_TYPE_H] = {"", "__m256i", "__m512i", "int16x8_t"},
-        [LW_TYPE_W] = {"int32_t", "__m256i", "__m512i", "int32x4_t"},
-        [LW_TYPE_D] = {"double", "__m256d", "__m512d", "float64x2_t"},
-        [LW_TYPE_F] = {"float", "__m256", "__m512", "float32x4_t"},
-        [LW_TYPE_SCALAR] = {"float", "float", "float", "float"},
+        [LW_TYPE_NONE] = {"", "", "", "", ""},
+        [LW_TYPE_B] = {"uint32_t", "__m256i", "__m512i", "__m512i", "uint8x16_t"},
+        [LW_TYPE_H] = {"", "__m256i", "__m512i", "__m512i", "int16x8_t"},
+        [LW_TYPE_W] = {"int32_t", "__m256i", "__m512i", "__m512i", "int32x4_t"},
+        [LW_TYPE_D] = {"double", "__m256d", "__m512d", "__m512d", "float64x2_t"},
+        [LW_TYPE_F] = {"float", "__m256", "__m512", "__m512", "float32x4_t"},
+        [LW_TYPE_SCALAR] = {"float", "float", "float", "float", "float"},
     };
     return names[type][isa];
 }
@@ -112,10 +112,23 @@ static const char *const table_prologues[LW_ISA_COUNT] = {
 
 const char *lw_prologue(enum lw_isa isa)
 {
-    return prologues[isa];
+    return prologues[lw_isa_info(isa)->vectors];
+}
+
+const char *lw_tile_prologue(void)
+{
+    return "/* Tiles 0 to 7 of 64 bytes a row: `a` has the rows of sums and of activations, b "
+           "those of "
+           "weights. */\n"
+           "#define TILES(a, b) \\\n"
+           "    _tile_loadconfig(&(const struct { \\\n"
+           "        uint8_t palette, start, zeros[14]; \\\n"
+           "        uint16_t bytes[16]; \\\n"
+           "        uint8_t rows[16]; \\\n"
+           "    }){1, 0, {0}, {64, 64, 64, 64, 64, 64, 64, 64}, {a, a, a, a, a, a, a, b}})\n";
 }
 
 const char *lw_table_prologue(enum lw_isa isa)
 {
-    return table_prologues[isa];
+    return table_prologues[lw_isa_info(isa)->vectors];
 }

@@ -2,6 +2,7 @@
 
 #include "gen/bundle.h"
 #include "gen/pack.h"
+#include "gen/picks.h"
 #include "models/lwm.h"
 
 #include <dlfcn.h>
@@ -26,6 +27,41 @@ static enum lw_status check_file(const char *folder, const char *name, const jso
         status = lw_fail(error, LW_CORRUPT, "%s does not match its hash in the manifest", path);
     free(path);
     return status;
+}
+
+/* What a pick may differ from what the model says: nothing but the family. */
+static bool fits(const struct lw_spec *spec, const struct lw_spec *wanted, bool uniform)
+{
+    return (uniform || !spec->uniform) && spec->arith == wanted->arith &&
+           spec->rows == wanted->rows && spec->columns == wanted->columns &&
+           spec->bits == wanted->bits && spec->group == wanted->group &&
+           spec->batch == wanted->batch && spec->isa == wanted->isa;
+}
+
+/* The family of each code. */
+static enum lw_status read_picks(const json_t *picks, const char *path,
+                                 const struct lw_model *model, struct lw_bundle *bundle,
+                                 struct lw_error *error)
+{
+    size_t next = 0;
+    bundle->matrices = calloc(model->matrix_count, sizeof *bundle->matrices);
+    if (!bundle->matrices)
+        return lw_fail(error, LW_FAILED, "out of memory");
+    for (size_t i = 0; i < model->matrix_count; i++) {
+        const struct lw_matrix *matrix = &model->matrices[i];
+        size_t codes = lw_matrix_has_quantised_product(matrix) ? matrix->code_count : 0;
+        for (size_t c = 0; c < codes; c++) {
+            struct lw_spec *spec = &bundle->matrices[i].codes[c].spec;
+            struct lw_spec wanted = lw_spec_of(matrix, c, 1, bundle->isa);
+            const json_t *pick = json_array_get(picks, next++);
+            const char *name = json_string_value(json_object_get(pick, "kernel"));
+            if (!name || lw_spec_parse(name, spec, NULL) != LW_OK ||
+                !fits(spec, &wanted, matrix->codes[c].uniform))
+                return lw_fail(error, LW_CORRUPT, "%s: no kernel that fits is picked for matrix %s",
+                               path, matrix->name);
+        }
+    }
+    return LW_OK;
 }
 
 static enum lw_status read_manifest(const char *folder, const struct lw_model *model,
@@ -60,40 +96,35 @@ static enum lw_status read_manifest(const char *folder, const struct lw_model *m
     static const char *const names[] = {"model.lwm", "weights.bin", "kernels.so"};
     for (size_t i = 0; i < 3 && status == LW_OK; i++)
         status = check_file(folder, names[i], hashes, error);
+    if (status == LW_OK)
+        status = read_picks(json_object_get(manifest, "picks"), path, model, bundle, error);
     json_decref(manifest);
     free(path);
     return status;
 }
 
-/* Points to the packed weights of one code at *offset and moves past them; they may lie beyond the
- * end. */
-static enum lw_status place_code(const struct lw_matrix *matrix, size_t code,
-                                 const struct lw_bundle *bundle, size_t *offset,
-                                 struct lw_packed_code *packed, struct lw_error *error)
+/* Points to the packed weights of one code, whose spec is there, at *offset and moves past them;
+ * they may lie beyond the end. */
+static void place_code(const struct lw_bundle *bundle, size_t *offset,
+                       struct lw_packed_code *packed)
 {
-    struct lw_spec spec = lw_spec_of(matrix, code, 1, bundle->isa);
     struct lw_schedule schedule;
     struct lw_pack_layout layout;
-    enum lw_status status = lw_spec_check(&spec, error);
-    if (status != LW_OK)
-        return status;
-    lw_schedule_build(&spec, &schedule);
+    lw_schedule_build(&packed->spec, &schedule);
     lw_pack_layout(&schedule, &layout);
     const uint8_t *start = bundle->weights.data + *offset;
-    *packed = (struct lw_packed_code){start, start + layout.scales, start + layout.bias};
+    packed->keys = start;
+    packed->scales = start + layout.scales;
+    packed->bias = start + layout.bias;
     *offset += layout.bytes;
-    return LW_OK;
 }
 
 static enum lw_status map_weights(const char *folder, const struct lw_model *model,
                                   struct lw_bundle *bundle, struct lw_error *error)
 {
     char *path = lw_path_join(folder, "weights.bin");
-    bundle->matrices = calloc(model->matrix_count, sizeof *bundle->matrices);
-    if (!path || !bundle->matrices) {
-        free(path);
+    if (!path)
         return lw_fail(error, LW_FAILED, "out of memory");
-    }
     enum lw_status status = lw_map_file(path, &bundle->weights, error);
     size_t offset = 0;
     for (size_t i = 0; i < model->matrix_count && status == LW_OK; i++) {
@@ -102,13 +133,22 @@ static enum lw_status map_weights(const char *folder, const struct lw_model *mod
             continue;
         bundle->matrices[i].unit = ldexpf(1.0f, matrix->codes[0].exponent);
         for (size_t c = 0; c < matrix->code_count && status == LW_OK; c++)
-            status = place_code(matrix, c, bundle, &offset, &bundle->matrices[i].codes[c], error);
+            place_code(bundle, &offset, &bundle->matrices[i].codes[c]);
     }
     if (status == LW_OK && offset != bundle->weights.size)
         status = lw_fail(error, LW_CORRUPT, "%s: %zu bytes do not fit the model", path,
                          bundle->weights.size);
     free(path);
     return status;
+}
+
+struct lw_kernel lw_kernel_of(const struct lw_spec *spec)
+{
+    struct lw_schedule schedule;
+    lw_schedule_build(spec, &schedule);
+    return (struct lw_kernel){.spec = *spec,
+                              .table_bytes = lw_schedule_table_bytes(&schedule),
+                              .tiles = schedule.unit == LW_UNIT_TILE};
 }
 
 static enum lw_status load_kernels(const char *folder, struct lw_bundle *bundle,
@@ -130,33 +170,56 @@ static enum lw_status load_kernels(const char *folder, struct lw_bundle *bundle,
         return lw_fail(error, LW_FAILED, "out of memory");
     for (size_t i = 0; i < count; i++) {
         struct lw_kernel *kernel = &bundle->kernels[bundle->kernel_count++];
-        struct lw_schedule schedule;
-        enum lw_status status = lw_spec_parse(entries[i].spec, &kernel->spec, error);
+        struct lw_spec spec;
+        enum lw_status status = lw_spec_parse(entries[i].spec, &spec, error);
         if (status != LW_OK)
             return lw_fail(error, LW_CORRUPT, "%s/kernels.so: %s", folder,
                            error ? error->text : "");
-        lw_schedule_build(&kernel->spec, &schedule);
-        kernel->table_bytes = lw_schedule_table_bytes(&schedule);
+        *kernel = lw_kernel_of(&spec);
         kernel->tables = entries[i].tables;
         kernel->product = entries[i].product;
     }
     return LW_OK;
 }
 
-/* Every product of the model must find its kernels. */
-static enum lw_status check_kernels(const char *folder, const struct lw_model *model,
-                                    const struct lw_bundle *bundle, struct lw_error *error)
+/* Those of one code; false unless its input and one column have kernels. */
+static bool find_kernels(const struct lw_bundle *bundle, struct lw_packed_code *code)
+{
+    struct lw_spec input = lw_spec_of_input(&code->spec);
+    size_t count = 0;
+    for (size_t i = 0; i < bundle->kernel_count && count < LW_BUNDLE_BATCHES; i++) {
+        const struct lw_kernel *kernel = &bundle->kernels[i];
+        if (lw_same_product(&kernel->spec, &input))
+            code->input = kernel;
+        if (lw_same_product(&kernel->spec, &code->spec))
+            code->products[count++] = kernel;
+    }
+    code->products[count] = NULL;
+    return code->input && count && code->products[count - 1]->spec.batch == 1;
+}
+
+const struct lw_kernel *lw_packed_product(const struct lw_packed_code *code, size_t columns)
+{
+    const struct lw_kernel *const *kernel = code->products, *above = NULL;
+    for (; (*kernel)->spec.batch > columns; kernel++)
+        above = *kernel;
+    bool one_pass = above && above->tiles && above->spec.batch <= 16;
+    return one_pass && (*kernel)->spec.batch < columns ? above : *kernel;
+}
+
+enum lw_status lw_bundle_resolve(struct lw_bundle *bundle, const struct lw_model *model,
+                                 struct lw_error *error)
 {
     for (size_t i = 0; i < model->matrix_count; i++) {
         const struct lw_matrix *matrix = &model->matrices[i];
+        struct lw_packed_matrix *packed = &bundle->matrices[i];
         if (!lw_matrix_has_quantised_product(matrix))
             continue;
-        bool found = lw_bundle_tables(bundle, matrix);
-        for (size_t c = 0; c < matrix->code_count; c++)
-            found = found && lw_bundle_product(bundle, matrix, c, 1);
+        bool found = true;
+        for (size_t c = 0; c < matrix->code_count && found; c++)
+            found = find_kernels(bundle, &packed->codes[c]);
         if (!found)
-            return lw_fail(error, LW_CORRUPT, "%s/kernels.so has no kernel for matrix %s", folder,
-                           matrix->name);
+            return lw_fail(error, LW_CORRUPT, "there is no kernel for matrix %s", matrix->name);
     }
     return LW_OK;
 }
@@ -170,8 +233,12 @@ enum lw_status lw_bundle_open(const char *folder, const struct lw_model *model,
         status = map_weights(folder, model, bundle, error);
     if (status == LW_OK)
         status = load_kernels(folder, bundle, error);
-    if (status == LW_OK)
-        status = check_kernels(folder, model, bundle, error);
+    if (status == LW_OK) {
+        struct lw_error own;
+        status = lw_bundle_resolve(bundle, model, &own);
+        if (status != LW_OK)
+            lw_fail(error, status, "%s/kernels.so: %s", folder, own.text);
+    }
     if (status != LW_OK)
         lw_bundle_close(bundle);
     return status;
@@ -185,29 +252,4 @@ void lw_bundle_close(struct lw_bundle *bundle)
     free(bundle->matrices);
     free(bundle->kernels);
     *bundle = (struct lw_bundle){0};
-}
-
-const struct lw_kernel *lw_bundle_tables(const struct lw_bundle *bundle,
-                                         const struct lw_matrix *matrix)
-{
-    for (size_t i = 0; i < bundle->kernel_count; i++) {
-        const struct lw_spec *spec = &bundle->kernels[i].spec;
-        if (spec->rows == 0 && spec->arith == matrix->arith && spec->columns == matrix->columns)
-            return &bundle->kernels[i];
-    }
-    return NULL;
-}
-
-const struct lw_kernel *lw_bundle_product(const struct lw_bundle *bundle,
-                                          const struct lw_matrix *matrix, size_t code, size_t batch)
-{
-    struct lw_spec wanted = lw_spec_of(matrix, code, batch, bundle->isa);
-    for (size_t i = 0; i < bundle->kernel_count; i++) {
-        const struct lw_spec *spec = &bundle->kernels[i].spec;
-        if (spec->arith == wanted.arith && spec->rows == wanted.rows &&
-            spec->columns == wanted.columns && spec->bits == wanted.bits &&
-            spec->group == wanted.group && spec->batch <= batch)
-            return &bundle->kernels[i];
-    }
-    return NULL;
 }

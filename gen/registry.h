@@ -15,6 +15,7 @@
 #include "models/status.h"
 #include "models/transformer.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,13 +38,22 @@ struct lw_kernel_entry {
 struct lw_kernel {
     struct lw_spec spec;
     size_t table_bytes; /* of one column */
+    bool tiles;         /* costs the same for fewer columns than N */
     lw_tables_function *tables;
     lw_product_function *product;
 };
 
+/* What is known of a kernel by its spec: all but its functions. */
+struct lw_kernel lw_kernel_of(const struct lw_spec *spec);
+
+enum { LW_BUNDLE_BATCHES = 8 }; /* kernels of one code, at most */
+
 /* The rows of one code, packed; NULL: the matrix is of class f32 or only looked up. */
 struct lw_packed_code {
+    struct lw_spec spec; /* N = 1; names its family */
     const uint8_t *keys, *scales, *bias;
+    const struct lw_kernel *input; /* prepares the activations that its kernels read */
+    const struct lw_kernel *products[LW_BUNDLE_BATCHES + 1]; /* falling N, ended by NULL */
 };
 
 struct lw_packed_matrix {
@@ -67,12 +77,13 @@ enum lw_status lw_bundle_open(const char *folder, const struct lw_model *model,
                               struct lw_bundle *bundle, struct lw_error *error);
 void lw_bundle_close(struct lw_bundle *bundle);
 
-/* The kernel that builds the tables of a matrix's inputs, by its class and K; or NULL. */
-const struct lw_kernel *lw_bundle_tables(const struct lw_bundle *bundle,
-                                         const struct lw_matrix *matrix);
-/* The product kernel of a matrix's code with the largest N <= batch, or NULL. */
-const struct lw_kernel *lw_bundle_product(const struct lw_bundle *bundle,
-                                          const struct lw_matrix *matrix, size_t code,
-                                          size_t batch);
+/* Finds the kernels of every matrix among those of the bundle, whose matrices are there: what
+ * lw_bundle_open ends with. LW_CORRUPT names a matrix that lacks one. */
+enum lw_status lw_bundle_resolve(struct lw_bundle *bundle, const struct lw_model *model,
+                                 struct lw_error *error);
+
+/* The kernel of a code for the first of `columns` columns (at least 1): that of the largest
+ * N <= columns, or one of tiles that takes them all at once. */
+const struct lw_kernel *lw_packed_product(const struct lw_packed_code *code, size_t columns);
 
 #endif

@@ -12,17 +12,92 @@ static size_t at_least_one(size_t n)
 /* Accumulators that leave enough vector registers for keys, tables and constants. */
 static size_t accumulators(enum lw_unit unit)
 {
-    static const size_t counts[] = {[LW_UNIT_LOAD] = 4,
-                                    [LW_UNIT_SHUFFLE16] = 8,
-                                    [LW_UNIT_TABLE16] = 24,
-                                    [LW_UNIT_PERMUTE64] = 16};
+    static const size_t counts[] = {
+        [LW_UNIT_LOAD] = 4,       [LW_UNIT_SHUFFLE16] = 8, [LW_UNIT_TABLE16] = 24,
+        [LW_UNIT_PERMUTE64] = 16, [LW_UNIT_DOT] = 20,      [LW_UNIT_TILE] = 5};
     return counts[unit];
 }
 
-void lw_schedule_build(const struct lw_spec *spec, struct lw_schedule *s)
+/* Planes of uniform scales make digits of 4, 2 and 1 bits, from the lowest plane on. */
+static void choose_digits(struct lw_schedule *s)
 {
-    *s = (struct lw_schedule){.spec = *spec, .parts = spec->arith == LW_ARITH_A8 ? 2 : 1};
-    switch (spec->isa) {
+    unsigned first = 0;
+    while (first < s->spec.bits) {
+        unsigned left = s->spec.uniform ? s->spec.bits - first : 1;
+        unsigned bits = left >= 4 ? 4 : left >= 2 ? 2 : 1;
+        s->digits[s->digit_count++] = (struct lw_digit){first, bits};
+        first += bits;
+    }
+    s->planes = s->spec.uniform ? 1 : s->digit_count;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Vectors: fields are summed where they stand as long as there are registers for that, and row
+ * blocks side by side hide the latency of sums. */
+static void tile_vectors(struct lw_schedule *s)
+{
+    size_t sums = s->sums * s->spec.batch;
+    s->classes = s->joined ? 1 : 8;
+    while (s->classes > 1 && s->classes * sums > accumulators(s->unit))
+        s->classes /= 2;
+    size_t used = s->joined ? s->spec.batch : 0;
+    for (size_t d = 0; d < s->digit_count && !s->joined; d++)
+        used += smaller(s->classes, 8 / s->digits[d].bits) * s->spec.batch;
+    s->blocks_a_tile = at_least_one(smaller(4, accumulators(s->unit) / at_least_one(used)));
+}
+
+/* Tiles of sums: row blocks, digits and 16 activation vectors each, as many as there are tiles
+ * for. */
+static void tile_tiles(struct lw_schedule *s)
+{
+    size_t columns = (s->spec.batch + 15) / 16;
+    size_t each = s->sums * columns;
+    s->blocks_a_tile = at_least_one(smaller(4, accumulators(s->unit) / each));
+}
+
+static void build_dot(struct lw_schedule *s)
+{
+    s->row_block = 16;
+    s->key_bytes = 64;
+    s->step_tables = LW_QUADS;
+    s->parts = 1;
+    s->planes_inside = true;
+    s->tables = (s->spec.columns + 3) / 4;
+    s->steps = (s->tables + s->step_tables - 1) / s->step_tables;
+    s->padded_tables = s->steps * s->step_tables;
+    s->groups = lw_spec_groups(&s->spec);
+    s->group_steps = s->spec.group ? s->spec.group / 4 / s->step_tables : s->steps;
+    s->flush_steps = s->group_steps;
+    s->row_blocks = (s->spec.rows + s->row_block - 1) / s->row_block;
+    choose_digits(s);
+    s->joined = s->spec.uniform && s->digit_count > 1 && s->spec.batch > 1;
+    s->sums = s->joined ? 1 : s->digit_count;
+    bool fits = s->sums * ((s->spec.batch + 15) / 16) <= accumulators(LW_UNIT_TILE) &&
+                (s->spec.batch <= 16 || s->spec.batch % 16 == 0);
+    bool tiled = s->spec.isa == LW_ISA_AMX && s->spec.batch > 2 && !s->spec.group && fits;
+    s->unit = tiled ? LW_UNIT_TILE : LW_UNIT_DOT;
+    if (s->unit == LW_UNIT_DOT)
+        tile_vectors(s);
+    else
+        tile_tiles(s);
+    s->blocks_a_tile = smaller(s->blocks_a_tile, at_least_one(s->row_blocks));
+    if (s->unit == LW_UNIT_TILE)
+        s->scratch_bytes = s->blocks_a_tile * s->sums * (2 + (s->spec.batch + 15) / 16) * LW_TILE;
+}
+
+static void build(const struct lw_spec *spec, struct lw_schedule *s)
+{
+    *s = (struct lw_schedule){
+        .spec = *spec, .parts = spec->arith == LW_ARITH_A8 ? 2 : 1, .planes = spec->bits};
+    if (spec->family == LW_FAMILY_DOT) {
+        build_dot(s);
+        return;
+    }
+    switch (lw_isa_info(spec->isa)->vectors) {
     case LW_ISA_AVX512:
         s->unit = LW_UNIT_PERMUTE64;
         s->row_block = 16;
@@ -73,11 +148,56 @@ void lw_schedule_build(const struct lw_spec *spec, struct lw_schedule *s)
         s->blocks_a_tile = 4;
 }
 
+/* A plane sum is at most 127 a column, or a table of four in t8. */
+static bool is_narrow(const struct lw_schedule *s)
+{
+    size_t summands = s->spec.arith == LW_ARITH_T8 ? s->tables : s->spec.columns;
+    size_t largest = 127 * summands * ((1u << s->spec.bits / s->planes) - 1);
+    return s->planes == 1 && s->groups == 1 && largest < 1u << 24;
+}
+
+void lw_schedule_build(const struct lw_spec *spec, struct lw_schedule *s)
+{
+    build(spec, s);
+    s->narrow = s->spec.rows && s->planes_inside && is_narrow(s);
+}
+
+static void print_dot(const struct lw_schedule *s, FILE *stream)
+{
+    fprintf(stream, "  inputs   %zu bytes, then %zu sums of 32 bits\n",
+            lw_schedule_quantised_bytes(s), s->groups);
+    if (s->spec.rows == 0)
+        return;
+    fprintf(stream, "  rows     %zu blocks of %zu, %zu a tile\n", s->row_blocks, s->row_block,
+            s->blocks_a_tile);
+    fprintf(stream, "  steps    %zu of %d quads; digits of", s->steps, LW_QUADS);
+    for (size_t d = 0; d < s->digit_count; d++)
+        fprintf(stream, " %u", s->digits[d].bits);
+    fprintf(stream, " bits%s", s->joined ? ", joined" : "");
+    if (s->groups > 1)
+        fprintf(stream, "; %zu groups of %zu", s->groups, s->group_steps);
+    if (s->unit == LW_UNIT_DOT)
+        fprintf(stream,
+                "; %zu fields summed in place\n  loops    tile of rows > %sstep > quad, block, "
+                "digit (unrolled), %zu columns unrolled\n",
+                s->classes, s->groups > 1 ? "group > " : "", s->spec.batch);
+    else
+        fprintf(
+            stream,
+            "\n  loops    tile of rows > twice two steps > block, digit (unrolled), %zu tiles of "
+            "columns; then column > block\n",
+            (s->spec.batch + 15) / 16);
+}
+
 void lw_schedule_print(const struct lw_schedule *s, FILE *stream)
 {
-    static const char *const units[] = {"load", "shuffle16", "table16", "permute64"};
+    static const char *const units[] = {"load", "shuffle16", "table16", "permute64", "dot", "tile"};
     fprintf(stream, "schedule %s on %s: unit %s\n", lw_arith_name(s->spec.arith),
             lw_isa_info(s->spec.isa)->name, units[s->unit]);
+    if (s->spec.family == LW_FAMILY_DOT) {
+        print_dot(s, stream);
+        return;
+    }
     fprintf(stream, "  tables   %zu (+%zu of zeros), 16 entries of %zu byte%s%s\n", s->tables,
             s->padded_tables - s->tables, s->parts, s->parts > 1 ? "s" : "",
             s->biased ? ", signed bytes stored + 128" : "");
@@ -100,6 +220,8 @@ size_t lw_schedule_row(const struct lw_schedule *s, size_t byte)
 {
     switch (s->unit) {
     case LW_UNIT_PERMUTE64:
+    case LW_UNIT_DOT:
+    case LW_UNIT_TILE:
         return byte / 4;
     case LW_UNIT_SHUFFLE16: /* even bytes: rows 0..15, odd bytes: rows 16..31 */
         return byte / 2 + 16 * (byte % 2);
@@ -116,7 +238,19 @@ size_t lw_schedule_table(const struct lw_schedule *s, size_t byte, bool high)
     return (s->unit == LW_UNIT_PERMUTE64 ? byte % 4 : 0) + (high ? half : 0);
 }
 
+static size_t align64(size_t bytes)
+{
+    return (bytes + 63) & ~(size_t)63;
+}
+
+size_t lw_schedule_quantised_bytes(const struct lw_schedule *s)
+{
+    return align64(s->spec.columns);
+}
+
 size_t lw_schedule_table_bytes(const struct lw_schedule *s)
 {
+    if (s->spec.family == LW_FAMILY_DOT)
+        return lw_schedule_quantised_bytes(s) + align64(4 * s->groups);
     return s->parts * s->padded_tables * 16;
 }

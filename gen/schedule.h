@@ -11,6 +11,15 @@
  *   bias    f32 [padded rows]
  *   tables  [column][part][table][16 bytes]; part 0: an s8 entry (t8), or the low byte, part 1: the
  *           high byte of an s16 entry (a8)
+ *
+ * The family dot merges planes into digits: all planes of uniform scales into digits of 4, 2 or 1
+ * bits, each plane of free scales is one. A quad is the four columns that a 32-bit lane sums.
+ *
+ *   keys    [row block][step][digit][vector][64 bytes]: a step is 8 quads; byte 4 r + j of a vector
+ *           holds row r and column j of 8 / b quads, one behind the other from the low bits on
+ *   scales  int16 [row block][group][digit with a scale][row of block]
+ *   tables  [column]: s8 activations, zeros up to a multiple of 64, then s32 sums of each group,
+ *           zeros up to a multiple of 64 bytes
  */
 #ifndef LW_GEN_SCHEDULE_H
 #define LW_GEN_SCHEDULE_H
@@ -28,6 +37,14 @@ enum lw_unit {
     LW_UNIT_TABLE16,   /* the same lookup, signed or unsigned bytes added to 16-bit sums */
     LW_UNIT_PERMUTE64, /* byte permutation over four tables, summed by fours into 32 bits by a dot
                           product with ones */
+    LW_UNIT_DOT,       /* quads of a digit times a quad of activations, summed into 32 bits */
+    LW_UNIT_TILE, /* the same by tiles of 16 rows, 64 columns and up to 16 activation vectors */
+};
+
+enum { LW_QUADS = 8, LW_TILE = 1024 }; /* quads of a step; bytes of a tile */
+
+struct lw_digit {
+    unsigned first, bits; /* its planes */
 };
 
 struct lw_schedule {
@@ -48,6 +65,15 @@ struct lw_schedule {
     size_t row_blocks; /* of the matrix, the last one padded */
     size_t blocks_a_tile; /* row blocks computed together */
     bool planes_inside;   /* planes unrolled inside the loop over steps; else a loop around it */
+    size_t planes;        /* sums that have a scale: B, or 1 where digits share it */
+    size_t digit_count;   /* of the family dot */
+    struct lw_digit digits[4];
+    bool joined;    /* digits that share a scale are joined to one before they are multiplied */
+    size_t sums;    /* of a row and column: 1 where digits are joined, else one a digit */
+    size_t classes; /* fields of a key vector that are summed where they stand, apart; the others
+                       are shifted first */
+    bool narrow; /* one scale a row, sums below 2^24: R is rounded once, as a product of floats */
+    size_t scratch_bytes; /* that a kernel keeps on its stack */
 };
 
 /* Needs a valid spec; of a table kernel (rows == 0), too. */
@@ -58,7 +84,9 @@ void lw_schedule_print(const struct lw_schedule *schedule, FILE *stream);
 size_t lw_schedule_row(const struct lw_schedule *schedule, size_t byte);
 size_t lw_schedule_table(const struct lw_schedule *schedule, size_t byte, bool high);
 
-/* Bytes of the tables of one column. */
+/* Of the family dot: bytes of activations of one column, before their sums. */
+size_t lw_schedule_quantised_bytes(const struct lw_schedule *schedule);
+/* Bytes of the tables, or quantised activations with their sums, of one column. */
 size_t lw_schedule_table_bytes(const struct lw_schedule *schedule);
 
 #endif

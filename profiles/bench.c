@@ -30,6 +30,7 @@ struct shape {
     float *weights, *bias, *x, *y, *exact;
     struct candidate *candidates; /* peers, then cases */
     size_t count;
+    struct lw_bench_limits *limits;
     bool mismatch;
 };
 
@@ -220,6 +221,12 @@ static void check(struct shape *s, size_t columns)
     }
 }
 
+/* Over which calls go round. */
+static size_t copies_of(const struct shape *s, enum lw_bench_mode mode)
+{
+    return mode == LW_BENCH_RESIDENT ? s->copies : 1;
+}
+
 static void fill_row(const struct candidate *c, const struct shape *s, size_t columns,
                      enum lw_bench_mode mode, struct lw_bench_row *row)
 {
@@ -233,7 +240,10 @@ static void fill_row(const struct candidate *c, const struct shape *s, size_t co
                                  .status = c->status,
                                  .error = c->status == LW_OK ? NULL : c->error.text,
                                  .calls = c->calls,
-                                 .key_bytes = c->products.key_bytes};
+                                 .key_bytes = c->products.key_bytes,
+                                 .uops_ns = NAN,
+                                 .keys_ns = NAN,
+                                 .estimate_ns = NAN};
     if (c->kernel)
         row->spec = c->kernel->spec;
     row->spec.batch = columns;
@@ -259,9 +269,12 @@ static enum lw_status report(struct shape *s, size_t columns, enum lw_bench_mode
             peers_ns[c->peer] = row.ns.median;
         memcpy(row.peers_ns, peers_ns, sizeof peers_ns);
         s->mismatch = s->mismatch || c->status == LW_MISMATCH;
-        status = c->status == LW_OK || c->status == LW_MISMATCH
-                     ? s->setup->row(s->setup->context, &row, error)
-                     : lw_fail(error, c->status, "%s", c->error.text);
+        if (c->status != LW_OK && c->status != LW_MISMATCH)
+            status = lw_fail(error, c->status, "%s", c->error.text);
+        else if (c->kernel && c->status == LW_OK)
+            status = lw_bench_limit(s->limits, &c->products, copies_of(s, mode), &row, error);
+        if (status == LW_OK)
+            status = s->setup->row(s->setup->context, &row, error);
     }
     return status;
 }
@@ -275,7 +288,7 @@ static enum lw_status run_shape(struct shape *s, struct lw_error *error)
             if (!setup->modes[mode])
                 continue;
             check(s, setup->columns[n]);
-            measure(s, setup->columns[n], mode == LW_BENCH_RESIDENT ? s->copies : 1);
+            measure(s, setup->columns[n], copies_of(s, (enum lw_bench_mode)mode));
             status = report(s, setup->columns[n], (enum lw_bench_mode)mode, error);
         }
     close_shape(s);
@@ -291,6 +304,7 @@ enum lw_status lw_bench_run(const struct lw_bench_kernels *kernels,
                             const struct lw_bench_setup *setup, struct lw_error *error)
 {
     size_t most_columns = 0;
+    struct lw_bench_limits limits = {0};
     bool mismatch = false;
     for (size_t n = 0; n < setup->column_count; n++)
         most_columns = setup->columns[n] > most_columns ? setup->columns[n] : most_columns;
@@ -304,6 +318,7 @@ enum lw_status lw_bench_run(const struct lw_bench_kernels *kernels,
                               .cases = &setup->cases[first],
                               .case_count = end - first,
                               .most_columns = most_columns,
+                              .limits = &limits,
                               .copies = 1};
         size_t weights = spec->rows * spec->columns;
         if (setup->modes[LW_BENCH_RESIDENT])
@@ -311,6 +326,7 @@ enum lw_status lw_bench_run(const struct lw_bench_kernels *kernels,
         status = run_shape(&shape, error);
         mismatch = mismatch || shape.mismatch;
     }
+    free(limits.known);
     if (status == LW_OK && mismatch)
         status = lw_fail(error, LW_MISMATCH,
                          "results differ from the reference; those cells were not timed");

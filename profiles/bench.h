@@ -58,7 +58,13 @@ struct lw_bench_row {
     size_t key_bytes;                /* of one matrix, padding included; 0 of a peer */
     double on_core;                  /* share of the time that its thread had a core, 0..1 */
     double peers_ns[LW_BENCH_PEERS]; /* medians of the same rounds; NAN where there is none */
+    /* Of kernels; NAN of peers. */
+    double uops_ns;     /* what the ports of this core need for the instructions */
+    double keys_ns;     /* the time in which this core reads as many bytes as the keys have */
+    double estimate_ns; /* what planning would have estimated (gen/cost.h) */
 };
+/* No kernel of the same instructions and keys takes less: the larger of the first two. */
+double lw_bench_limit_ns(const struct lw_bench_row *row);
 
 struct lw_bench_setup {
     const struct lw_bench_case *cases; /* those of one shape stand together */

@@ -21,34 +21,24 @@ static enum lw_status out_of_memory(struct lw_error *error)
     return lw_fail(error, LW_FAILED, "out of memory for the kernels of the bench");
 }
 
-/* The specs of all cases of one instruction set, as a bundle would have them; *count is 0 where
- * there are none. */
-static enum lw_status list_specs(const struct lw_bench_case *cases, size_t count, enum lw_isa isa,
-                                 struct lw_spec **specs, size_t *spec_count, struct lw_error *error)
+enum lw_status lw_bench_specs(const struct lw_bench_case *cases, size_t count, enum lw_isa isa,
+                              struct lw_spec **specs, size_t *spec_count, struct lw_error *error)
 {
-    static const float bias;
-    struct lw_model model = {.matrices = calloc(count ? count : 1, sizeof *model.matrices)};
+    struct lw_picks picks = {.isa = isa, .picks = calloc(count ? count : 1, sizeof *picks.picks)};
+    enum lw_status status = picks.picks ? LW_OK : out_of_memory(error);
     *specs = NULL;
     *spec_count = 0;
-    if (!model.matrices)
-        return out_of_memory(error);
-    for (size_t i = 0; i < count; i++) {
-        const struct lw_spec *spec = &cases[i].spec;
-        if (spec->isa != isa)
+    for (size_t i = 0; i < count && status == LW_OK; i++) {
+        if (cases[i].spec.isa != isa)
             continue;
-        struct lw_matrix *matrix = &model.matrices[model.matrix_count++];
-        *matrix = (struct lw_matrix){.rows = spec->rows,
-                                     .columns = spec->columns,
-                                     .code_count = 1,
-                                     .codes = {{.rows = spec->rows, .bits = spec->bits}},
-                                     .bias = &bias,
-                                     .arith = spec->arith};
-        lw_matrix_set_scales(matrix, spec->group ? spec->group : spec->columns, false, 0);
+        struct lw_option *option = &picks.picks[picks.count++].options[0];
+        option->spec = cases[i].spec;
+        option->spec.batch = 1;
+        status = lw_spec_check(&option->spec, error);
     }
-    enum lw_status status = LW_OK;
-    if (model.matrix_count)
-        status = lw_bundle_specs(&model, isa, specs, spec_count, error);
-    free(model.matrices);
+    if (status == LW_OK && picks.count)
+        status = lw_picks_specs(&picks, specs, spec_count, error);
+    lw_picks_free(&picks);
     return status;
 }
 
@@ -60,11 +50,8 @@ static enum lw_status find_kernels(void *library, const struct lw_spec *specs, s
         return out_of_memory(error);
     for (size_t i = 0; i < count; i++) {
         char name[LW_SPEC_NAME_BYTES], symbol[LW_SPEC_NAME_BYTES + 4];
-        struct lw_schedule schedule;
         struct lw_kernel *kernel = &bundle->kernels[bundle->kernel_count++];
-        lw_schedule_build(&specs[i], &schedule);
-        *kernel =
-            (struct lw_kernel){.spec = specs[i], .table_bytes = lw_schedule_table_bytes(&schedule)};
+        *kernel = lw_kernel_of(&specs[i]);
         lw_spec_name(&specs[i], name);
         snprintf(symbol, sizeof symbol, "lw_%s", name);
         void *found = dlsym(library, symbol);
@@ -121,7 +108,7 @@ static enum lw_status compile_isa(const struct lw_bench_case *cases, size_t case
     char *folder = NULL;
     const char *parent = getenv("TMPDIR");
     bundle->isa = isa;
-    enum lw_status status = list_specs(cases, case_count, isa, &specs, &count, error);
+    enum lw_status status = lw_bench_specs(cases, case_count, isa, &specs, &count, error);
     if (status != LW_OK || count == 0)
         return status;
     if (!lw_isa_runs_here(isa))

@@ -154,30 +154,15 @@ static bool copy_matrix(const struct lw_matrix *matrix, size_t copies, struct lw
     return model->matrices;
 }
 
-/* The kernels of one case alone: a bundle of many would take longer to search than one of a model
- * does. */
-static bool take_kernels(const struct lw_bundle *all, const struct lw_spec *spec,
-                         struct lw_bundle *own)
-{
-    own->kernels = calloc(all->kernel_count, sizeof *own->kernels);
-    for (size_t i = 0; i < all->kernel_count && own->kernels; i++) {
-        const struct lw_spec *other = &all->kernels[i].spec;
-        if (other->arith == spec->arith && other->columns == spec->columns &&
-            (other->rows == 0 || (other->rows == spec->rows && other->bits == spec->bits &&
-                                  other->group == spec->group)))
-            own->kernels[own->kernel_count++] = all->kernels[i];
-    }
-    return own->kernels;
-}
-
 /* Packs the matrix once and copies it. */
 static bool pack_copies(const struct lw_bench_matrix *made, const struct lw_spec *spec,
                         size_t copies, struct lw_bench_products *products)
 {
-    struct lw_spec packed = lw_spec_of(&made->matrix, 0, 1, spec->isa);
+    struct lw_spec packed = *spec;
     struct lw_schedule schedule;
     struct lw_pack_layout layout;
     size_t bytes;
+    packed.batch = 1;
     lw_schedule_build(&packed, &schedule);
     lw_pack_layout(&schedule, &layout);
     products->key_bytes = layout.key_bytes;
@@ -191,7 +176,10 @@ static bool pack_copies(const struct lw_bench_matrix *made, const struct lw_spec
         else
             memcpy(at, products->packed, layout.bytes);
         products->bundle.matrices[i] =
-            (struct lw_packed_matrix){.codes = {{at, at + layout.scales, at + layout.bias}},
+            (struct lw_packed_matrix){.codes = {{.spec = packed,
+                                                 .keys = at,
+                                                 .scales = at + layout.scales,
+                                                 .bias = at + layout.bias}},
                                       .unit = ldexpf(1, made->matrix.codes[0].exponent)};
     }
     return at;
@@ -202,13 +190,15 @@ enum lw_status lw_bench_open_kernels(const struct lw_bench_kernels *kernels,
                                      const struct lw_bench_matrix *matrix, size_t copies,
                                      struct lw_bench_products *products, struct lw_error *error)
 {
-    *products = (struct lw_bench_products){.bundle = {.isa = c->spec.isa}};
-    enum lw_status status =
-        copy_matrix(&matrix->matrix, copies, &products->model) &&
-                take_kernels(&kernels->bundles[c->spec.isa], &c->spec, &products->bundle) &&
-                pack_copies(matrix, &c->spec, copies, products)
-            ? LW_OK
-            : out_of_memory(copies, error);
+    const struct lw_bundle *all = &kernels->bundles[c->spec.isa];
+    *products = (struct lw_bench_products){
+        .bundle = {.isa = c->spec.isa, .kernel_count = all->kernel_count, .kernels = all->kernels}};
+    enum lw_status status = copy_matrix(&matrix->matrix, copies, &products->model) &&
+                                    pack_copies(matrix, &c->spec, copies, products)
+                                ? LW_OK
+                                : out_of_memory(copies, error);
+    if (status == LW_OK)
+        status = lw_bundle_resolve(&products->bundle, &products->model, error);
     if (status == LW_OK)
         status = lw_backend_kernels(&products->model, &products->bundle, &products->backend, error);
     if (status != LW_OK)
@@ -251,7 +241,6 @@ void lw_bench_close(struct lw_bench_products *products)
 {
     lw_backend_close(&products->backend);
     free(products->bundle.matrices);
-    free(products->bundle.kernels);
     free(products->model.matrices);
     free(products->packed);
     free(products->dense);

@@ -53,6 +53,11 @@ static const struct named_query queries[] = {
      "times_openblas AS \"x OpenBLAS\", times_onednn_f32 AS \"x oneDNN f32\", "
      "times_onednn_int8 AS \"x oneDNN int8\" FROM kernels_view ORDER BY id",
      "SELECT * FROM kernels_view ORDER BY id"},
+    {"static",
+     "SELECT m || 'x' || k AS shape, bits, alpha || iif(group_columns, '/' || group_columns, '') "
+     "AS alpha, arith AS class, device, n AS N, cycles AS \"static cycles\", instructions, "
+     "cycles_per_product AS \"a product\" FROM static_view ORDER BY id",
+     "SELECT * FROM static_view ORDER BY id"},
 };
 enum { QUERIES = sizeof queries / sizeof *queries };
 

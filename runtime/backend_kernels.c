@@ -1,5 +1,5 @@
-/* Products through the generated kernels of a bundle. Tables are built once for all products of one
- * input and class; products of class f32 have none. */
+/* Products through the generated kernels of a bundle. Tables, or quantised activations, are made
+ * once for all products that read them; products of class f32 have none. */
 #include "runtime/backend.h"
 
 #include "gen/registry.h"
@@ -8,51 +8,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLUMNS_AT_ONCE = 8 };
+enum { COLUMNS_AT_ONCE = 64, INPUTS = 8 };
 
 struct kernels {
     const struct lw_model *model;
     const struct lw_bundle *bundle;
-    struct lw_backend f32; /* for the matrices of this class */
-    uint8_t *tables;       /* COLUMNS_AT_ONCE columns of the widest input */
+    struct lw_backend f32;  /* for the matrices of this class */
+    size_t columns_at_once; /* the largest N of the bundle, at least 8 */
+    uint8_t *tables;        /* columns_at_once columns of the widest input */
     float steps[COLUMNS_AT_ONCE];
-    float *stored; /* COLUMNS_AT_ONCE outputs of the largest code of a matrix whose rows differ */
+    float *stored; /* columns_at_once outputs of the largest code of a matrix whose rows differ */
+    float *spare;  /* outputs of a kernel of tiles that takes more columns than there are */
 };
 
-/* The rows of one code for `columns` columns whose tables stand ready; y is that of the first of
- * them. */
+/* The rows of one code for `columns` columns that stand ready; y is that of the first of them. */
 static void multiply_code(const struct kernels *k, unsigned index, size_t code, size_t columns,
-                          size_t table_bytes, float *y)
+                          float *y)
 {
-    const struct lw_matrix *matrix = &k->model->matrices[index];
     const struct lw_packed_matrix *packed = &k->bundle->matrices[index];
     const struct lw_packed_code *rows = &packed->codes[code];
+    size_t count = k->model->matrices[index].codes[code].rows;
+    size_t table_bytes = rows->input->table_bytes;
     for (size_t n = 0; n < columns;) {
-        const struct lw_kernel *kernel = lw_bundle_product(k->bundle, matrix, code, columns - n);
+        const struct lw_kernel *kernel = lw_packed_product(rows, columns - n);
+        bool whole = kernel->spec.batch <= columns - n;
+        float *to = whole ? y + n * count : k->spare;
         kernel->product(rows->keys, rows->scales, rows->bias, k->tables + n * table_bytes,
                         (const uint8_t *)&k->steps[n], (const uint8_t *)&packed->unit,
-                        (uint8_t *)(y + n * matrix->codes[code].rows));
+                        (uint8_t *)to);
+        if (!whole)
+            memcpy(y + n * count, to, (columns - n) * count * sizeof *y);
         n += kernel->spec.batch;
-    }
-}
-
-/* One product. Where rows differ in bits, each code's outputs go to their rows. */
-static void product(const struct kernels *k, unsigned index, size_t columns, size_t table_bytes,
-                    float *y)
-{
-    const struct lw_matrix *matrix = &k->model->matrices[index];
-    const uint32_t *order = matrix->order;
-    if (!order) {
-        multiply_code(k, index, 0, columns, table_bytes, y);
-        return;
-    }
-    for (size_t c = 0; c < matrix->code_count; c++) {
-        size_t rows = matrix->codes[c].rows;
-        multiply_code(k, index, c, columns, table_bytes, k->stored);
-        for (size_t n = 0; n < columns; n++)
-            for (size_t r = 0; r < rows; r++)
-                y[n * matrix->rows + order[r]] = k->stored[n * rows + r];
-        order += rows;
     }
 }
 
@@ -61,42 +47,82 @@ static const struct lw_matrix *matrix_of(const struct kernels *k, const struct l
     return &k->model->matrices[product->matrix];
 }
 
-/* The products of the first one's class. The tables of a column serve them all. */
-static enum lw_status multiply_class(struct kernels *k, const struct lw_product *products,
-                                     size_t count, size_t columns, const float *x,
-                                     struct lw_error *error)
+static const struct lw_kernel *input_of(const struct kernels *k, const struct lw_product *product,
+                                        size_t code)
+{
+    return k->bundle->matrices[product->matrix].codes[code].input;
+}
+
+/* The codes of one product that read `input`. Where rows differ in bits, each code's outputs go to
+ * their rows. */
+static void multiply_codes(const struct kernels *k, const struct lw_product *product,
+                           const struct lw_kernel *input, size_t columns, float *y)
+{
+    const struct lw_matrix *matrix = matrix_of(k, product);
+    const uint32_t *order = matrix->order;
+    for (size_t c = 0; c < matrix->code_count; c++) {
+        size_t rows = matrix->codes[c].rows;
+        bool wanted = input_of(k, product, c) == input;
+        if (wanted)
+            multiply_code(k, product->matrix, c, columns, order ? k->stored : y);
+        for (size_t n = 0; wanted && order && n < columns; n++)
+            for (size_t r = 0; r < rows; r++)
+                y[n * matrix->rows + order[r]] = k->stored[n * rows + r];
+        order = order ? order + rows : NULL;
+    }
+}
+
+/* All codes that read `input`, which is prepared once for them. */
+static enum lw_status multiply_input(struct kernels *k, const struct lw_kernel *input,
+                                     const struct lw_product *products, size_t count,
+                                     size_t columns, const float *x, struct lw_error *error)
 {
     const struct lw_matrix *first = matrix_of(k, products);
-    const struct lw_kernel *tables = lw_bundle_tables(k->bundle, first);
-    for (size_t done = 0; done < columns; done += COLUMNS_AT_ONCE) {
-        size_t now = columns - done < COLUMNS_AT_ONCE ? columns - done : COLUMNS_AT_ONCE;
+    for (size_t done = 0; done < columns; done += k->columns_at_once) {
+        size_t now = columns - done < k->columns_at_once ? columns - done : k->columns_at_once;
         for (size_t n = 0; n < now; n++)
-            if (tables->tables((const uint8_t *)(x + (done + n) * first->columns),
-                               k->tables + n * tables->table_bytes, (uint8_t *)&k->steps[n]))
+            if (input->tables((const uint8_t *)(x + (done + n) * first->columns),
+                              k->tables + n * input->table_bytes, (uint8_t *)&k->steps[n]))
                 return lw_fail(error, LW_FAILED, "matrix %s: its input is not finite", first->name);
         for (size_t p = 0; p < count; p++) {
             const struct lw_matrix *matrix = matrix_of(k, &products[p]);
-            if (matrix->arith == first->arith)
-                product(k, products[p].matrix, now, tables->table_bytes,
-                        products[p].y + done * matrix->rows);
+            if (matrix->arith != LW_ARITH_F32)
+                multiply_codes(k, &products[p], input, now, products[p].y + done * matrix->rows);
         }
     }
     return LW_OK;
+}
+
+static bool is_listed(const struct lw_kernel *const *list, size_t count,
+                      const struct lw_kernel *kernel)
+{
+    for (size_t i = 0; i < count; i++)
+        if (list[i] == kernel)
+            return true;
+    return false;
 }
 
 static enum lw_status multiply(void *self, const struct lw_product *products, size_t count,
                                size_t columns, const float *x, struct lw_error *error)
 {
     struct kernels *k = self;
-    bool done[LW_ARITHS] = {false};
+    const struct lw_kernel *inputs[INPUTS];
+    size_t used = 0;
     enum lw_status status = LW_OK;
     for (size_t p = 0; p < count && status == LW_OK; p++) {
-        enum lw_arith arith = matrix_of(k, &products[p])->arith;
-        if (arith == LW_ARITH_F32)
+        const struct lw_matrix *matrix = matrix_of(k, &products[p]);
+        if (matrix->arith == LW_ARITH_F32)
             status = k->f32.multiply(k->f32.self, &products[p], 1, columns, x, error);
-        else if (!done[arith])
-            status = multiply_class(k, products + p, count - p, columns, x, error);
-        done[arith] = true;
+        for (size_t c = 0; matrix->arith != LW_ARITH_F32 && c < matrix->code_count; c++) {
+            const struct lw_kernel *input = input_of(k, &products[p], c);
+            if (status != LW_OK || is_listed(inputs, used, input))
+                continue;
+            if (used == INPUTS)
+                return lw_fail(error, LW_FAILED, "more than %d kinds of inputs in one product",
+                               INPUTS);
+            inputs[used++] = input;
+            status = multiply_input(k, input, products + p, count - p, columns, x, error);
+        }
     }
     return status;
 }
@@ -107,29 +133,54 @@ static void close_kernels(void *self)
     lw_backend_close(&k->f32);
     free(k->tables);
     free(k->stored);
+    free(k->spare);
     free(k);
+}
+
+/* What the buffers of a bundle must hold. */
+struct sizes {
+    size_t columns, input_bytes, mixed_rows, tile_rows;
+};
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static struct sizes measure(const struct lw_model *model, const struct lw_bundle *bundle)
+{
+    struct sizes s = {.columns = 8};
+    for (size_t i = 0; i < bundle->kernel_count; i++) {
+        const struct lw_kernel *kernel = &bundle->kernels[i];
+        s.columns = larger(s.columns, kernel->spec.batch);
+        s.input_bytes = larger(s.input_bytes, kernel->table_bytes);
+        if (kernel->tiles)
+            s.tile_rows = larger(s.tile_rows, kernel->spec.rows);
+    }
+    for (size_t i = 0; i < model->matrix_count; i++)
+        for (size_t c = 0; model->matrices[i].order && c < model->matrices[i].code_count; c++)
+            s.mixed_rows = larger(s.mixed_rows, model->matrices[i].codes[c].rows);
+    return s;
 }
 
 enum lw_status lw_backend_kernels(const struct lw_model *model, const struct lw_bundle *bundle,
                                   struct lw_backend *backend, struct lw_error *error)
 {
-    size_t widest = 0, rows = 1;
-    for (size_t i = 0; i < bundle->kernel_count; i++)
-        if (bundle->kernels[i].spec.rows == 0 && bundle->kernels[i].table_bytes > widest)
-            widest = bundle->kernels[i].table_bytes;
-    for (size_t i = 0; i < model->matrix_count; i++)
-        for (size_t c = 0; model->matrices[i].order && c < model->matrices[i].code_count; c++)
-            rows =
-                model->matrices[i].codes[c].rows > rows ? model->matrices[i].codes[c].rows : rows;
+    struct sizes sizes = measure(model, bundle);
     struct kernels *k = calloc(1, sizeof *k);
     if (k) {
-        k->tables = aligned_alloc(64, (COLUMNS_AT_ONCE * widest + 63) & ~(size_t)63);
-        k->stored = calloc(COLUMNS_AT_ONCE * rows, sizeof *k->stored);
+        k->columns_at_once = sizes.columns;
+        size_t bytes = (sizes.columns * sizes.input_bytes + 63) & ~(size_t)63;
+        k->tables = aligned_alloc(64, bytes ? bytes : 64);
+        if (k->tables)
+            memset(k->tables, 0, bytes); /* tiles read the inputs of columns that are not there */
+        k->stored = calloc(sizes.columns, (sizes.mixed_rows + 1) * sizeof *k->stored);
+        k->spare = calloc(16, (sizes.tile_rows + 1) * sizeof *k->spare);
     }
     enum lw_status status =
-        k && k->tables && k->stored
+        k && k->tables && k->stored && k->spare
             ? lw_backend_f32_part(model, &k->f32, error)
-            : lw_fail(error, LW_FAILED, "out of memory for the tables of the kernels");
+            : lw_fail(error, LW_FAILED, "out of memory for the inputs of the kernels");
     if (status != LW_OK) {
         if (k)
             close_kernels(k);

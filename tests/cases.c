@@ -23,7 +23,7 @@ void product_case_make(struct product_case *c, const struct lw_spec *spec, uint6
     *c = (struct product_case){.spec = *spec};
     c->code = (struct lw_code){.rows = rows,
                                .bits = spec->bits,
-                               .uniform = spec->group && seed % 2,
+                               .uniform = spec->uniform || (spec->group && seed % 2),
                                .group = spec->group ? spec->group : columns,
                                .groups = lw_spec_groups(spec),
                                .plane_bytes = (columns + 7) / 8,
@@ -81,15 +81,19 @@ static size_t random_size(uint64_t *state, size_t most)
 
 struct lw_spec random_spec(uint64_t *state, enum lw_isa isa)
 {
-    static const size_t batches[] = {1, 2, 4, 8, 3};
+    static const size_t batches[] = {1, 2, 4, 8, 3, 16, 33};
     struct lw_spec spec = {.arith = random_bits(state) % 2 ? LW_ARITH_A8 : LW_ARITH_T8,
                            .rows = random_size(state, 130),
                            .columns = random_size(state, random_bits(state) % 4 ? 300 : 2300),
                            .bits = (unsigned)random_size(state, 5),
-                           .batch = batches[random_bits(state) % 5],
+                           .batch = batches[random_bits(state) % 7],
                            .isa = isa};
     if (spec.columns > 32 && random_bits(state) % 2)
         spec.group = 32 * random_size(state, (spec.columns - 1) / 32);
+    spec.uniform = random_bits(state) % 2 && spec.bits > 1;
+    if (random_bits(state) % 2 && lw_family_has(LW_FAMILY_DOT, &spec))
+        spec.family = LW_FAMILY_DOT;
+    spec.uniform = spec.uniform && spec.family == LW_FAMILY_DOT;
     return spec;
 }
 

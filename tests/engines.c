@@ -85,7 +85,7 @@ static void make_static(struct lw_static *fixed, size_t rows, unsigned bits, uin
     int64_t *bias = malloc(rows * sizeof *bias);
     for (size_t m = 0; m < rows; m++)
         bias[m] = (int64_t)((test_uniform(state) - 0.5) * (double)((int64_t)1 << bits));
-    size_t shift = bits < 6 ? below(state, 4) : bits - 6 + below(state, 5);
+    size_t shift = bits < 9 ? below(state, 4) : bits - 9 + below(state, 6);
     *fixed = (struct lw_static){bias, (unsigned)shift, below(state, 2)};
 }
 

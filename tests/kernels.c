@@ -5,6 +5,7 @@
 #include "gen/pack.h"
 #include "gen/program.h"
 #include "runtime/backend.h"
+#include "tests/guards.h"
 
 #include <criterion/criterion.h>
 #include <dlfcn.h>
@@ -60,7 +61,7 @@ int run_program(const struct product_case *c, float *y)
     struct room room;
     struct lw_program tables, product;
     struct lw_error error = {0};
-    struct lw_spec spec = {.arith = c->spec.arith, .columns = c->spec.columns, .isa = c->spec.isa};
+    struct lw_spec spec = lw_spec_of_input(&c->spec);
     struct lw_schedule schedule;
     room_make(c, &room);
     lw_schedule_build(&spec, &schedule);
@@ -88,20 +89,42 @@ int run_program(const struct product_case *c, float *y)
     return result;
 }
 
+/* Every operand lies between pages without access; what is only read cannot be written. */
 int run_compiled(const struct product_case *c, lw_tables_function *tables,
                  lw_product_function *product, float *y)
 {
+    enum { X, PACKED, TABLES, STEPS, UNIT, OPERANDS };
     struct room room;
+    size_t columns = c->spec.columns, batch = c->spec.batch, outputs = batch * c->spec.rows;
     room_make(c, &room);
+    struct guarded in[OPERANDS] = {
+        guarded_make(c->x, batch * columns * sizeof *c->x),
+        guarded_make(room.packed, room.layout.bytes), guarded_make(NULL, batch * room.table_bytes),
+        guarded_make(NULL, batch * sizeof(float)), guarded_make(&room.unit, sizeof room.unit)};
+    struct guarded out = guarded_make(NULL, outputs * sizeof *y);
+    guarded_read_only(&in[X]);
     int result = 0;
-    for (size_t n = 0; n < c->spec.batch && !result; n++)
-        result = tables((const uint8_t *)(c->x + n * c->spec.columns),
-                        room.tables + n * room.table_bytes, (uint8_t *)&room.steps[n]);
-    if (!result)
-        product(room.packed, room.packed + room.layout.scales, room.packed + room.layout.bias,
-                room.tables, (const uint8_t *)room.steps, (const uint8_t *)&room.unit,
-                (uint8_t *)y);
-    room_free(&room, c->spec.batch);
+    for (size_t n = 0; n < batch && !result; n++)
+        result = tables(in[X].data + n * columns * sizeof(float),
+                        in[TABLES].data + n * room.table_bytes, in[STEPS].data + n * sizeof(float));
+    for (int i = 0; i < OPERANDS; i++) {
+        cr_assert(guarded_untouched(&in[i]), "operand %d of the tables", i);
+        guarded_read_only(&in[i]);
+    }
+    const uint8_t *packed = in[PACKED].data;
+    /* Twice: nothing stays behind that the second call could see. */
+    for (int turn = 0; turn < 2 && !result; turn++) {
+        memcpy(y, out.data, out.bytes);
+        memset(out.data, 0xff, out.bytes);
+        product(packed, packed + room.layout.scales, packed + room.layout.bias, in[TABLES].data,
+                in[STEPS].data, in[UNIT].data, out.data);
+        cr_assert(turn == 0 || memcmp(y, out.data, out.bytes) == 0, "the second call differs");
+    }
+    cr_assert(guarded_untouched(&out));
+    for (int i = 0; i < OPERANDS; i++)
+        guarded_free(&in[i]);
+    guarded_free(&out);
+    room_free(&room, batch);
     return result;
 }
 

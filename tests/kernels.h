@@ -40,6 +40,16 @@ int run_compiled(const struct product_case *c, lw_tables_function *tables,
 /* Straight from the definition in docs/NUMBERS.md. */
 int run_reference(const struct product_case *c, float *y);
 
+/* Fails the test at the first output that is not the same bits. */
+void assert_same(const float *y, const float *expected, size_t count, const struct lw_spec *spec,
+                 const char *what);
+/* A compiled kernel against the definition, on the case of a seed; 3: saturating input. */
+void check_kernel(const struct lw_spec *spec, lw_tables_function *tables,
+                  lw_product_function *product, uint64_t seed);
+/* The same for random specs of an instruction set that this CPU has, random and saturating input.
+ */
+void check_random_kernels(enum lw_isa isa, uint64_t seed, size_t count);
+
 /* Writes the C text of a kernel. */
 void write_kernel_source(const struct lw_spec *spec, const char *path);
 

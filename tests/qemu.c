@@ -160,7 +160,7 @@ void qemu_check_random(const struct lw_device *device, size_t count, uint64_t se
     cr_assert_not_null(mkdtemp(folder));
     for (size_t i = 0; i < count; i++) {
         struct lw_spec spec = random_spec(&state, LW_ISA_NEON);
-        struct lw_spec tables = {.arith = spec.arith, .columns = spec.columns, .isa = spec.isa};
+        struct lw_spec tables = lw_spec_of_input(&spec);
         size_t of_tables = list_spec(specs, &used, &tables);
         size_t entry = list_spec(specs, &used, &spec);
         for (uint64_t kind = 0; kind < CASES; kind++) {

@@ -157,9 +157,9 @@ static enum lw_status keep_row(void *context, const struct lw_bench_row *row,
 Test(bench, a_wrong_kernel_is_named_and_the_others_are_timed)
 {
     static const struct lw_bench_case cases[] = {
-        {{LW_ARITH_T8, 20, 36, 2, 0, 1, LW_ISA_C}, LW_ALPHA_FREE},
-        {{LW_ARITH_T8, 20, 36, 3, 0, 1, LW_ISA_C}, LW_ALPHA_UNIFORM},
-        {{LW_ARITH_T8, 8, 64, 1, 32, 1, LW_ISA_C}, LW_ALPHA_FREE}};
+        {{LW_ARITH_T8, 20, 36, 2, 0, 1, LW_ISA_C, LW_FAMILY_TABLES, false}, LW_ALPHA_FREE},
+        {{LW_ARITH_T8, 20, 36, 3, 0, 1, LW_ISA_C, LW_FAMILY_TABLES, false}, LW_ALPHA_UNIFORM},
+        {{LW_ARITH_T8, 8, 64, 1, 32, 1, LW_ISA_C, LW_FAMILY_TABLES, false}, LW_ALPHA_FREE}};
     static const size_t columns[] = {3};
     static struct rows rows;
     struct lw_bench_kernels *kernels;
@@ -183,6 +183,10 @@ Test(bench, a_wrong_kernel_is_named_and_the_others_are_timed)
         cr_expect_gt(rows.rows[i].ns.lower, 0);
         cr_expect_eq(rows.rows[i].spec.batch, 3);
         cr_expect(isnan(rows.rows[i].peers_ns[LW_BENCH_OPENBLAS]));
+        cr_expect(rows.rows[i].uops_ns > 0 && rows.rows[i].keys_ns > 0);
+        cr_expect_gt(rows.rows[i].estimate_ns, 0);
+        cr_expect_eq(lw_bench_limit_ns(&rows.rows[i]),
+                     fmax(rows.rows[i].uops_ns, rows.rows[i].keys_ns));
     }
     struct lw_bundle *bundle = &kernels->bundles[LW_ISA_C];
     lw_product_function *right = NULL;
@@ -239,7 +243,7 @@ Test(bench, peers_are_right)
 }
 
 #define BENCH                                                                                      \
-    "TMPDIR=$T $LUTWIDGE bench --isa portable --peers none --seconds 0.001 --mode hot --shapes "   \
+    "TMPDIR=$T $LUTWIDGE bench --isa c --peers none --seconds 0.001 --mode hot --shapes "          \
     "20x36 "
 
 Test(bench_program, a_small_bench_from_end_to_end)
@@ -255,7 +259,8 @@ Test(bench_program, a_small_bench_from_end_to_end)
                  0, "8,4,20,36,3,0,88,c,16\n");
     /* The same cells again replace what is there. */
     shell_expect(BENCH "--bits 2 --columns 3 -q --csv --db $T/x.db", 0,
-                 "shape,bits,alpha,class,by,mode,n,ns,");
+                 "shape,bits,alpha,class,by,mode,n,ns,spread_percent,key_gb_per_s,limit_ns,"
+                 "times_limit,times_openblas");
     shell_expect("$LUTWIDGE query --db $T/x.db --csv --sql 'SELECT count(*), max(run_id) FROM "
                  "kernels_view'",
                  0, "8,2\n");
@@ -276,6 +281,8 @@ Test(bench_program, formats)
     cr_expect_eq(json_integer_value(json_object_get(row, "n")), 2);
     cr_expect_eq(json_integer_value(json_object_get(row, "bits")), 1);
     cr_expect_gt(json_real_value(json_object_get(row, "median_ns")), 0);
+    cr_expect_gt(json_real_value(json_object_get(row, "limit_ns")), 0);
+    cr_expect_gt(json_real_value(json_object_get(row, "times_limit")), 0);
     cr_expect(json_is_null(json_object_get(row, "times_openblas")));
     cr_expect(json_is_null(json_object_get(row, "error")));
     json_decref(rows);

@@ -20,25 +20,22 @@ static const size_t shapes[][5] = {
     {37, 100, 3, 2},     {64, 64, 2, 8},     {64, 64, 4, 4},         {97, 257, 2, 1},
     {8, 1024, 2, 4},     {3, 1029, 1, 2},    {35, 2113, 3, 1},       {70, 48, 1, 1},
     {129, 16, 8, 1},     {40, 36, 5, 5},     {37, 100, 3, 2, 32},    {64, 256, 2, 4, 64},
-    {5, 129, 1, 1, 128}, {33, 70, 8, 3, 32}, {17, 2113, 2, 1, 1056},
+    {5, 129, 1, 1, 128}, {33, 70, 8, 3, 32}, {17, 2113, 2, 1, 1056}, {65, 100, 1, 16},
+    {130, 65, 4, 16},    {33, 97, 3, 64},    {17, 257, 2, 33},       {97, 64, 1, 64},
+    {5, 96, 4, 64},
 };
 enum { SHAPES = sizeof shapes / sizeof shapes[0] };
 
 static struct lw_spec spec_of(size_t shape, enum lw_arith arith, enum lw_isa isa)
 {
     const size_t *s = shapes[shape];
-    return (struct lw_spec){arith, s[0], s[1], (unsigned)s[2], s[4], s[3], isa};
-}
-
-static void assert_same(const float *y, const float *expected, size_t count,
-                        const struct lw_spec *spec, const char *what)
-{
-    char name[LW_SPEC_NAME_BYTES];
-    lw_spec_name(spec, name);
-    for (size_t i = 0; i < count; i++)
-        cr_assert(memcmp(&y[i], &expected[i], sizeof *y) == 0,
-                  "%s: %s gives %a for output %zu, not %a", name, what, (double)y[i], i,
-                  (double)expected[i]);
+    return (struct lw_spec){.arith = arith,
+                            .rows = s[0],
+                            .columns = s[1],
+                            .bits = (unsigned)s[2],
+                            .group = s[4],
+                            .batch = s[3],
+                            .isa = isa};
 }
 
 /* Runs the definition, the IR and the program; all must agree. The caller frees nothing. */
@@ -47,18 +44,23 @@ static void check_interpreted(const struct product_case *c)
     size_t count = c->spec.rows * c->spec.batch;
     float *expected = calloc(count, sizeof *expected), *y = calloc(count + 16, sizeof *y);
     int refused = run_reference(c, expected);
-    cr_assert_eq(run_ir(c, y), refused);
-    if (!refused)
-        assert_same(y, expected, count, &c->spec, "the IR");
-    for (int isa = 0; isa < LW_ISA_COUNT; isa++) {
+    for (int i = 0; i < 2 * LW_ISA_COUNT; i++) {
         struct product_case here = *c;
-        here.spec.isa = (enum lw_isa)isa;
+        here.spec.isa = (enum lw_isa)(i / 2);
+        here.spec.family = i % 2 ? LW_FAMILY_DOT : LW_FAMILY_TABLES;
+        here.spec.uniform =
+            here.spec.family == LW_FAMILY_DOT && c->code.uniform && c->code.bits > 1;
+        if (!lw_family_has(here.spec.family, &here.spec))
+            continue;
+        cr_assert_eq(run_ir(&here, y), refused);
+        if (!refused)
+            assert_same(y, expected, count, &here.spec, "the IR");
         memset(y, 0xff, (count + 16) * sizeof *y);
         cr_assert_eq(run_program(&here, y), refused);
         if (!refused)
             assert_same(y, expected, count, &here.spec, "the program");
-        for (size_t i = count; i < count + 16; i++)
-            cr_assert(isnan(y[i]), "written behind y");
+        for (size_t o = count; o < count + 16; o++)
+            cr_assert(isnan(y[o]), "written behind y");
     }
     free(expected);
     free(y);
@@ -109,7 +111,7 @@ Test(spec, refuses_everything_else)
 
 Test(stages, each_prints_its_decisions)
 {
-    struct lw_spec spec = {LW_ARITH_A8, 48, 70, 3, 0, 2, LW_ISA_AVX2};
+    struct lw_spec spec = {LW_ARITH_A8, 48, 70, 3, 0, 2, LW_ISA_AVX2, LW_FAMILY_TABLES, false};
     struct lw_schedule schedule;
     struct lw_program program;
     struct lw_ir ir;
@@ -162,7 +164,8 @@ Test(stages, hold_odd_activations)
                                    INFINITY, -INFINITY, NAN,       -0.0f,     3.4e38f};
     for (size_t v = 0; v < sizeof values / sizeof values[0]; v++)
         for (int arith = LW_ARITH_A8; arith <= LW_ARITH_T8; arith++) {
-            struct lw_spec spec = {(enum lw_arith)arith, 19, 37, 2, 0, 2, LW_ISA_C};
+            struct lw_spec spec = {(enum lw_arith)arith, 19,   37, 2, 0, 2, LW_ISA_C,
+                                   LW_FAMILY_TABLES,     false};
             struct product_case c;
             product_case_make(&c, &spec, 7);
             for (size_t k = 0; k < spec.columns && fabsf(values[v]) < 1; k++)
@@ -177,7 +180,7 @@ Test(stages, agree_on_random_specs)
 {
     uint64_t state = 5;
     for (uint64_t i = 0; i < 60; i++) {
-        struct lw_spec spec = random_spec(&state, LW_ISA_C);
+        struct lw_spec spec = random_spec(&state, LW_ISA_AMX);
         struct product_case c;
         product_case_make(&c, &spec, i);
         check_interpreted(&c);
@@ -185,47 +188,46 @@ Test(stages, agree_on_random_specs)
     }
 }
 
-/* Compiles every shape for one instruction set and runs random and saturating cases. */
+/* Every shape in both classes and in all families that an instruction set has for it. */
+static size_t list_specs(enum lw_isa isa, struct lw_spec *specs)
+{
+    size_t count = 0;
+    for (size_t s = 0; s < SHAPES; s++)
+        for (int i = 0; i < 4; i++) {
+            struct lw_spec spec = spec_of(s, i == 0 ? LW_ARITH_T8 : LW_ARITH_A8, isa);
+            spec.family = i >= 2 ? LW_FAMILY_DOT : LW_FAMILY_TABLES;
+            spec.uniform = i == 3;
+            if (lw_family_has(spec.family, &spec) && (!spec.uniform || spec.bits > 1))
+                specs[count++] = spec;
+        }
+    return count;
+}
+
+/* Compiles them and runs random and saturating cases. */
 static void check_compiled(enum lw_isa isa)
 {
     if (!lw_isa_runs_here(isa))
         cr_skip_test("this CPU does not have %s", lw_isa_info(isa)->needs);
-    struct lw_spec specs[4 * SHAPES];
+    struct lw_spec specs[4 * SHAPES], unique[8 * SHAPES];
+    size_t listed = list_specs(isa, specs), count = 0, product[4 * SHAPES], tables[4 * SHAPES];
     struct compiled_kernels kernels;
-    for (size_t i = 0; i < 2 * SHAPES; i++) {
-        specs[2 * i] = spec_of(i / 2, i % 2 ? LW_ARITH_A8 : LW_ARITH_T8, isa);
-        specs[2 * i + 1] = (struct lw_spec){
-            .arith = specs[2 * i].arith, .columns = specs[2 * i].columns, .isa = isa};
+    for (size_t i = 0; i < listed; i++) {
+        struct lw_spec input = lw_spec_of_input(&specs[i]);
+        product[i] = list_spec(unique, &count, &specs[i]);
+        tables[i] = list_spec(unique, &count, &input);
     }
-    size_t count = 0, index[4 * SHAPES];
-    struct lw_spec unique[4 * SHAPES];
-    for (size_t i = 0; i < 4 * SHAPES; i++)
-        index[i] = list_spec(unique, &count, &specs[i]);
     compile_kernels(unique, count, &kernels);
-    for (size_t i = 0; i < 4 * SHAPES; i += 2)
-        for (uint64_t seed = 0; seed < 4; seed++) {
-            struct product_case c;
-            product_case_make(&c, &specs[i], seed);
-            if (seed == 3)
-                product_case_saturate(&c);
-            size_t outputs = specs[i].rows * specs[i].batch;
-            float *expected = calloc(outputs, sizeof *expected),
-                  *y = calloc(outputs + 16, sizeof *y);
-            memset(y, 0xff, (outputs + 16) * sizeof *y);
-            cr_assert_eq(run_reference(&c, expected), 0);
-            cr_assert_eq(
-                run_compiled(&c, kernels.tables[index[i + 1]], kernels.products[index[i]], y), 0);
-            assert_same(y, expected, outputs, &specs[i], "the compiled kernel");
-            for (size_t o = outputs; o < outputs + 16; o++)
-                cr_assert(isnan(y[o]), "written behind y");
-            c.x[specs[i].columns - 1] = NAN;
-            cr_assert_eq(
-                run_compiled(&c, kernels.tables[index[i + 1]], kernels.products[index[i]], y), 1);
-            free(expected);
-            free(y);
-            product_case_free(&c);
-        }
+    for (size_t i = 0; i < listed; i++)
+        for (uint64_t seed = 0; seed < 4; seed++)
+            check_kernel(&specs[i], kernels.tables[tables[i]], kernels.products[product[i]], seed);
     compiled_kernels_free(&kernels);
+}
+
+Test(compiled, random_specs_equal_the_definition)
+{
+    for (int isa = 0; isa < LW_ISA_COUNT; isa++)
+        if (lw_isa_runs_here((enum lw_isa)isa))
+            check_random_kernels((enum lw_isa)isa, 11, 24);
 }
 
 Test(compiled, c_equals_the_definition)
@@ -241,4 +243,9 @@ Test(compiled, avx2_equals_the_definition)
 Test(compiled, avx512_equals_the_definition)
 {
     check_compiled(LW_ISA_AVX512);
+}
+
+Test(compiled, amx_equals_the_definition)
+{
+    check_compiled(LW_ISA_AMX);
 }

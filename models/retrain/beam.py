@@ -151,6 +151,14 @@ def translate(folder, lines, beams, device, say):
     return found
 
 
+def part(text):
+    """(I, N) of I/N."""
+    this, _, of = text.partition("/")
+    if not (this.isdecimal() and of.isdecimal() and int(this) < int(of)):
+        raise argparse.ArgumentTypeError(f"{text} is not I/N with I below N")
+    return int(this), int(of)
+
+
 def main(arguments=None):
     p = argparse.ArgumentParser(prog="python -m retrain.beam", description=__doc__,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -158,18 +166,23 @@ def main(arguments=None):
     p.add_argument("source", help="text, .gz or .xz")
     p.add_argument("-o", "--out", required=True, metavar="TEXT")
     p.add_argument("--beam", type=int, default=4, metavar="N")
-    p.add_argument("--part", default="0/1", metavar="I/N", help="lines of the I-th of N equal parts, from 0")
+    p.add_argument("--part", type=part, default="0/1", metavar="I/N", help="lines of the I-th of N equal parts, from 0")
     p.add_argument("--device", help="cuda or cpu; the first GPU where there is one")
     args = p.parse_args(arguments)
+    if args.beam < 1:
+        p.error("--beam is at least 1")
     try:
-        part, parts = (int(n) for n in args.part.split("/"))
         lines = pieces.read_lines(args.source)
-        lines = lines[len(lines) * part // parts : len(lines) * (part + 1) // parts]
+        this, of = args.part
+        lines = lines[len(lines) * this // of : len(lines) * (this + 1) // of]
         device = torch.device(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
         found = translate(args.model, lines, args.beam, device, lambda text: print(text, file=sys.stderr, flush=True))
         temporary = Path(args.out + ".tmp")
-        temporary.write_text("".join(line + "\n" for line in found), encoding="utf-8")
-        temporary.replace(args.out)
+        try:
+            temporary.write_text("".join(line + "\n" for line in found), encoding="utf-8")
+            temporary.replace(args.out)
+        except OSError as error:
+            raise Refusal(f"{args.out}: {error.strerror}") from None
     except Refusal as refusal:
         print(f"retrain.beam: {refusal}", file=sys.stderr)
         return 1

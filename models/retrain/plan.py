@@ -10,7 +10,7 @@ import yaml
 from . import Refusal
 
 FITS = ("greedy", "alternating", "alternating-from-greedy", "uniform")
-FIELDS = ("bits", "alpha", "group", "fit")
+ARITHS = ("f32", "a8", "t8")
 MOST_BITS = 8
 
 
@@ -21,6 +21,7 @@ class Choice:
     uniform: bool = False
     group: int = 0  # 0: the whole row
     fit: str = "alternating"
+    weighting: str = "none"
 
 
 @dataclass
@@ -133,7 +134,8 @@ def _words(node, source):
 
 
 def _rule(node, order, source):
-    pairs = _pairs(node, "a rule", ("match", "bits", "words", "alpha", "group", "fit"), source)
+    pairs = _pairs(node, "a rule", ("match", "bits", "words", "alpha", "group", "fit", "weighting", "arith"),
+                   source)
     line = node.start_mark.line + 1
     match = pairs["match"].value if "match" in pairs else ""
     if not isinstance(match, str) or "" in match.split("."):
@@ -152,6 +154,10 @@ def _rule(node, order, source):
         gives["group"] = 0 if group == "row" else int(group)
     if "fit" in pairs:
         gives["fit"] = _one_of(pairs["fit"], FITS, "fit", source)
+    if "weighting" in pairs:
+        gives["weighting"] = _one_of(pairs["weighting"], ("none", "activations", "gram"), "weighting", source)
+    if "arith" in pairs:  # of the products, which the plan handed over says to Lutwidge
+        _one_of(pairs["arith"], ARITHS, "arith", source)
     return Rule(match, gives, order, line)
 
 
@@ -168,7 +174,7 @@ def parse(text, source, folder=Path()):
     pairs = _pairs(root, "a plan", ("name", "comment", "arith", "rules"), source)
     if "rules" not in pairs:
         raise Refusal(f"{source}: the plan has no rules")
-    arith = _one_of(pairs["arith"], ("f32", "a8", "t8"), "arith", source) if "arith" in pairs else "t8"
+    arith = _one_of(pairs["arith"], ARITHS, "arith", source) if "arith" in pairs else "t8"
     rules = [_rule(node, i, source) for i, node in enumerate(_items(pairs["rules"], "rules", source))]
     name = pairs["name"].value if "name" in pairs else Path(source).stem
     return Plan(name, arith, rules, source, text, folder)
@@ -217,6 +223,8 @@ def _choose(plan, name):
         choice.group = why["group"].gives["group"]
     if "fit" in why:
         choice.fit = why["fit"].gives["fit"]
+    if "weighting" in why:
+        choice.weighting = why["weighting"].gives["weighting"]
     if choice.uniform and ("fit" not in why or why["alpha"].rank > why["fit"].rank):
         choice.fit = "uniform"
     return choice, why
@@ -243,6 +251,9 @@ def resolve(plan, matrices):
         elif choice.uniform and choice.fit != "uniform":
             wrong.append(f"{plan.source}:{why['fit'].line}: {m.name} has uniform alpha, which only "
                          "the fit `uniform` gives")
+        if choice.weighting != "none":
+            wrong.append(f"{plan.source}:{why['weighting'].line}: {m.name} has weighting {choice.weighting}, which is for "
+                         "fits without retraining")
     if wrong:
         raise Refusal("\n".join(wrong))
     return choices

@@ -5,9 +5,11 @@
       small: model --train a.en a.de --val b.en b.de --steps 7285
     runs:
       - {name: small-all-2, set: small, args: --plan plans/all-2.yaml}
+      - {name: again, set: other, args: --plan plans/all-2.yaml, after: small-all-2}
 
-Paths are from the current folder. Runs that have ended are left alone, others go on from their checkpoints,
-so the same command continues what a time limit or a failure stopped."""
+`after` names a run above that must be done first, so that its folder may be the model of this one. Paths
+are from the current folder. Runs that have ended are left alone, others go on from their checkpoints, so the
+same command continues what a time limit or a failure stopped."""
 
 import argparse
 import json
@@ -17,6 +19,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +29,29 @@ from . import Refusal, data
 from .__main__ import parse
 
 
+@dataclass
+class Listed:
+    """A run of the file."""
+
+    name: str
+    kind: str  # the name of its set
+    text: str  # its arguments
+    after: str | None  # the run that must be done first
+
+
 def read(path):
     try:
         raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        return raw["out"], [(r["name"], r["set"], raw["sets"][r["set"]] + " " + r["args"]) for r in raw["runs"]]
+        listed = [Listed(r["name"], r["set"], raw["sets"][r["set"]] + " " + r["args"], r.get("after"))
+                  for r in raw["runs"]]
+        out = raw["out"]
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         raise Refusal(f"{path}: {error!r}") from None
+    names = [r.name for r in listed]
+    for i, r in enumerate(listed):
+        if r.after is not None and r.after not in names[:i]:
+            raise Refusal(f"{path}: {r.name} comes after {r.after}, and no run before it has that name")
+    return out, listed
 
 
 def prepare(args, workers):
@@ -51,21 +71,27 @@ def last_line(path):
     return lines[-1] if lines else "starting"
 
 
-def summarise(out, names, codes):
+def is_done(folder):
+    return (folder / "results.json").exists()
+
+
+def summarise(out, listed, codes):
     print("name\tstate\tseconds\tbits\tval nll\tgreedy val BLEU")
     done = 0
-    for name in names:
-        path = out / name / "results.json"
-        if path.exists():
-            r = json.loads(path.read_text(encoding="utf-8"))
+    for run in listed:
+        name = run.name
+        if is_done(out / name):
+            r = json.loads((out / name / "results.json").read_text(encoding="utf-8"))
             bits = r.get("bits_with_scales", 32)
             print(f"{name}\tdone\t{r['seconds']}\t{bits}\t{r['val_nll']:.4f}\t{r['val_bleu_greedy']}")
             done += 1
+        elif run.after and not is_done(out / run.after):
+            print(f"{name}\twaits for {run.after}")
         else:
             state = "stopped, can go on" if codes.get(name, 0) in (0, -signal.SIGTERM) else f"failed ({codes.get(name)})"
             print(f"{name}\t{state}\t{last_line(out / name / 'log.txt')}")
-    print(f"{done} of {len(names)} runs are done")
-    return done == len(names)
+    print(f"{done} of {len(listed)} runs are done")
+    return done == len(listed)
 
 
 def main(arguments=None):
@@ -81,7 +107,7 @@ def main(arguments=None):
     begun = time.monotonic()
     try:
         out, listed = read(args.file)
-        return drive(args, Path(out), [r for r in listed if args.only in r[0]], begun)
+        return drive(args, Path(out), [r for r in listed if args.only in r.name], begun)
     except Refusal as refusal:
         print(f"retrain.runs: {refusal}", file=sys.stderr)
         return 1
@@ -104,14 +130,11 @@ def drive(args, out, listed, begun):
 
         args.gpus = torch.cuda.device_count()
     slots = list(range(args.gpus)) or [None]
-    names, waiting, prepared = [], [], set()
-    for name, kind, text in listed:
-        folder = out / name
-        folder.mkdir(parents=True, exist_ok=True)
-        command = [*shlex.split(text), "-o", str(folder), "--cache", str(out / "pieces"), "--tell", "20"]
-        names.append(name)
-        if not (folder / "results.json").exists():
-            waiting.append((name, kind, command))
+    waiting, prepared = [], set()
+    for run in listed:
+        (out / run.name).mkdir(parents=True, exist_ok=True)
+        if not is_done(out / run.name):
+            waiting.append(run)
     running, codes, told = {}, {}, time.monotonic()
     while waiting or running:
         left = begun + args.limit - time.monotonic()
@@ -129,20 +152,25 @@ def drive(args, out, listed, begun):
                 del running[name]
         load = {gpu: sum(g == gpu for _, g in running.values()) for gpu in slots}
         gpu = min(slots, key=load.get)
-        if waiting and load[gpu] < args.at_once:
-            name, kind, command = waiting.pop(0)
-            if kind not in prepared:
+        ready = [r for r in waiting if r.after is None or is_done(out / r.after)]
+        if ready and load[gpu] < args.at_once:
+            run, folder = ready[0], out / ready[0].name
+            waiting.remove(run)
+            command = [*shlex.split(run.text), "-o", str(folder), "--cache", str(out / "pieces"), "--tell", "20"]
+            if run.kind not in prepared:
                 steps = prepare(parse(command), os.cpu_count() or 1)
-                print(f"[{time.monotonic() - begun:.0f} s] {kind}: text is cut, {steps} steps an epoch", flush=True)
-                prepared.add(kind)
-            running[name] = (start(command, out / name, gpu), gpu)
+                print(f"[{time.monotonic() - begun:.0f} s] {run.kind}: text is cut, {steps} steps an epoch", flush=True)
+                prepared.add(run.kind)
+            running[run.name] = (start(command, folder, gpu), gpu)
             continue
+        if not ready and not running:
+            break  # what waits, waits for a run that failed or is not among these
         if time.monotonic() - told > 60:
             told = time.monotonic()
             for name, (_, gpu) in running.items():
                 print(f"[{told - begun:.0f} s, GPU {gpu}] {last_line(out / name / 'log.txt')}", flush=True)
         time.sleep(0.2)
-    return 0 if summarise(out, names, codes) else 3
+    return 0 if summarise(out, listed, codes) else 3
 
 
 if __name__ == "__main__":

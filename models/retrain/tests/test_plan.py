@@ -26,6 +26,10 @@ class Plans(unittest.TestCase):
         matrices = list_matrices(read_config(MODELS / "open-en-de"))
         self.assertEqual(len(matrices), 1 + 5 * 6 + 3 * 10)
         for path in sorted((MODELS / "plans").glob("*.yaml")):
+            if path.stem == "self3-rest4":
+                with self.assertRaisesRegex(Refusal, "weighting gram"):
+                    plans.resolve(plans.read(path), matrices)
+                continue
             choices = plans.resolve(plans.read(path), matrices)
             self.assertEqual(set(choices), {m.name for m in matrices})
 
@@ -51,6 +55,8 @@ class Plans(unittest.TestCase):
         self.assertEqual((found.bits, found.group, found.uniform, found.fit), (1, 64, True, "uniform"))
         self.assertEqual((choices["embedding"].bits, choices["embedding"].fit), (5, "greedy"))
         self.assertEqual(choices["encoder.0.self.q"].fit, "alternating")
+        found = resolve('- {match: "*", bits: 3, weighting: gram, arith: a8}\n- {match: "*", weighting: none}')
+        self.assertEqual(found["embedding"].weighting, "none")
 
     def test_bits_of_words(self):
         plan = plans.parse('rules:\n- {match: "*", bits: 1}\n- {match: embedding, words: {clusters: 4, ratio: 4}}', "p")
@@ -68,6 +74,9 @@ class Plans(unittest.TestCase):
         self.refused("- {match: embedding, bits: 2}", "no rule gives bits to encoder.0.self.q")
         self.refused('- {match: "*", words: {clusters: 4, ratio: 1}}', "no words")
         self.refused('- {match: "*", bits: 9}', "bits is one of")
+        self.refused('- {match: "*", bits: 2, arith: a4}', "arith is one of")
+        self.refused('- {match: "*", bits: 2, weighting: 1}', "weighting is one of")
+        self.refused('- {match: "*", bits: 2}\n- {match: fc1, weighting: activations}', "p.yaml:3", "encoder.0.ffn.fc1")
         self.refused('- {match: "*", bits: 2, bit: 1}', "no key 'bit'")
         self.refused('- {match: "*", bits: 2, bits: 1}', "repeated")
         self.refused('- {match: "*", bits: 2, alpha: uniform}\n- {match: fc1, fit: greedy}', "uniform alpha")
