@@ -216,19 +216,37 @@ static enum lw_status open_kernels(const char *path, const struct cli_request *r
                : status;
 }
 
+enum lw_status cli_open_simulator(const struct cli_request *request,
+                                  const struct lw_sim_device **device,
+                                  struct lw_simulator *simulator, struct lw_error *error)
+{
+    enum lw_simulates by = LW_SIMULATES_MODEL;
+    struct lw_engine engine;
+    enum lw_status status = check_engine(request, error);
+    if (status != LW_OK)
+        return status;
+    *device = lw_sim_device_named(request->device ? request->device : "lut-mobile");
+    if (!*device)
+        return lw_fail(error, LW_USAGE,
+                       "device '%s' is not simulated; there are " LW_SIM_DEVICE_NAMES,
+                       request->device);
+    if (request->engine && !lw_simulates_parse(request->engine, &by))
+        return lw_fail(error, LW_USAGE, "engine '%s' does not simulate; there are model and rtl",
+                       request->engine);
+    status = lw_engine_parse(request->parameters ? request->parameters : (*device)->engine, &engine,
+                             error);
+    return status == LW_OK
+               ? lw_simulator_open(by, &engine,
+                                   request->memory ? request->memory : (*device)->memory,
+                                   (uint64_t)request->seed, simulator, error)
+               : status;
+}
+
 /* The products of class a8 on a simulated engine. */
 static enum lw_status open_simulated(const struct cli_request *request, struct cli_loaded *loaded,
                                      struct lw_error *error)
 {
-    enum lw_simulates by = LW_SIMULATES_MODEL;
-    struct lw_engine engine;
-    loaded->device = lw_sim_device_named(request->device ? request->device : "lut-mobile");
-    if (request->engine)
-        lw_simulates_parse(request->engine, &by);
-    enum lw_status status = lw_engine_parse(loaded->device->engine, &engine, error);
-    if (status == LW_OK)
-        status =
-            lw_simulator_open(by, &engine, loaded->device->memory, 1, &loaded->simulator, error);
+    enum lw_status status = cli_open_simulator(request, &loaded->device, &loaded->simulator, error);
     return status == LW_OK ? lw_backend_engine(&loaded->model, &loaded->simulator, &loaded->work,
                                                &loaded->backend, error)
                            : status;
@@ -362,6 +380,7 @@ void cli_unload(struct cli_loaded *loaded)
 {
     lw_backend_close(&loaded->backend);
     lw_simulator_close(&loaded->simulator);
+    lw_tally_free(&loaded->work);
     lw_bundle_close(&loaded->bundle);
     lw_model_free(&loaded->model);
     *loaded = (struct cli_loaded){0};

@@ -19,6 +19,10 @@ struct cli_request {
     const char *device; /* host or a name of gen/device.h or sim/simulator.h */
     const char *size;   /* most bytes of the model, as cli_parse_bytes reads them */
     bool quiet;         /* no progress, no remarks */
+    /* of a simulated engine; else those of the device */
+    const char *parameters; /* as lw_engine_parse reads them */
+    const char *memory;
+    int seed;
 };
 
 struct cli_loaded {
@@ -26,7 +30,7 @@ struct cli_loaded {
     struct lw_bundle bundle;
     const struct lw_sim_device *device; /* that is simulated, or NULL; with it */
     struct lw_simulator simulator;
-    struct lw_engine_work work;
+    struct lw_tally work;
     struct lw_backend backend;
     char arith[LW_ARITH_NAME_BYTES]; /* class of the products, or "blas" */
     char kernels[24];  /* instruction set of the kernels, "lut-mobile/rtl", or the backend's name */
@@ -42,6 +46,12 @@ struct cli_loaded {
 enum lw_status cli_load(const char *path, const struct cli_request *request,
                         struct cli_loaded *loaded, struct lw_error *error);
 void cli_unload(struct cli_loaded *loaded);
+
+/* The engine that a request with --engine model or rtl, or with a device of such, asks for.
+ * lw_simulator_close. */
+enum lw_status cli_open_simulator(const struct cli_request *request,
+                                  const struct lw_sim_device **device,
+                                  struct lw_simulator *simulator, struct lw_error *error);
 
 bool cli_is_folder(const char *path);
 

@@ -165,6 +165,17 @@ static enum lw_status record(const char *command, const char *path, const struct
     return cli_record(database, &row, error);
 }
 
+static void print_engine(const struct cli_loaded *loaded, double seconds)
+{
+    struct lw_sim_counts counts;
+    lw_tally_sum(&loaded->work, &counts);
+    double cycles = (double)counts.values[LW_COUNT_BUSY],
+           clock_hz = loaded->device->clock_mhz * 1e6;
+    fprintf(stderr, "engine: %.0f cycles in %zu lists, %.4f s at the %g MHz of %s", cycles,
+            lw_tally_lists(&loaded->work), cycles / clock_hz, clock_hz / 1e6, loaded->device->name);
+    fprintf(stderr, "; %.2f M cycles simulated a second\n", cycles / seconds / 1e6);
+}
+
 static void print_summary(const struct text_run *run, const struct cli_loaded *loaded,
                           const struct lw_search *search, const struct lw_score *score)
 {
@@ -177,14 +188,8 @@ static void print_summary(const struct text_run *run, const struct cli_loaded *l
     if (run->refused)
         fprintf(stderr, "; %zu lines refused", run->refused);
     fputc('\n', stderr);
-    if (loaded->device) {
-        double cycles = (double)loaded->work.counts.values[LW_COUNT_BUSY];
-        fprintf(stderr,
-                "engine: %.0f cycles in %zu lists, %.2f s at the %g MHz of %s; %.2f M cycles/s "
-                "simulated\n",
-                cycles, loaded->work.lists, cycles / loaded->device->clock_mhz / 1e6,
-                loaded->device->clock_mhz, loaded->device->name, cycles / run->seconds / 1e6);
-    }
+    if (loaded->device)
+        print_engine(loaded, run->seconds);
 }
 
 static enum lw_status open_text(const char *input, const char *reference, struct text_run *run,

@@ -9,7 +9,7 @@
 struct engine {
     const struct lw_model *model;
     const struct lw_simulator *simulator;
-    struct lw_engine_work *work;
+    struct lw_tally *work;
     struct lw_backend f32; /* for the matrices of this class */
     struct lw_placed placed;
     size_t widest, most_rows; /* of all matrices */
@@ -52,15 +52,13 @@ static void take_columns(struct engine *e, const struct lw_placed_product *produ
     }
 }
 
-static enum lw_status run(struct engine *e, uint32_t list, struct lw_error *error)
+static enum lw_status run(struct engine *e, const struct lw_call *call, uint32_t list,
+                          struct lw_error *error)
 {
     struct lw_sim_counts counts;
     enum lw_status status =
         lw_simulator_run(e->simulator, lw_placed_memory(&e->placed), list, true, &counts, error);
-    e->work->lists++;
-    for (size_t i = 0; i < LW_COUNTERS; i++)
-        e->work->counts.values[i] += counts.values[i];
-    return status;
+    return status == LW_OK ? lw_tally_add(e->work, call, 1, &counts, error) : status;
 }
 
 /* Some products of the engine that read the same x; y[i] is that of call->matrices[i]. */
@@ -79,7 +77,7 @@ static enum lw_status multiply_call(struct engine *e, const struct lw_call *call
             status = put_columns(e, product, x, error);
     }
     if (status == LW_OK)
-        status = run(e, list, error);
+        status = run(e, call, list, error);
     for (size_t i = 0; i < placed->count && status == LW_OK; i++)
         take_columns(e, &placed->products[i], y[i % call->count]);
     return status;
@@ -146,7 +144,7 @@ static bool take_memory(struct engine *e)
 }
 
 enum lw_status lw_backend_engine(const struct lw_model *model, const struct lw_simulator *simulator,
-                                 struct lw_engine_work *work, struct lw_backend *backend,
+                                 struct lw_tally *work, struct lw_backend *backend,
                                  struct lw_error *error)
 {
     struct engine *e = calloc(1, sizeof *e);

@@ -8,19 +8,12 @@
 #include "models/transformer.h"
 #include "runtime/backend.h"
 #include "sim/simulator.h"
+#include "sim/tally.h"
 
-#include <stddef.h>
-
-/* What the engine has done: each call of multiply is a list of its own. */
-struct lw_engine_work {
-    size_t lists;
-    struct lw_sim_counts counts; /* of all lists */
-};
-
-/* Makes the streams of all matrices. Model, simulator and work (zeroed by the caller) must outlive
- * the backend. LW_USAGE for a model with matrices of class t8. */
+/* Makes the streams of all matrices. Model, simulator and work must outlive the backend; calls are
+ * added to the work. LW_USAGE for a model with matrices of class t8. */
 enum lw_status lw_backend_engine(const struct lw_model *model, const struct lw_simulator *simulator,
-                                 struct lw_engine_work *work, struct lw_backend *backend,
+                                 struct lw_tally *work, struct lw_backend *backend,
                                  struct lw_error *error);
 
 #endif

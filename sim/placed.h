@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 /* Products of some matrices with the same N columns of activations. */
-enum { LW_CALL_PRODUCTS = 4 };
+enum { LW_CALL_PRODUCTS = 16 };
 struct lw_call {
     unsigned matrices[LW_CALL_PRODUCTS]; /* indices into lw_model.matrices */
     size_t count, columns;

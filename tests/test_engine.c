@@ -24,7 +24,7 @@ struct pair {
     struct lw_model dense, coded;
     struct lw_backend reference, engine;
     struct lw_simulator simulator;
-    struct lw_engine_work work;
+    struct lw_tally work;
 };
 
 static void pair_open(struct pair *pair, enum lw_simulates by, const char *name, unsigned bits)
@@ -49,6 +49,7 @@ static void pair_close(struct pair *pair)
 {
     lw_backend_close(&pair->engine);
     lw_simulator_close(&pair->simulator);
+    lw_tally_free(&pair->work);
     lw_backend_close(&pair->reference);
     lw_model_free(&pair->coded);
     lw_model_free(&pair->dense);
@@ -68,11 +69,11 @@ static void check_products(const char *name, unsigned bits)
         struct lw_error error = {0};
         struct lw_product a[] = {{self->q, want[0]}, {self->k, want[1]}, {self->v, want[2]}};
         struct lw_product b[] = {{self->q, got[0]}, {self->k, got[1]}, {self->v, got[2]}};
-        size_t lists = pair.work.lists;
+        size_t lists = lw_tally_lists(&pair.work);
         cr_assert_eq(pair.reference.multiply(pair.reference.self, a, 3, columns, x, &error), LW_OK);
         cr_assert_eq(pair.engine.multiply(pair.engine.self, b, 3, columns, x, &error), LW_OK, "%s",
                      error.text);
-        cr_assert_eq(pair.work.lists, lists + 1);
+        cr_assert_eq(lw_tally_lists(&pair.work), lists + 1);
         for (size_t i = 0; i < 3; i++)
             cr_assert(memcmp(got[i], want[i], columns * 12 * sizeof(float)) == 0,
                       "%s, %zu columns, product %zu", name, columns, i);
@@ -104,7 +105,9 @@ static void check_sentence(enum lw_simulates by, size_t beams)
     cr_assert_eq(want.count, got.count);
     cr_assert(memcmp(want.words, got.words, want.count * sizeof *want.words) == 0);
     cr_assert(memcmp(&want.score, &got.score, sizeof want.score) == 0);
-    cr_assert_gt(pair.work.counts.values[LW_COUNT_STEPS], 0);
+    struct lw_sim_counts counts;
+    lw_tally_sum(&pair.work, &counts);
+    cr_assert_gt(counts.values[LW_COUNT_STEPS], 0);
     lw_translator_close(reference);
     lw_translator_close(engine);
     pair_close(&pair);
@@ -128,7 +131,7 @@ Test(engine, refusals)
     struct lw_error error = {0};
     struct lw_engine engine = lw_engine_default();
     struct lw_simulator simulator;
-    struct lw_engine_work work = {0};
+    struct lw_tally work = {0};
     struct lw_backend backend = {0};
     test_random_model(&config, 5, &dense);
     quantize(&dense, 2, LW_ARITH_T8, &coded);
