@@ -201,6 +201,28 @@ void list_make_chain(struct list *list, const struct lw_engine *engine, size_t s
     place(list, false, true);
 }
 
+void list_make_edges(struct list *list, const struct lw_engine *engine)
+{
+    enum { SHIFT = 5, UNIT = 1 << SHIFT, VALUES = 10, OFFSETS = 5, ROWS = VALUES * OFFSETS };
+    int64_t most = ((int64_t)1 << (engine->x_bits - 1)) - 1;
+    const int64_t values[VALUES] = {-most - 2, -most - 1, -most, -2,       -1,
+                                    0,         1,         most,  most + 1, most + 2};
+    const int64_t offsets[OFFSETS] = {-UNIT / 2, -1, 0, UNIT / 2, UNIT / 2 + 1};
+    uint64_t state = 1;
+    *list = (struct list){.engine = *engine, .count = 2};
+    for (size_t i = 0; i < 2; i++) {
+        int64_t *bias = malloc(ROWS * sizeof *bias);
+        for (size_t m = 0; m < ROWS; m++)
+            bias[m] = values[m / OFFSETS] * UNIT + offsets[m % OFFSETS];
+        list->q[i] = make_activations(engine, 40, false, &state);
+        make_matrix(&list->matrices[i], ROWS, 40, 1, NULL, &state);
+        memset((void *)(uintptr_t)list->matrices[i].codes[0].scales, 0, ROWS * sizeof(int16_t));
+        list->is_static[i] = true;
+        list->fixed[i] = (struct lw_static){bias, SHIFT, i == 1};
+    }
+    place(list, false, false);
+}
+
 struct lw_image list_image(const struct list *list)
 {
     struct lw_image image = list->image;

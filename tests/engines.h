@@ -38,6 +38,8 @@ void list_make_layer(struct list *list, const struct lw_engine *engine, size_t r
 /* LIST_PRODUCTS layers of size x size with static scales, each reading what the one before writes.
  */
 void list_make_chain(struct list *list, const struct lw_engine *engine, size_t size);
+/* Scales of 0, and biases on and beside all edges of rounding and saturation. */
+void list_make_edges(struct list *list, const struct lw_engine *engine);
 /* Runs a list on the RTL and on the model, and fails the test where a result is not the
  * definition's, a counter of theirs differs, or busy cycles are not steps and stalls. */
 void list_run(struct lw_rtl *rtl, const struct list *list, const char *memory, uint64_t seed,

@@ -71,7 +71,20 @@ Test(rtl, chained_layers)
     lw_rtl_close(rtl);
 }
 
-/* The job at `index` is changed and its CRC mended. */
+Test(rtl, static_edges)
+{
+    for (int i = 0; i < 2; i++) {
+        struct lw_engine engine;
+        struct lw_rtl *rtl = open_engine(engines[i], false, &engine);
+        struct list list;
+        struct lw_sim_counts counts;
+        list_make_edges(&list, &engine);
+        list_run(rtl, &list, "ideal", 1, &counts);
+        list_free(&list);
+        lw_rtl_close(rtl);
+    }
+}
+
 static struct lw_job get_job(const struct lw_image *image, const struct list *list)
 {
     struct lw_job job;
