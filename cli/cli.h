@@ -78,6 +78,8 @@ int cli_translate(int argc, const char **argv);
 int cli_score(int argc, const char **argv);
 int cli_profile(int argc, const char **argv);
 int cli_bench(int argc, const char **argv);
+int cli_simulate(int argc, const char **argv);
+int cli_sweep(int argc, const char **argv);
 int cli_query(int argc, const char **argv);
 
 #endif

@@ -3,6 +3,7 @@
 #include "cli/inspect_nested.h"
 #include "cli/inspect_picks.h"
 #include "cli/inspect_plan.h"
+#include "cli/inspect_stream.h"
 #include "cli/loaded.h"
 
 #include "gen/bundle.h"
@@ -275,11 +276,16 @@ static enum lw_status print_json(const struct view *view, struct lw_error *error
 int cli_inspect(int argc, const char **argv)
 {
     int json = 0;
-    const char *plan = NULL;
+    const char *plan = NULL, *stream = NULL, *parameters = NULL;
     struct poptOption options[] = {
         {"json", 0, POPT_ARG_NONE, &json, 0, "print JSON instead of tables", NULL},
         {"plan", 'p', POPT_ARG_STRING, &plan, 0,
          "show what each matrix would get from a plan, and why", "P.yaml"},
+        {"stream", 0, POPT_ARG_STRING, &stream, 0,
+         "check and print what the lookup-table engine reads for a matrix: jobs, keys, scales",
+         "MATRIX"},
+        {"parameters", 0, POPT_ARG_STRING, &parameters, 0,
+         "of that engine, like mu4-t16-r16-sl16; those not named have their defaults", "NAME"},
         POPT_TABLEEND};
     const char **rest;
     enum lw_status status = cli_parse(cli_verb_named("inspect"), argc, argv, options, 1, 1, &rest);
@@ -289,8 +295,14 @@ int cli_inspect(int argc, const char **argv)
     struct lw_error error = {0};
     status = open_view(&view, &error);
     lw_model_arith_name(&view.model, view.arith);
-    if (status == LW_OK && json && plan)
-        status = lw_fail(&error, LW_USAGE, "--plan prints a table; leave out --json");
+    if (status == LW_OK && json && (plan || stream))
+        status = lw_fail(&error, LW_USAGE, "--plan and --stream print text; leave out --json");
+    else if (status == LW_OK && plan && stream)
+        status = lw_fail(&error, LW_USAGE, "give --plan or --stream");
+    else if (status == LW_OK && parameters && !stream)
+        status = lw_fail(&error, LW_USAGE, "--parameters go with --stream");
+    else if (status == LW_OK && stream)
+        status = cli_inspect_stream(&view.model, stream, parameters, &error);
     else if (status == LW_OK && plan)
         status = cli_inspect_plan(&view.model, plan, &error);
     else if (status == LW_OK && json)

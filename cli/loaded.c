@@ -25,6 +25,11 @@ enum lw_status cli_parse_device(const char *name, const struct lw_device **devic
     *device = host ? lw_device_of(lw_isa_host()) : lw_device_named(name);
     if (*device)
         return LW_OK;
+    if (lw_sim_device_named(name))
+        return lw_fail(error, LW_USAGE,
+                       "device %s has an engine and no kernels; 'lutwidge inspect --stream' shows "
+                       "what it reads",
+                       name);
     return lw_fail(error, LW_USAGE, "unknown device '%s'; there are host, " LW_DEVICE_NAMES, name);
 }
 
@@ -135,6 +140,37 @@ static bool is_quantised(const struct cli_request *request, const struct lw_mode
     return lw_model_has_quantised_products(model) && !asks_fp32;
 }
 
+/* Whether the products run on a simulated engine. */
+static bool is_simulated(const struct cli_request *request)
+{
+    enum lw_simulates by;
+    return request->engine ? lw_simulates_parse(request->engine, &by)
+                           : request->device && lw_sim_device_named(request->device);
+}
+
+/* Which engine runs on which device. */
+static enum lw_status check_engine(const struct cli_request *request, struct lw_error *error)
+{
+    const char *engine = request->engine;
+    if (!engine)
+        return LW_OK;
+    bool kernels = strcmp(engine, "kernels") == 0, reference = strcmp(engine, "reference") == 0;
+    bool lut = request->device && lw_sim_device_named(request->device);
+    if (!kernels && !reference && !is_simulated(request))
+        return lw_fail(error, LW_USAGE,
+                       "unknown engine '%s'; there are kernels, reference, model and rtl", engine);
+    if (reference && request->device)
+        return lw_fail(error, LW_USAGE, "--engine reference runs on no device");
+    if (kernels && lut)
+        return lw_fail(error, LW_USAGE, "device %s runs no kernels: --engine is model or rtl",
+                       request->device);
+    if (is_simulated(request) && request->device && !lut)
+        return lw_fail(error, LW_USAGE,
+                       "--engine %s simulates the devices " LW_SIM_DEVICE_NAMES ", not '%s'",
+                       engine, request->device);
+    return LW_OK;
+}
+
 /* What there is to ask for depends on what the model is. */
 static enum lw_status check_request(const char *path, const struct cli_request *request,
                                     const struct lw_model *model, bool coded,
@@ -142,12 +178,11 @@ static enum lw_status check_request(const char *path, const struct cli_request *
 {
     enum lw_arith arith = LW_ARITH_F32;
     char own[LW_ARITH_NAME_BYTES];
+    enum lw_status status = check_engine(request, error);
+    if (status != LW_OK)
+        return status;
     lw_model_arith_name(model, own);
     bool is_own = request->arith && strcmp(request->arith, own) == 0;
-    if (request->engine && strcmp(request->engine, "kernels") != 0 &&
-        strcmp(request->engine, "reference") != 0)
-        return lw_fail(error, LW_USAGE, "unknown engine '%s'; there are kernels and reference",
-                       request->engine);
     if (request->arith && strcmp(request->arith, "blas") != 0 && !is_own &&
         !lw_arith_parse(request->arith, &arith))
         return lw_fail(error, LW_USAGE, "unknown class '%s'; there are f32, a8, t8 and blas",
@@ -165,8 +200,6 @@ static enum lw_status check_request(const char *path, const struct cli_request *
         return lw_fail(error, LW_USAGE,
                        "--engine and --device choose kernels of quantised products; "
                        "f32 and blas products have none");
-    if (request->engine && strcmp(request->engine, "reference") == 0 && request->device)
-        return lw_fail(error, LW_USAGE, "--engine reference runs on no device");
     return LW_OK;
 }
 
@@ -183,6 +216,42 @@ static enum lw_status open_kernels(const char *path, const struct cli_request *r
                : status;
 }
 
+enum lw_status cli_open_simulator(const struct cli_request *request,
+                                  const struct lw_sim_device **device,
+                                  struct lw_simulator *simulator, struct lw_error *error)
+{
+    enum lw_simulates by = LW_SIMULATES_MODEL;
+    struct lw_engine engine;
+    enum lw_status status = check_engine(request, error);
+    if (status != LW_OK)
+        return status;
+    *device = lw_sim_device_named(request->device ? request->device : "lut-mobile");
+    if (!*device)
+        return lw_fail(error, LW_USAGE,
+                       "device '%s' is not simulated; there are " LW_SIM_DEVICE_NAMES,
+                       request->device);
+    if (request->engine && !lw_simulates_parse(request->engine, &by))
+        return lw_fail(error, LW_USAGE, "engine '%s' does not simulate; there are model and rtl",
+                       request->engine);
+    status = lw_engine_parse(request->parameters ? request->parameters : (*device)->engine, &engine,
+                             error);
+    return status == LW_OK
+               ? lw_simulator_open(by, &engine,
+                                   request->memory ? request->memory : (*device)->memory,
+                                   (uint64_t)request->seed, simulator, error)
+               : status;
+}
+
+/* The products of class a8 on a simulated engine. */
+static enum lw_status open_simulated(const struct cli_request *request, struct cli_loaded *loaded,
+                                     struct lw_error *error)
+{
+    enum lw_status status = cli_open_simulator(request, &loaded->device, &loaded->simulator, error);
+    return status == LW_OK ? lw_backend_engine(&loaded->model, &loaded->simulator, &loaded->work,
+                                               &loaded->backend, error)
+                           : status;
+}
+
 static enum lw_status open_backend(const char *path, const struct cli_request *request,
                                    const struct lw_nested *nested, bool kernels,
                                    struct cli_loaded *loaded, struct lw_error *error)
@@ -191,6 +260,8 @@ static enum lw_status open_backend(const char *path, const struct cli_request *r
     enum lw_status status;
     if (kernels)
         status = open_kernels(path, request, nested, loaded, error);
+    else if (is_quantised(request, model) && is_simulated(request))
+        status = open_simulated(request, loaded, error);
     else if (is_quantised(request, model))
         status = lw_backend_reference(model, &loaded->backend, error);
     else if (request->arith && strcmp(request->arith, "blas") == 0)
@@ -201,7 +272,8 @@ static enum lw_status open_backend(const char *path, const struct cli_request *r
     if (request->arith)
         snprintf(loaded->arith, sizeof loaded->arith, "%s", request->arith);
     if (status == LW_OK)
-        snprintf(loaded->kernels, sizeof loaded->kernels, "%s",
+        snprintf(loaded->kernels, sizeof loaded->kernels, "%s%s%s",
+                 loaded->device ? loaded->device->name : "", loaded->device ? "/" : "",
                  loaded->bundle.library ? lw_isa_info(loaded->bundle.isa)->name
                                         : loaded->backend.name);
     return status;
@@ -250,7 +322,8 @@ static enum lw_status open_file(const char *path, const char *file,
     if (status != LW_OK)
         return status;
     *kernels = is_quantised(request, &nested->model) &&
-               !(request->engine && strcmp(request->engine, "reference") == 0);
+               !(request->engine && strcmp(request->engine, "reference") == 0) &&
+               !is_simulated(request);
     loaded->all_chunks = nested->chunk_count;
     if (!loaded->chunks) {
         loaded->model = nested->model;
@@ -306,6 +379,8 @@ enum lw_status cli_load(const char *path, const struct cli_request *request,
 void cli_unload(struct cli_loaded *loaded)
 {
     lw_backend_close(&loaded->backend);
+    lw_simulator_close(&loaded->simulator);
+    lw_tally_free(&loaded->work);
     lw_bundle_close(&loaded->bundle);
     lw_model_free(&loaded->model);
     *loaded = (struct cli_loaded){0};

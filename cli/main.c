@@ -21,7 +21,8 @@ const struct cli_verb cli_verbs[] = {
      "MODEL_DIR -o M.lwm", cli_quantize},
     {"inspect", "show layers, shapes, bits and bytes of a model",
      "lutwidge inspect open3.lwm                     # or a folder, or a bundle\n"
-     "lutwidge inspect models/open-en-de --plan models/plans/paper.yaml\n",
+     "lutwidge inspect models/open-en-de --plan models/plans/paper.yaml\n"
+     "lutwidge inspect a8.lwm --stream decoder.0.self.q | less\n",
      "MODEL", cli_inspect},
     {"generate", "generate, compile and pack the kernels of a model into a bundle",
      "lutwidge generate open3.lwm -o bundle\n"
@@ -31,7 +32,8 @@ const struct cli_verb cli_verbs[] = {
     {"translate", "translate lines of text from standard input",
      "lutwidge translate open3.lwm < test.en > out.de\n"
      "lutwidge translate models/open-en-de --beam 4 --arith blas < test.en > out.de\n"
-     "lutwidge translate nested.lwm --max-model-size 2.5MB < test.en > out.de\n",
+     "lutwidge translate nested.lwm --max-model-size 2.5MB < test.en > out.de\n"
+     "lutwidge translate a8.lwm --device lut-mobile --engine rtl < test.en > out.de\n",
      "MODEL [INPUT]", cli_translate},
     {"score", "compute BLEU and chrF, equal to sacreBLEU",
      "lutwidge score --ref test.de out.de\n"
@@ -49,6 +51,16 @@ const struct cli_verb cli_verbs[] = {
      "lutwidge bench --model open3.lwm --isa avx512,avx2 --mode resident,hot --db lutwidge.db\n"
      "lutwidge bench --static arm-exynos-m4,arm-cortex-a55 --shapes 512x512\n",
      "", cli_bench},
+    {"simulate", "count cycles, stalls and bytes of the lookup-table engine",
+     "lutwidge simulate open3.lwm --step\n"
+     "lutwidge simulate open3.lwm --layer decoder.0.ffn.fc1 --engine rtl --memory poor\n"
+     "lutwidge simulate open3.lwm --text 'Open the file.' --parameters mu4-t16-r16-bus512-sl16\n"
+     "lutwidge simulate open3.lwm test.en --lines 10 --db lutwidge.db\n",
+     "M.lwm --layer NAME | --step | --text TEXT | FILE", cli_simulate},
+    {"sweep", "simulate many engines and keep what they take",
+     "lutwidge sweep devices/sweep.yaml --db lutwidge.db\n"
+     "lutwidge query simulations\n",
+     "SWEEP.yaml", cli_sweep},
     {"query", "print what the database holds",
      "lutwidge query runs\n"
      "lutwidge query sensitivity\n"

@@ -62,6 +62,17 @@ static enum lw_status record(const char *command, const char *path, const struct
     return cli_record(database, &row, error);
 }
 
+static void print_engine(const struct cli_loaded *loaded, double seconds)
+{
+    struct lw_sim_counts counts;
+    lw_tally_sum(&loaded->work, &counts);
+    double cycles = (double)counts.values[LW_COUNT_BUSY],
+           clock_hz = loaded->device->clock_mhz * 1e6;
+    fprintf(stderr, "engine: %.0f cycles in %zu lists, %.4f s at the %g MHz of %s", cycles,
+            lw_tally_lists(&loaded->work), cycles / clock_hz, clock_hz / 1e6, loaded->device->name);
+    fprintf(stderr, "; %.2f M cycles simulated a second\n", cycles / seconds / 1e6);
+}
+
 static void print_summary(const struct cli_text_run *run, const struct cli_loaded *loaded,
                           const struct lw_search *search, const struct lw_score *score)
 {
@@ -74,6 +85,8 @@ static void print_summary(const struct cli_text_run *run, const struct cli_loade
     if (run->refused)
         fprintf(stderr, "; %zu lines refused", run->refused);
     fputc('\n', stderr);
+    if (loaded->device)
+        print_engine(loaded, run->seconds);
 }
 
 static enum lw_status open_text(const char *input, const char *reference, struct cli_text_run *run,
@@ -195,11 +208,15 @@ int cli_translate(int argc, const char **argv)
         {"length-penalty", 0, POPT_ARG_DOUBLE, &o.length_penalty, 0,
          "exponent of the length that scores are divided by (default: the model's)", "P"},
         {"device", 'd', POPT_ARG_STRING, &o.request.device, 0,
-         "kernels for host (default), " LW_DEVICE_NAMES, "DEVICE"},
+         "kernels for host (default), " LW_DEVICE_NAMES
+         "; or a simulated engine: " LW_SIM_DEVICE_NAMES,
+         "DEVICE"},
         {"arith", 'a', POPT_ARG_STRING, &o.request.arith, 0,
          "class of the products: the model's own, f32 (fixed order), or blas (OpenBLAS)", "CLASS"},
         {"engine", 0, POPT_ARG_STRING, &o.request.engine, 0,
-         "kernels (default), or reference: the definition of the class, slow", "ENGINE"},
+         "kernels (default); reference: the definition of the class, slow; model or rtl: the "
+         "lookup-table engine, simulated (default device: lut-mobile)",
+         "ENGINE"},
         {"max-model-size", 0, POPT_ARG_STRING, &o.request.size, 0,
          "of nested planes, load the best prefix of at most this size (2MB), tokeniser aside; "
          "refuse any other .lwm file or bundle that is larger, and fp32 folders",

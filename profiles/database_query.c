@@ -58,6 +58,12 @@ static const struct named_query queries[] = {
      "AS alpha, arith AS class, device, n AS N, cycles AS \"static cycles\", instructions, "
      "cycles_per_product AS \"a product\" FROM static_view ORDER BY id",
      "SELECT * FROM static_view ORDER BY id"},
+    {"simulations",
+     "SELECT what, simulator AS \"by\", engine, memory, "
+     "clock_mhz AS MHz, cycles, 100 * utilisation AS \"steps %\", 100 * bound_share AS "
+     "\"bound %\", bytes / 1e6 AS MB, 1e3 * seconds AS ms, error FROM simulations_view "
+     "WHERE layer = 'all' ORDER BY id",
+     "SELECT * FROM simulations_view ORDER BY id"},
 };
 enum { QUERIES = sizeof queries / sizeof *queries };
 

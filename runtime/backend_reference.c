@@ -3,6 +3,7 @@
 #include "runtime/backend.h"
 
 #include "models/checked.h"
+#include "runtime/round.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -16,25 +17,6 @@ struct reference {
     int8_t *entries;
     float *sums; /* t8: the entries before rounding */
 };
-
-/* Rounds count values by their largest magnitude t and returns the step t / 127, or 0 (and zeros)
- * where 127 / t is not finite. False where a value is not finite. */
-static bool round_entries(const float *values, size_t count, int8_t *entries, float *step)
-{
-    float largest = 0.0f;
-    for (size_t i = 0; i < count; i++) {
-        if (!isfinite(values[i]))
-            return false;
-        largest = fmaxf(largest, fabsf(values[i]));
-    }
-    float inverse = 127.0f / largest;
-    *step = isfinite(inverse) ? largest / 127.0f : 0.0f;
-    for (size_t i = 0; i < count; i++)
-        entries[i] = isfinite(inverse)
-                         ? (int8_t)fminf(fmaxf(rintf(values[i] * inverse), -127.0f), 127.0f)
-                         : 0;
-    return true;
-}
 
 static float signed_element(const float *x, size_t columns, size_t k, bool plus)
 {
@@ -123,9 +105,9 @@ static enum lw_status multiply_matrix(struct reference *r, const struct lw_produ
         bool finite;
         if (matrix->arith == LW_ARITH_T8) {
             signed_sums(x + n * k, k, r->sums);
-            finite = round_entries(r->sums, 16 * tables, r->entries, &step);
+            finite = lw_round_int8(r->sums, 16 * tables, r->entries, &step);
         } else {
-            finite = round_entries(x + n * k, k, r->entries, &step);
+            finite = lw_round_int8(x + n * k, k, r->entries, &step);
         }
         if (!finite)
             return lw_fail(error, LW_FAILED, "matrix %s: its input is not finite", matrix->name);

@@ -1,0 +1,71 @@
+-- lutwidge.db, version 5: adds what the simulated engine took (docs/DATABASE.md).
+
+-- One row a layer, and one with layer 'all', by content: what was run, on which engine, by which simulator.
+CREATE TABLE simulations (
+    id           INTEGER PRIMARY KEY,
+    time_utc     TEXT NOT NULL CHECK (time_utc GLOB '????-??-??T??:??:??Z'),
+    run_id       INTEGER NOT NULL REFERENCES runs,
+    model_hash   TEXT NOT NULL CHECK (length(model_hash) = 32),
+    what         TEXT NOT NULL CHECK (what IN ('layer', 'step', 'step, waiting', 'text')),
+    subject      TEXT NOT NULL,
+    layer        TEXT NOT NULL,
+    simulator    TEXT NOT NULL CHECK (simulator IN ('model', 'rtl')),
+    sources      TEXT NOT NULL,
+    engine       TEXT NOT NULL,
+    mu           INTEGER NOT NULL,
+    t            INTEGER NOT NULL,
+    r            INTEGER NOT NULL,
+    c            INTEGER NOT NULL,
+    x_bits       INTEGER NOT NULL,
+    bus_bits     INTEGER NOT NULL,
+    slots        INTEGER NOT NULL,
+    scale_lanes  INTEGER NOT NULL,
+    x_words      INTEGER NOT NULL,
+    memory       TEXT NOT NULL,
+    seed         INTEGER NOT NULL,
+    clock_mhz    REAL NOT NULL CHECK (clock_mhz > 0),
+    calls        INTEGER,
+    columns      INTEGER,
+    products     REAL,
+    bit_products REAL,
+    bound_cycles REAL,
+    busy         INTEGER,
+    steps        INTEGER,
+    weights      INTEGER,
+    "table"      INTEGER,
+    x            INTEGER,
+    bank         INTEGER,
+    alpha        INTEGER,
+    y            INTEGER,
+    fetch        INTEGER,
+    tail         INTEGER,
+    key_beats    INTEGER,
+    scale_beats  INTEGER,
+    x_beats      INTEGER,
+    y_beats      INTEGER,
+    tables       INTEGER,
+    elements     INTEGER,
+    jobs         INTEGER,
+    error        TEXT,
+    CHECK ((busy IS NULL) = (error IS NOT NULL)),
+    UNIQUE (model_hash, what, subject, layer, simulator, sources, engine, memory, seed, clock_mhz)
+) STRICT;
+CREATE INDEX simulations_by_run ON simulations (run_id);
+
+CREATE VIEW simulations_view AS
+SELECT simulations.id, simulations.time_utc, run_id, runs.tool_version, runs.command,
+       models.name AS model, simulations.model_hash, what, subject, layer,
+       simulator, sources, engine, mu, t, r, c, x_bits, bus_bits, slots, scale_lanes, x_words,
+       memory, seed, clock_mhz, calls, columns,
+       busy AS cycles, steps, weights AS stall_weights, "table" AS stall_table, x AS stall_x, bank AS stall_bank,
+       alpha AS stall_alpha, y AS stall_y, fetch AS stall_fetch, tail AS stall_tail,
+       key_beats * bus_bits / 8 AS key_bytes, scale_beats * bus_bits / 8 AS scale_bytes,
+       x_beats * bus_bits / 8 AS x_bytes, y_beats * bus_bits / 8 AS y_bytes,
+       (key_beats + scale_beats + x_beats + y_beats) * bus_bits / 8 AS bytes,
+       tables, elements, jobs, products, bit_products, bound_cycles,
+       1.0 * steps / busy AS utilisation, bound_cycles / busy AS bound_share,
+       busy / clock_mhz / 1e6 AS seconds, products * clock_mhz / busy / 1e3 AS g_products_per_s,
+       error
+FROM simulations
+JOIN runs ON runs.id = run_id
+LEFT JOIN models ON models.id = runs.model_id;

@@ -1,0 +1,77 @@
+#include "sim/simulator.h"
+
+#include "gen/cache.h"
+#include "sim/dram.h"
+#include "sim/model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct lw_sim_device devices[] = {
+    {"lut-mobile", "mu4-t16-r8-c1-x8-bus512-slots64-sl8-words512", "typical", 400},
+    {"lut-fpga", "mu5-t8-r8-c1-x8-bus256-slots64-sl8-words512", "typical", 150},
+};
+
+const struct lw_sim_device *lw_sim_device_named(const char *name)
+{
+    for (size_t i = 0; i < sizeof devices / sizeof *devices; i++)
+        if (strcmp(devices[i].name, name) == 0)
+            return &devices[i];
+    return NULL;
+}
+
+static const char *const names[] = {[LW_SIMULATES_MODEL] = "model", [LW_SIMULATES_RTL] = "rtl"};
+
+const char *lw_simulates_name(enum lw_simulates by)
+{
+    return names[by];
+}
+
+bool lw_simulates_parse(const char *name, enum lw_simulates *by)
+{
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], name) == 0) {
+            *by = (enum lw_simulates)i;
+            return true;
+        }
+    return false;
+}
+
+enum lw_status lw_simulator_open(enum lw_simulates by, const struct lw_engine *engine,
+                                 const char *memory, uint64_t seed, struct lw_simulator *simulator,
+                                 struct lw_error *error)
+{
+    struct lw_dram_timing timing;
+    *simulator = (struct lw_simulator){.by = by, .engine = *engine, .seed = seed};
+    enum lw_status status = lw_engine_check(engine, error);
+    if (status != LW_OK)
+        return status;
+    if (!lw_dram_timing_named(memory, &timing))
+        return lw_fail(error, LW_USAGE, "memory '%s' is none of ideal, typical, poor", memory);
+    snprintf(simulator->memory, sizeof simulator->memory, "%s", memory);
+    if (by == LW_SIMULATES_MODEL)
+        return LW_OK;
+    char *cache;
+    status = lw_cache_path("engines", &cache, error);
+    if (status != LW_OK)
+        return status;
+    status = lw_rtl_open(engine, cache, false, &simulator->rtl, error);
+    free(cache);
+    return status;
+}
+
+enum lw_status lw_simulator_run(const struct lw_simulator *simulator, struct lw_sim_memory memory,
+                                uint32_t list, bool values, struct lw_sim_counts *counts,
+                                struct lw_error *error)
+{
+    struct lw_sim_run run = {.memory = simulator->memory, .seed = simulator->seed, .list = list};
+    return simulator->rtl ? lw_rtl_run(simulator->rtl, &run, memory, counts, error)
+                          : lw_model_run(&simulator->engine, &run, memory, values, counts, error);
+}
+
+void lw_simulator_close(struct lw_simulator *simulator)
+{
+    lw_rtl_close(simulator->rtl);
+    *simulator = (struct lw_simulator){0};
+}
