@@ -40,7 +40,7 @@ static enum lw_status search_lines(struct lw_translator *t, struct lw_line *cons
 }
 
 static enum lw_status translate_lines(struct lw_translator *t, struct lw_line **lines,
-                                      const struct lw_job *jobs, size_t count,
+                                      const struct lw_request *jobs, size_t count,
                                       struct lw_error *error)
 {
     enum lw_status status = lw_encode_lines(t, lines, jobs, count, error);
@@ -60,7 +60,7 @@ static enum lw_status translate_lines(struct lw_translator *t, struct lw_line **
 }
 
 /* Jobs [first, end) together; where that fails, none of them has a result. */
-static enum lw_status translate_jobs(struct lw_translator *t, struct lw_job *jobs, size_t first,
+static enum lw_status translate_jobs(struct lw_translator *t, struct lw_request *jobs, size_t first,
                                      size_t end, struct lw_error *error)
 {
     for (size_t i = first; i < end; i++)
@@ -73,7 +73,7 @@ static enum lw_status translate_jobs(struct lw_translator *t, struct lw_job *job
 
 /* The jobs from `first` on that go together: usable ones whose words fit. One that is not usable
  * stands alone. */
-static size_t end_of_group(const struct lw_translator *t, const struct lw_job *jobs, size_t first,
+static size_t end_of_group(const struct lw_translator *t, const struct lw_request *jobs, size_t first,
                            size_t count)
 {
     size_t end = first, rows = 0;
@@ -82,7 +82,7 @@ static size_t end_of_group(const struct lw_translator *t, const struct lw_job *j
     return end > first ? end : first + 1;
 }
 
-void lw_translate_batch(struct lw_translator *translator, struct lw_job *jobs, size_t count)
+void lw_translate_batch(struct lw_translator *translator, struct lw_request *jobs, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         jobs[i].status =
@@ -105,7 +105,7 @@ enum lw_status lw_translate(struct lw_translator *translator, const int32_t *sou
                             struct lw_hypothesis *best, struct lw_error *error)
 {
     enum lw_status status = lw_check_source(translator->model, source, count, error);
-    struct lw_job job = {.source = source, .count = count};
+    struct lw_request job = {.source = source, .count = count};
     if (status == LW_OK)
         status = translate_jobs(translator, &job, 0, 1, error);
     if (status == LW_OK)

@@ -56,7 +56,7 @@ static enum lw_status prepare_cross(struct lw_translator *t, const struct group 
 }
 
 static enum lw_status encode_group(struct lw_translator *t, const struct group *g,
-                                   const struct lw_job *jobs, struct lw_error *error)
+                                   const struct lw_request *jobs, struct lw_error *error)
 {
     const struct lw_model *model = t->model;
     size_t d = model->config.d_model;
@@ -70,7 +70,7 @@ static enum lw_status encode_group(struct lw_translator *t, const struct group *
 }
 
 enum lw_status lw_encode_lines(struct lw_translator *translator, struct lw_line *const *lines,
-                               const struct lw_job *jobs, size_t count, struct lw_error *error)
+                               const struct lw_request *jobs, size_t count, struct lw_error *error)
 {
     enum lw_status status = LW_OK;
     for (size_t i = 0, row = 0; i < count; row += jobs[i++].count) {
@@ -101,7 +101,7 @@ enum lw_status lw_encode(struct lw_translator *translator, const int32_t *source
                          const float **output, struct lw_error *error)
 {
     struct lw_line *line = translator->lines;
-    const struct lw_job job = {.source = source, .count = count};
+    const struct lw_request job = {.source = source, .count = count};
     enum lw_status status = lw_check_source(translator->model, source, count, error);
     if (status != LW_OK)
         return status;

@@ -126,7 +126,7 @@ enum lw_status lw_check_words(const int32_t *words, size_t count, size_t limit,
 /* Encodes `count` lines whose words are checked and fit into R rows, and prepares their keys and
  * values. */
 enum lw_status lw_encode_lines(struct lw_translator *translator, struct lw_line *const *lines,
-                               const struct lw_job *jobs, size_t count, struct lw_error *error);
+                               const struct lw_request *jobs, size_t count, struct lw_error *error);
 /* LW_USAGE where a source has no words, too many, or such as the model has not. */
 enum lw_status lw_check_source(const struct lw_model *model, const int32_t *source, size_t count,
                                struct lw_error *error);

@@ -46,7 +46,7 @@ enum lw_status lw_translate(struct lw_translator *translator, const int32_t *sou
                             struct lw_hypothesis *best, struct lw_error *error);
 
 /* One line of a batch. */
-struct lw_job {
+struct lw_request {
     const int32_t *source; /* </s> included */
     size_t count;
     enum lw_status status; /* what lw_translate would return, and leave in error and best */
@@ -56,7 +56,7 @@ struct lw_job {
 
 /* Translates up to as many lines together as the translator was opened for: each gets the bytes
  * that it gets alone. Lines of like length waste least. */
-void lw_translate_batch(struct lw_translator *translator, struct lw_job *jobs, size_t count);
+void lw_translate_batch(struct lw_translator *translator, struct lw_request *jobs, size_t count);
 
 /* The pieces of a translation, for tests and measurements. */
 
