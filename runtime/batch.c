@@ -91,12 +91,13 @@ void lw_translate_batch(struct lw_translator *translator, struct lw_request *job
         end = end_of_group(translator, jobs, first, count);
         if (jobs[first].status != LW_OK)
             continue;
-        struct lw_error *error = &jobs[first].error;
-        enum lw_status status = translate_jobs(translator, jobs, first, end, error);
-        if (end - first == 1)
-            jobs[first].status = status;
+        struct lw_error together = {0};
+        bool several = end - first > 1;
+        enum lw_status status = LW_OK;
+        if (several)
+            status = translate_jobs(translator, jobs, first, end, &together);
         /* A step fails for all of its lines; one by one each gets its own result or error. */
-        for (size_t i = first; status != LW_OK && end - first > 1 && i < end; i++)
+        for (size_t i = first; (!several || status != LW_OK) && i < end; i++)
             jobs[i].status = translate_jobs(translator, jobs, i, i + 1, &jobs[i].error);
     }
 }
