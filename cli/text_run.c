@@ -23,7 +23,7 @@ struct window {
     size_t count, room;
     struct text_line *lines;
     struct text_line **order; /* those to translate, shortest first */
-    struct lw_request *jobs;      /* [batch] */
+    struct lw_request *jobs;  /* [batch] */
     char *text, *reference;   /* of getline */
     size_t text_room, reference_room;
     size_t read_bytes;
@@ -102,7 +102,8 @@ static int compare_lengths(const void *a, const void *b)
     return x->number < y->number ? -1 : 1;
 }
 
-static void take_result(struct cli_text_run *run, const struct lw_request *job, struct text_line *line)
+static void take_result(struct cli_text_run *run, const struct lw_request *job,
+                        struct text_line *line)
 {
     line->status = job->status;
     line->error = job->error;
@@ -126,7 +127,7 @@ static void translate_window(struct cli_text_run *run, struct window *w)
         size_t now = count - done < run->batch ? count - done : run->batch;
         for (size_t i = 0; i < now; i++)
             w->jobs[i] = (struct lw_request){.source = w->order[done + i]->ids,
-                                         .count = w->order[done + i]->count};
+                                             .count = w->order[done + i]->count};
         lw_translate_batch(run->translator, w->jobs, now);
         for (size_t i = 0; i < now; i++)
             take_result(run, &w->jobs[i], w->order[done + i]);

@@ -36,11 +36,16 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+/* 16, not 32. */
+static bool has_few_registers(const struct lw_schedule *s)
+{
+    return lw_isa_info(s->spec.isa)->vectors == LW_ISA_AVX2 || s->spec.isa == LW_ISA_C;
+}
+
 /* Sums that leave enough registers; PAIRS has one of 16 bits beside each. */
 static size_t registers(const struct lw_schedule *s)
 {
-    bool few = lw_isa_info(s->spec.isa)->vectors == LW_ISA_AVX2 || s->spec.isa == LW_ISA_C;
-    size_t all = accumulators(few ? LW_UNIT_PAIRS : LW_UNIT_DOT);
+    size_t all = accumulators(has_few_registers(s) ? LW_UNIT_PAIRS : LW_UNIT_DOT);
     return s->unit == LW_UNIT_PAIRS ? all / 2 : all;
 }
 
@@ -62,7 +67,9 @@ static void tile_vectors(struct lw_schedule *s)
     s->classes = smaller(most_classes(s), 8 / s->digits[0].bits);
     while (s->classes > 1 && s->classes * sums > registers(s))
         s->classes /= 2;
-    s->blocks_a_tile = at_least_one(smaller(4, registers(s) / (s->classes * sums)));
+    /* Of 3-bit digits three key vectors a block are in use at once. */
+    size_t most = s->digits[0].bits == 3 && has_few_registers(s) ? 2 : 4;
+    s->blocks_a_tile = at_least_one(smaller(most, registers(s) / (s->classes * sums)));
 }
 
 /* Tiles of sums: row blocks, digits and 16 activation vectors each, as many as there are tiles

@@ -73,8 +73,8 @@ static enum lw_status translate_jobs(struct lw_translator *t, struct lw_request 
 
 /* The jobs from `first` on that go together: usable ones whose words fit. One that is not usable
  * stands alone. */
-static size_t end_of_group(const struct lw_translator *t, const struct lw_request *jobs, size_t first,
-                           size_t count)
+static size_t end_of_group(const struct lw_translator *t, const struct lw_request *jobs,
+                           size_t first, size_t count)
 {
     size_t end = first, rows = 0;
     while (end < count && jobs[end].status == LW_OK && rows + jobs[end].count <= t->most_rows)

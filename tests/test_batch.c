@@ -28,14 +28,14 @@ static void teardown(void)
 TestSuite(batch, .init = setup, .fini = teardown);
 
 /* Sources of 1 to LONGEST words; job UNUSABLE has a word that the model has not. */
-static void make_jobs(struct lw_job *jobs, int32_t sources[JOBS][LONGEST])
+static void make_jobs(struct lw_request *jobs, int32_t sources[JOBS][LONGEST])
 {
     uint64_t seed = 11;
     for (size_t j = 0; j < JOBS; j++) {
         size_t count = 1 + (size_t)(test_uniform(&seed) * (double)LONGEST);
         for (size_t i = 0; i < count; i++)
             sources[j][i] = (int32_t)(test_uniform(&seed) * 30.0);
-        jobs[j] = (struct lw_job){.source = sources[j], .count = count};
+        jobs[j] = (struct lw_request){.source = sources[j], .count = count};
     }
     sources[UNUSABLE][0] = 1000;
 }
@@ -44,7 +44,7 @@ static void check_batches(const struct lw_backend *products, size_t beams, size_
 {
     struct lw_search search = {beams, STEPS, 1.0f, false};
     struct lw_translator *alone, *batched;
-    struct lw_job jobs[JOBS];
+    struct lw_request jobs[JOBS];
     int32_t sources[JOBS][LONGEST];
     make_jobs(jobs, sources);
     cr_assert_eq(lw_translator_open(&model, &backend, &search, &alone, NULL), LW_OK);
