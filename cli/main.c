@@ -58,7 +58,7 @@ const struct cli_verb cli_verbs[] = {
      "lutwidge simulate open3.lwm test.en --lines 10 --db lutwidge.db\n",
      "M.lwm --layer NAME | --step | --text TEXT | FILE", cli_simulate},
     {"sweep", "simulate many engines and keep what they take",
-     "lutwidge sweep devices/sweep.yaml --db lutwidge.db\n"
+     "lutwidge sweep models/sweeps/engines.yaml --model a8.lwm --db lutwidge.db\n"
      "lutwidge query simulations\n",
      "SWEEP.yaml", cli_sweep},
     {"query", "print what the database holds",
