@@ -40,7 +40,7 @@ TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,\
 TEST_SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c)))
 LONG_TESTS := $(patsubst tests/long/%.c,$(BUILD)/tests/long/%,$(sort $(wildcard tests/long/test_*.c)))
 
-.PHONY: all help bootstrap demo test test-long goldens format clean
+.PHONY: all help bootstrap demo test test-long bench-peers goldens format clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 .SECONDARY:
@@ -134,6 +134,21 @@ test-long: ## the long tests
 	@+$(MAKE) --no-print-directory -j$$(nproc) $(BUILD)/lutwidge $(LONG_TESTS)
 	@$(TEST_ENVIRONMENT) tests/run $(LONG_TESTS)
 	@$(TEST_ENVIRONMENT) tests/long/retrain
+
+# Python packages of the peers; torch for the CPU alone, the other is many times larger.
+PEERS := build/peers/venv
+PEER_PACKAGES := ctranslate2 transformers sentencepiece sacrebleu torch==2.13.0+cpu
+PEER_INDEX := https://download.pytorch.org/whl/cpu
+$(PEERS)/done: Makefile
+	python3 -m venv $(PEERS)
+	$(PEERS)/bin/pip install -q --extra-index-url $(PEER_INDEX) $(PEER_PACKAGES)
+	touch $@
+
+PEER_OPTIONS = --model ../shared/models/multi30k-en-de --ours models/multi30k-en-de/e132.lwm --text $(PEERS)/test.en \
+	--ref $(PEERS)/test.de
+bench-peers: $(BUILD)/lutwidge $(PEERS)/done ## translation beside CTranslate2 and Hugging Face; PEER_OPTIONS
+	for side in en de; do zcat ../shared/data/multi30k/test_2016_flickr.$$side.gz > $(PEERS)/test.$$side || exit 1; done
+	$(PEERS)/bin/python tests/peers/ctranslate2_bench.py --lutwidge $< $(PEER_OPTIONS)
 
 goldens: $(BUILD)/lutwidge ## renew the committed kernels of tests/golden; read the diff
 	for f in tests/golden/*.txt; do $< generate --spec $$(basename $$f .txt) > $$f || exit 1; done

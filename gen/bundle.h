@@ -14,10 +14,9 @@
 
 enum { LW_BUNDLE_FORMAT = 2 };
 
-/* The kernels that a model needs on an instruction set, where each code takes the first of its
- * families (gen/picks.h). *specs is malloc'ed. LW_USAGE for a model that is all of class f32 or not
- * quantised. */
-enum lw_status lw_bundle_specs(const struct lw_model *model, enum lw_isa isa,
+/* The kernels that lw_bundle_make makes, with picks by estimate. *specs is malloc'ed. LW_USAGE for
+ * a model that is all of class f32 or not quantised. */
+enum lw_status lw_bundle_specs(const struct lw_model *model, const struct lw_device *device,
                                struct lw_spec **specs, size_t *count, struct lw_error *error);
 
 /* Writes the C text of one kernel to a file: whole or not at all. */

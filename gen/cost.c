@@ -18,7 +18,7 @@ struct uops {
 
 enum { INSTRUCTION_SETS = 4 };
 
-/* portable C, AVX2, AVX-512 with AMX, NEON */
+/* portable C, AVX2 with AVX-VNNI, AVX-512 with AMX, NEON */
 static const struct uops table[LW_OP_COUNT][INSTRUCTION_SETS] = {
     [LW_OP_LOOP] = ALL(0),
     [LW_OP_END] = ALL(0),
@@ -27,6 +27,7 @@ static const struct uops table[LW_OP_COUNT][INSTRUCTION_SETS] = {
     [LW_OP_ZERO_D] = ALL(0),
     [LW_OP_ZERO_F] = ALL(0),
     [LW_OP_LOAD_KEYS] = ALL(0, 0, 1),
+    [LW_OP_PREFETCH] = {NONE, U(0, 0, 1), U(0, 0, 1), NONE},
     [LW_OP_KEY_LOW] = {U(1), U(1), NONE, U(1)},
     [LW_OP_KEY_HIGH] = {U(1), U(2), NONE, U(1)},
     [LW_OP_INDEX_LOW] = {NONE, NONE, U(1), NONE},
@@ -62,6 +63,7 @@ static const struct uops table[LW_OP_COUNT][INSTRUCTION_SETS] = {
     [LW_OP_SPREAD] = {FREE, U(1, 1), U(1, 1), U(1)},
     [LW_OP_ADD_F] = ALL(1),
     [LW_OP_MUL_F] = ALL(1),
+    [LW_OP_PRODUCT_F] = {U(2), U(2), U(1), U(1)},
     [LW_OP_STORE_F] = ALL(0, 0, 0, 1),
     [LW_OP_STORE_FIRST_F] = {NONE, U(1, 0, 0, 1), U(1, 0, 0, 1), U(1, 0, 0, 2)},
     [LW_OP_ABS_F] = ALL(1),
@@ -78,17 +80,20 @@ static const struct uops table[LW_OP_COUNT][INSTRUCTION_SETS] = {
     [LW_OP_HIGH_BYTE] = ALL(1),
     [LW_OP_STORE_BYTES] = {U(0, 0, 0, 1), U(3, 3, 0, 1), U(2, 2, 0, 1), U(2, 0, 0, 1)},
     [LW_OP_STORE_BIASED] = {NONE, U(4, 3, 0, 1), NONE, NONE},
-    [LW_OP_SHIFT_KEYS] = {NONE, NONE, U(1), NONE},
-    [LW_OP_SHIFT_KEYS_UP] = {NONE, NONE, U(1), NONE},
-    [LW_OP_MASK_OR] = {NONE, NONE, U(1), NONE},
-    [LW_OP_MASK_KEYS] = {NONE, NONE, U(1), NONE},
-    [LW_OP_LOAD_QUAD] = {NONE, NONE, U(0, 0, 1), NONE},
-    [LW_OP_DOT_QUAD] = {NONE, NONE, U(1), NONE},
-    [LW_OP_SHIFT_RIGHT_W] = {NONE, NONE, U(1), NONE},
-    [LW_OP_SHIFT_LEFT_W] = {NONE, NONE, U(1), NONE},
-    [LW_OP_BROADCAST_W] = {NONE, NONE, U(0, 0, 1), NONE},
-    [LW_OP_CENTRE] = {NONE, NONE, U(4), NONE},
-    [LW_OP_STORE_TOTAL] = {NONE, NONE, U(8, 4, 0, 1), NONE},
+    [LW_OP_LOAD_DIGITS] = ALL(0, 0, 1),
+    [LW_OP_SHIFT_KEYS] = {U(2), U(1), U(1), U(1)},
+    [LW_OP_MASK_OR] = {U(2), U(2), U(1), U(2)},
+    [LW_OP_MASK_KEYS] = ALL(1),
+    [LW_OP_LOAD_QUAD] = {U(0, 0, 1), U(0, 0, 1), U(0, 0, 1), NONE},
+    [LW_OP_LOAD_QUADS] = {NONE, NONE, NONE, U(0, 0, 1)},
+    [LW_OP_DOT_QUAD] = {U(18), U(1), U(1), NONE},
+    [LW_OP_DOT_ONE_QUAD] = {NONE, NONE, NONE, U(1)},
+    [LW_OP_MULTIPLY_QUAD] = {NONE, U(1), NONE, NONE},
+    [LW_OP_SUM_PAIRS] = {NONE, U(2), NONE, NONE},
+    [LW_OP_SHIFT_RIGHT_W] = ALL(1),
+    [LW_OP_BROADCAST_W] = ALL(0, 0, 1),
+    [LW_OP_CENTRE] = {U(3), U(4), U(4), U(2)},
+    [LW_OP_STORE_TOTAL] = {U(0, 0, 0, 1), U(7, 4, 0, 1), U(8, 4, 0, 1), U(2, 0, 0, 1)},
     [LW_OP_TILES] = {NONE, NONE, U(0, 0, 8, 4, 20), NONE},
     [LW_OP_TILE_ZERO] = {NONE, NONE, U(0, 0, 0, 0, 1), NONE},
     [LW_OP_TILE_LOAD] = {NONE, NONE, U(0, 0, 16), NONE},
@@ -102,11 +107,9 @@ static const struct uops table[LW_OP_COUNT][INSTRUCTION_SETS] = {
 
 static const struct uops *uops_of(enum lw_op op, enum lw_isa isa)
 {
-    static const size_t columns[LW_ISA_COUNT] = {[LW_ISA_C] = 0,
-                                                 [LW_ISA_AVX2] = 1,
-                                                 [LW_ISA_AVX512] = 2,
-                                                 [LW_ISA_AMX] = 2,
-                                                 [LW_ISA_NEON] = 3};
+    static const size_t columns[LW_ISA_COUNT] = {
+        [LW_ISA_C] = 0,      [LW_ISA_AVX2] = 1, [LW_ISA_AVXVNNI] = 1,
+        [LW_ISA_AVX512] = 2, [LW_ISA_AMX] = 2,  [LW_ISA_NEON] = 3};
     return &table[op][columns[isa]];
 }
 
@@ -162,6 +165,8 @@ static const struct lw_core cores[] = {
     CORE("portable", 4.0, 5, 5, 3, 2, 2.0, 30, LEVEL(48e3, 240, 0), LEVEL(1.6e6, 165, 0),
          LEVEL(400e6, 28, 3), LEVEL(0, 15, 3)),
     CORE("x86-avx2", 4.0, 3, 2, 3, 2, 1.2, 5, LEVEL(48e3, 240, 0), LEVEL(1.6e6, 165, 0),
+         LEVEL(400e6, 28, 1.5), LEVEL(0, 15, 3)),
+    CORE("x86-avxvnni", 4.0, 3, 2, 3, 2, 1.2, 5, LEVEL(48e3, 240, 0), LEVEL(1.6e6, 165, 0),
          LEVEL(400e6, 28, 1.5), LEVEL(0, 15, 3)),
     CORE("x86-avx512", 4.0, 2, 1, 2, 1, 1.2, 20, LEVEL(48e3, 240, 0), LEVEL(1.6e6, 165, 0),
          LEVEL(400e6, 28, 1.5), LEVEL(0, 15, 3)),

@@ -10,6 +10,7 @@
 static const struct lw_device devices[] = {
     {"portable", LW_ISA_C, "", "-lm"},
     {"x86-avx2", LW_ISA_AVX2, "-mavx2", "-lm"},
+    {"x86-avxvnni", LW_ISA_AVXVNNI, "-mavx2 -mavxvnni", "-lm"},
     {"x86-avx512", LW_ISA_AVX512, "-mavx512f -mavx512bw -mavx512vbmi -mavx512vnni", "-lm"},
     {"x86-amx", LW_ISA_AMX, "-mavx512f -mavx512bw -mavx512vbmi -mavx512vnni -mamx-tile -mamx-int8",
      "-lm"},

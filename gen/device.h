@@ -14,7 +14,8 @@ struct lw_device {
 
 /* The names, for messages and help texts. */
 #define LW_DEVICE_NAMES                                                                            \
-    "portable, x86-avx2, x86-avx512, x86-amx, arm-neoverse-n1, arm-cortex-a55 and arm-exynos-m4"
+    "portable, x86-avx2, x86-avxvnni, x86-avx512, x86-amx, arm-neoverse-n1, arm-cortex-a55 and "   \
+    "arm-exynos-m4"
 
 /* NULL: no such device. */
 const struct lw_device *lw_device_named(const char *name);

@@ -5,7 +5,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum lw_isa { LW_ISA_C, LW_ISA_AVX2, LW_ISA_AVX512, LW_ISA_AMX, LW_ISA_NEON, LW_ISA_COUNT };
+enum lw_isa {
+    LW_ISA_C,
+    LW_ISA_AVX2,
+    LW_ISA_AVXVNNI,
+    LW_ISA_AVX512,
+    LW_ISA_AMX,
+    LW_ISA_NEON,
+    LW_ISA_COUNT
+};
 
 /* Lanes of one vector register by element type; 1 everywhere in portable C. */
 struct lw_lanes {
@@ -13,11 +21,11 @@ struct lw_lanes {
 };
 
 struct lw_isa_info {
-    const char *name;  /* in spec strings: "c", "avx2", "avx512", "amx", "neon" */
+    const char *name;  /* in spec strings: "c", "avx2", "avxvnni", "avx512", "amx", "neon" */
     const char *needs; /* what the CPU must have, for people */
     struct lw_lanes lanes;
-    enum lw_isa
-        vectors; /* whose vector operations it has: AMX those of AVX-512, others their own */
+    enum lw_isa vectors; /* whose registers it has: AMX those of AVX-512, AVX-VNNI those of AVX2,
+                            others their own */
 };
 
 const struct lw_isa_info *lw_isa_info(enum lw_isa isa);

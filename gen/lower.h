@@ -37,17 +37,28 @@ struct sums *lw_lower_sums_of(struct tile *t, size_t block, size_t plane, size_t
 struct lw_address lw_lower_block_address(const struct tile *t, enum lw_buffer buffer, size_t block,
                                          size_t stride);
 
+/* A key vector, and the fetch of the one that will be read later. */
+int lw_lower_load_keys(struct tile *t, enum lw_op load, struct lw_address address);
+
 /* Walks over x, stores t / 127 and ends the kernel where x is not finite; 127 / t in all lanes. */
 int lw_lower_inverse(struct lw_program *p);
 
 /* The plane sums of the tile and group by dot products: sums[].wide. */
 void lw_lower_dot_sums(struct tile *t);
-/* One quad of a digit, or of all that are joined: bytes of small integers. `keys` has the key
- * vector of each digit that holds the quad, `quad` counts within the step. */
-int lw_lower_digit(struct tile *t, size_t first_digit, const int *keys, size_t quad);
-/* The sum of one digit, or of all that share a scale, from those of its fields: what lw_lower_weigh
- * reads. `totals` has the sums of the activations. */
-int lw_lower_centred(struct tile *t, size_t plane, const int *sums, int total);
+/* The key vectors of one digit in one step while its quads are lowered, one after the other. */
+struct digit_keys {
+    const struct lw_digit *digit;
+    struct lw_address address; /* of the first */
+    int loaded[4];             /* -1: not yet */
+    int shifted[4], shift[4];  /* as it was last shifted, and how far to the right; 0: not yet */
+};
+struct digit_keys lw_lower_keys(const struct lw_digit *digit, struct lw_address address);
+/* One quad of the digit: bytes of small integers. The first `classes` fields of a vector stay where
+ * they stand; *class says which of them this one is, 0 where it stands at bit 0. */
+int lw_lower_digit(struct tile *t, struct digit_keys *keys, size_t quad, size_t classes,
+                   size_t *class);
+/* The sum of (2 u - most) x from that of u x and that of x, `total`: what lw_lower_weigh reads. */
+int lw_lower_centred(struct tile *t, int sum, int total);
 
 void lw_lower_zero_totals(struct tile *t);
 /* R += scale * plane sum, for every row, column and plane of the tile. */

@@ -74,6 +74,15 @@ static void emit_lookup(struct tile *t, struct sums *sums, int index, size_t par
     }
 }
 
+int lw_lower_load_keys(struct tile *t, enum lw_op load, struct lw_address address)
+{
+    int keys = lw_emit_load(t->p, load, "keys", -1, address);
+    address.offset += t->s->prefetch_bytes;
+    if (t->s->prefetch_bytes)
+        lw_emit_store(t->p, LW_OP_PREFETCH, -1, 0, address);
+    return keys;
+}
+
 /* One key vector against all columns. `chunk` and `first_step` place the step loop. */
 static void emit_step(struct tile *t, size_t block, size_t plane, int step_loop, int chunk_loop,
                       size_t first_step)
@@ -88,7 +97,7 @@ static void emit_step(struct tile *t, size_t block, size_t plane, int step_loop,
     keys = lw_address_add(keys, t->plane_loop, plane_bytes);
     keys = lw_address_add(keys, chunk_loop, s->flush_steps * s->key_bytes);
     keys = lw_address_add(keys, step_loop, s->key_bytes);
-    int key = lw_emit_load(t->p, LW_OP_LOAD_KEYS, "keys", -1, keys);
+    int key = lw_lower_load_keys(t, LW_OP_LOAD_KEYS, keys);
     bool permute = s->unit == LW_UNIT_PERMUTE64;
     for (size_t half = 0; half < 2; half++) {
         enum lw_op op = half == 0 ? (permute ? LW_OP_INDEX_LOW : LW_OP_KEY_LOW)
@@ -153,7 +162,7 @@ static void emit_steps(struct tile *t, size_t steps, int chunk_loop, size_t firs
 static void emit_sums(struct tile *t)
 {
     const struct lw_schedule *s = t->s;
-    if (s->unit == LW_UNIT_DOT) {
+    if (s->spec.family == LW_FAMILY_DOT) {
         lw_lower_dot_sums(t);
         return;
     }
@@ -222,8 +231,8 @@ static int rounded_product(struct tile *t, size_t block, size_t w, size_t n)
     if (s->parts == 2)
         sum = lw_emit(t->p, LW_OP_JOIN_BYTES, "p", sum,
                       lw_lower_sums_of(t, block, 0, n, 1)->wide[w], -1);
-    return lw_emit(t->p, LW_OP_MUL_F, "R", lw_emit(t->p, LW_OP_TO_FLOAT, "p", sum, -1, -1), scale,
-                   -1);
+    sum = lw_emit(t->p, LW_OP_TO_FLOAT, "p", sum, -1, -1);
+    return lw_emit(t->p, LW_OP_PRODUCT_F, "R", sum, scale, -1);
 }
 
 /* y = f32(R) * (step * 2^e) + bias for one vector of rows. */

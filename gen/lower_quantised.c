@@ -42,7 +42,7 @@ static void emit_group(struct lw_program *p, int inverse, size_t first, size_t c
     lw_emit_store(p, LW_OP_STORE_TOTAL, total, 0, lw_address_add(sum, loop, 4));
 }
 
-/* Zeros from `first` to `end`, both multiples of 16. */
+/* Zeros from `first` to `end`, both multiples of the vector. */
 static void emit_zeros(struct lw_program *p, size_t first, size_t end)
 {
     size_t lanes = lw_isa_info(p->schedule.spec.isa)->lanes.words;
@@ -61,7 +61,8 @@ void lw_lower_quantised(struct lw_program *p)
     int inverse = lw_lower_inverse(p);
     size_t columns = s->spec.columns, group = s->spec.group ? s->spec.group : columns;
     size_t whole = columns / group, end = lw_schedule_table_bytes(s);
-    size_t written = (columns + 15) & ~(size_t)15, bytes = lw_schedule_quantised_bytes(s);
+    size_t lanes = lw_isa_info(s->spec.isa)->lanes.words;
+    size_t written = (columns + lanes - 1) / lanes * lanes, bytes = lw_schedule_quantised_bytes(s);
     emit_zeros(p, written, bytes);
     emit_zeros(p, bytes, end);
     if (whole > 1) {

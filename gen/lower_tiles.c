@@ -16,7 +16,7 @@ static size_t column_tiles(const struct tile *t)
 
 static int sum_tile(const struct tile *t, size_t block, size_t sum, size_t columns)
 {
-    return (int)((block * t->s->sums + sum) * column_tiles(t) + columns);
+    return (int)((block * t->s->digit_count + sum) * column_tiles(t) + columns);
 }
 
 /* Where the weights of a chunk lie in scratch, in one half or the other, and behind them the sums.
@@ -25,12 +25,12 @@ static struct lw_address weights_at(const struct tile *t, size_t chunk, size_t b
 {
     size_t half = chunk % 2 * t->s->blocks_a_tile;
     return (struct lw_address){.buffer = LW_BUFFER_SCRATCH,
-                               .offset = ((half + block) * t->s->sums + sum) * LW_TILE};
+                               .offset = ((half + block) * t->s->digit_count + sum) * LW_TILE};
 }
 
 static struct lw_address sums_at(const struct tile *t, size_t block, size_t sum, size_t columns)
 {
-    size_t weights = 2 * t->s->blocks_a_tile * t->s->sums;
+    size_t weights = 2 * t->s->blocks_a_tile * t->s->digit_count;
     return (struct lw_address){.buffer = LW_BUFFER_SCRATCH,
                                .offset =
                                    (weights + (size_t)sum_tile(t, block, sum, columns)) * LW_TILE};
@@ -42,21 +42,14 @@ static void emit_tile_op(struct tile *t, enum lw_op op, int tiles, size_t stride
     lw_emit_store(t->p, op, -1, tiles | (int)stride << 12, address);
 }
 
-/* The key vectors of one step that hold quad `quad` of it. */
-static void load_keys(struct tile *t, size_t block, size_t step, size_t quad, int loop, int *keys)
+/* The key vectors of a digit in one step. */
+static struct digit_keys keys_at(struct tile *t, size_t block, size_t step, size_t d, int loop)
 {
     const struct lw_schedule *s = t->s;
     size_t step_bytes = s->spec.bits * s->key_bytes;
-    for (size_t d = 0; d < s->digit_count; d++) {
-        size_t fields = 8 / s->digits[d].bits;
-        if (quad % fields)
-            continue;
-        struct lw_address at =
-            lw_lower_block_address(t, LW_BUFFER_KEYS, block, s->steps * step_bytes);
-        at.offset += step * step_bytes + (s->digits[d].first + quad / fields) * s->key_bytes;
-        at = lw_address_add(at, loop, 4 * step_bytes);
-        keys[d] = lw_emit_load(t->p, LW_OP_LOAD_KEYS, "keys", -1, at);
-    }
+    struct lw_address at = lw_lower_block_address(t, LW_BUFFER_KEYS, block, s->steps * step_bytes);
+    at.offset += step * step_bytes + s->digits[d].first * s->key_bytes;
+    return lw_lower_keys(&s->digits[d], lw_address_add(at, loop, 4 * step_bytes));
 }
 
 /* Decodes a chunk, of two steps or the last one alone, of one row block to rows of 64 bytes in
@@ -64,18 +57,20 @@ static void load_keys(struct tile *t, size_t block, size_t step, size_t quad, in
 static void emit_decode(struct tile *t, size_t chunk, size_t block, int loop)
 {
     const struct lw_schedule *s = t->s;
-    int keys[MAX_DIGITS], zero = -1;
+    struct digit_keys keys[MAX_DIGITS];
+    size_t class;
+    int zero = -1;
     for (size_t quad = 0; quad < 2 * LW_QUADS; quad++) {
         size_t step = 2 * chunk + quad / LW_QUADS;
         bool there = loop >= 0 || step < s->steps;
-        if (there)
-            load_keys(t, block, step, quad % LW_QUADS, loop, keys);
-        else if (zero < 0)
+        if (!there && zero < 0)
             zero = lw_emit(t->p, LW_OP_ZERO_B, "zero", -1, -1, -1);
-        for (size_t i = 0; i < s->sums; i++) {
-            struct lw_address to = weights_at(t, chunk, block, i);
+        for (size_t d = 0; d < s->digit_count; d++) {
+            struct lw_address to = weights_at(t, chunk, block, d);
             to.offset += 64 * quad;
-            int u = there ? lw_lower_digit(t, i, keys, quad % LW_QUADS) : zero;
+            if (quad % LW_QUADS == 0)
+                keys[d] = keys_at(t, block, step, d, loop);
+            int u = there ? lw_lower_digit(t, &keys[d], quad % LW_QUADS, 1, &class) : zero;
             lw_emit_store(t->p, LW_OP_STORE_KEYS, u, 0, to);
         }
     }
@@ -94,7 +89,7 @@ static void load_activations(struct tile *t, size_t chunk, size_t columns, int l
 static void emit_dots(struct tile *t, size_t chunk, size_t block, int loop)
 {
     size_t tiles = column_tiles(t);
-    for (size_t i = 0; i < t->s->sums; i++) {
+    for (size_t i = 0; i < t->s->digit_count; i++) {
         emit_tile_op(t, LW_OP_TILE_LOAD, WEIGHTS, 64, weights_at(t, chunk, block, i));
         for (size_t c = 0; c < tiles; c++) {
             if (tiles > 1)
@@ -123,7 +118,7 @@ static void emit_sums(struct tile *t)
 {
     const struct lw_schedule *s = t->s;
     size_t chunks = (s->steps + 1) / 2, pairs = chunks < 2 ? 0 : (chunks - 2) / 2;
-    for (size_t i = 0; i < t->blocks * s->sums * column_tiles(t); i++)
+    for (size_t i = 0; i < t->blocks * s->digit_count * column_tiles(t); i++)
         emit_tile_op(t, LW_OP_TILE_ZERO, (int)i, 0, (struct lw_address){0});
     for (size_t block = 0; block < t->blocks; block++)
         emit_decode(t, 0, block, -1);
@@ -136,7 +131,7 @@ static void emit_sums(struct tile *t)
     for (size_t chunk = 2 * pairs; chunk < chunks; chunk++)
         emit_chunk(t, chunk, -1, chunk + 1 < chunks);
     for (size_t block = 0; block < t->blocks; block++)
-        for (size_t i = 0; i < s->sums; i++)
+        for (size_t i = 0; i < s->digit_count; i++)
             for (size_t c = 0; c < column_tiles(t); c++)
                 emit_tile_op(t, LW_OP_TILE_STORE, sum_tile(t, block, i, c), 64,
                              sums_at(t, block, i, c));
@@ -156,14 +151,12 @@ static void emit_column(struct tile *t, size_t columns, int unit)
         lw_emit_load(t->p, LW_OP_BROADCAST_F, "step", -1, lw_address_add(step, t->column_loop, 4));
     scale = lw_emit(t->p, LW_OP_MUL_F, "scale", scale, unit, -1);
     for (size_t block = 0; block < t->blocks; block++) {
-        int sums[SUM_TILES];
-        for (size_t i = 0; i < s->sums; i++)
-            sums[i] =
-                lw_emit_load(t->p, LW_OP_LOAD_W, "u", -1,
-                             lw_address_add(sums_at(t, block, i, columns), t->column_loop, 64));
-        for (size_t plane = 0; plane < s->planes; plane++)
-            lw_lower_sums_of(t, block, plane, 0, 0)->wide[0] =
-                lw_lower_centred(t, plane, sums, sum);
+        for (size_t d = 0; d < s->digit_count; d++) {
+            struct lw_address at = sums_at(t, block, d, columns);
+            int u =
+                lw_emit_load(t->p, LW_OP_LOAD_W, "u", -1, lw_address_add(at, t->column_loop, 64));
+            lw_lower_sums_of(t, block, d, 0, 0)->wide[0] = lw_lower_centred(t, u, sum);
+        }
     }
     lw_lower_zero_totals(t);
     lw_lower_weigh(t);

@@ -58,16 +58,21 @@ static unsigned digit_of(const struct lw_schedule *s, const struct lw_code *code
     return value;
 }
 
-/* One vector of a digit: 64 bytes, each of one row and one column of several quads. */
-static void pack_vector(const struct lw_schedule *s, const struct lw_code *code, size_t block,
-                        const struct lw_digit *digit, size_t first_quad, uint8_t *out)
+/* The digit of one quad, in each row of a block and each of its four columns. */
+static void pack_quad(const struct lw_schedule *s, const struct lw_code *code, size_t block,
+                      const struct lw_digit *digit, size_t step, size_t quad, uint8_t *out)
 {
-    for (size_t byte = 0; byte < s->key_bytes; byte++)
-        for (size_t f = 0; f < 8 / digit->bits; f++) {
-            size_t row = block * s->row_block + lw_schedule_row(s, byte);
-            size_t column = 4 * (first_quad + f) + byte % 4;
-            out[byte] |= (uint8_t)(digit_of(s, code, row, digit, column) << f * digit->bits);
+    struct lw_digit_part fields[2];
+    size_t count = lw_schedule_parts(digit, quad, fields);
+    for (size_t byte = 0; byte < s->key_bytes; byte++) {
+        size_t row = block * s->row_block + lw_schedule_row(s, byte);
+        size_t column = 4 * (step * LW_QUADS + quad) + byte % 4;
+        unsigned value = digit_of(s, code, row, digit, column);
+        for (size_t f = 0; f < count; f++) {
+            unsigned bits = value >> fields[f].of_digit & ((1u << fields[f].bits) - 1);
+            out[fields[f].vector * s->key_bytes + byte] |= (uint8_t)(bits << fields[f].bit);
         }
+    }
 }
 
 static void pack_digits(const struct lw_schedule *s, const struct lw_code *code, uint8_t *out)
@@ -76,9 +81,9 @@ static void pack_digits(const struct lw_schedule *s, const struct lw_code *code,
         for (size_t step = 0; step < s->steps; step++)
             for (size_t d = 0; d < s->digit_count; d++) {
                 const struct lw_digit *digit = &s->digits[d];
-                for (size_t v = 0; v < digit->bits; v++, out += s->key_bytes)
-                    pack_vector(s, code, block, digit, step * LW_QUADS + v * (8 / digit->bits),
-                                out);
+                for (size_t quad = 0; quad < LW_QUADS; quad++)
+                    pack_quad(s, code, block, digit, step, quad, out);
+                out += digit->bits * s->key_bytes;
             }
 }
 

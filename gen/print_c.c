@@ -10,15 +10,24 @@ static const char *const buffer_names[] = {"",     "keys", "scales", "bias", "ta
 static void print_dot_layout(const struct lw_schedule *s, FILE *stream)
 {
     if (s->spec.rows) {
-        fprintf(stream, " *\n *   keys    [row block %zu][step %zu]", s->row_blocks, s->steps);
-        for (size_t d = 0; d < s->digit_count; d++)
-            fprintf(stream, "%s%u vectors of %u-bit digits", d ? ", " : " ", s->digits[d].bits,
-                    s->digits[d].bits);
+        unsigned bits = s->digits[0].bits;
         fprintf(stream,
-                "; byte 4 r + j: row r, column j\n"
-                " *           of several quads of columns, from the low bits on\n"
-                " *   scales  int16 [row block][group %zu][%zu][%zu rows]     bias  f32 [%zu]\n",
-                s->groups, s->planes, s->row_block, s->row_blocks * s->row_block);
+                " *\n"
+                " *   keys    [row block %zu][step %zu][digit %zu][vector %u][%zu bytes]   byte 4 "
+                "r + j: row r,\n"
+                " *           column j of %s quads of columns, digits of %u bit%s from the low "
+                "bits on\n",
+                s->row_blocks, s->steps, s->digit_count, bits, s->key_bytes,
+                bits == 1   ? "eight"
+                : bits == 2 ? "four"
+                            : "two",
+                bits, bits > 1 ? "s" : "");
+        if (bits == 3)
+            fprintf(stream, " *           (quads v and v + 3 of vector v), quads 6 and 7 in the "
+                            "bits left over\n");
+        fprintf(stream,
+                " *   scales  int16 [row block][group %zu][digit][%zu rows]     bias  f32 [%zu]\n",
+                s->groups, s->row_block, s->row_blocks * s->row_block);
     }
     fprintf(stream,
             " *   tables  [column] s8 [%zu], then the s32 sum of each group [%zu]\n *\n *  ",
@@ -149,6 +158,8 @@ void lw_program_print_c(const struct lw_program *program, FILE *stream)
     fprintf(stream, "#include <stddef.h>\n%s\n", lw_prologue(s->spec.isa));
     if (!s->spec.rows)
         fprintf(stream, "%s\n", lw_table_prologue(s->spec.isa));
+    if (s->spec.family == LW_FAMILY_DOT)
+        fputs(lw_dot_prologue(s->spec.isa, s->spec.rows), stream);
     if (s->unit == LW_UNIT_TILE)
         fprintf(stream, "%s\n", lw_tile_prologue());
     if (s->spec.rows)

@@ -9,6 +9,7 @@ static const struct lw_op_info infos[LW_OP_COUNT] = {
                       LW_TYPE_##type,                                                              \
                       {[LW_ISA_C] = c,                                                             \
                        [LW_ISA_AVX2] = avx2,                                                       \
+                       [LW_ISA_AVXVNNI] = avx2,                                                    \
                        [LW_ISA_AVX512] = avx512,                                                   \
                        [LW_ISA_AMX] = avx512,                                                      \
                        [LW_ISA_NEON] = neon}},
@@ -104,6 +105,12 @@ void lw_emit_store(struct lw_program *p, enum lw_op op, int a, int immediate,
 
 void lw_emit_update(struct lw_program *p, enum lw_op op, int result, int a, int b)
 {
+    lw_emit_update_immediate(p, op, result, a, b, 0);
+}
+
+void lw_emit_update_immediate(struct lw_program *p, enum lw_op op, int result, int a, int b,
+                              int immediate)
+{
     if (p->failed)
         return;
     struct lw_instruction *instruction = append(p, op);
@@ -111,6 +118,7 @@ void lw_emit_update(struct lw_program *p, enum lw_op op, int result, int a, int 
     instruction->source[0] = result;
     instruction->source[1] = a;
     instruction->source[2] = b;
+    instruction->immediate = immediate;
     instruction->assigns = true;
 }
 

@@ -113,6 +113,9 @@ void lw_emit_store(struct lw_program *program, enum lw_op op, int a, int immedia
                    struct lw_address address);
 /* result = op(result, a, b): changes an existing value. */
 void lw_emit_update(struct lw_program *program, enum lw_op op, int result, int a, int b);
+/* The same with an immediate. */
+void lw_emit_update_immediate(struct lw_program *program, enum lw_op op, int result, int a, int b,
+                              int immediate);
 int lw_emit_loop(struct lw_program *program, const char *name, size_t trips);
 void lw_emit_end(struct lw_program *program);
 

@@ -3,15 +3,18 @@
 const char *lw_type_name(enum lw_type type, enum lw_isa isa)
 {
     static const char *const names[][LW_ISA_COUNT] = {
-        [LW_TYPE_NONE] = {"", "", "", "", ""},
-        [LW_TYPE_B] = {"uint32_t", "__m256i", "__m512i", "__m512i", "uint8x16_t"},
-        [LW_TYPE_H] = {"", "__m256i", "__m512i", "__m512i", "int16x8_t"},
-        [LW_TYPE_W] = {"int32_t", "__m256i", "__m512i", "__m512i", "int32x4_t"},
-        [LW_TYPE_D] = {"double", "__m256d", "__m512d", "__m512d", "float64x2_t"},
-        [LW_TYPE_F] = {"float", "__m256", "__m512", "__m512", "float32x4_t"},
-        [LW_TYPE_SCALAR] = {"float", "float", "float", "float", "float"},
+#define NAMES(c, avx2, avx512, neon)                                                               \
+    {[LW_ISA_C] = c, [LW_ISA_AVX2] = avx2, [LW_ISA_AVX512] = avx512, [LW_ISA_NEON] = neon}
+        [LW_TYPE_NONE] = NAMES("", "", "", ""),
+        [LW_TYPE_B] = NAMES("uint32_t", "__m256i", "__m512i", "uint8x16_t"),
+        [LW_TYPE_H] = NAMES("", "__m256i", "__m512i", "int16x8_t"),
+        [LW_TYPE_W] = NAMES("int32_t", "__m256i", "__m512i", "int32x4_t"),
+        [LW_TYPE_D] = NAMES("double", "__m256d", "__m512d", "float64x2_t"),
+        [LW_TYPE_F] = NAMES("float", "__m256", "__m512", "float32x4_t"),
+        [LW_TYPE_SCALAR] = NAMES("float", "float", "float", "float"),
+#undef NAMES
     };
-    return names[type][isa];
+    return names[type][lw_isa_info(isa)->vectors];
 }
 
 static const char *const prologues[LW_ISA_COUNT] = {
@@ -113,6 +116,35 @@ static const char *const table_prologues[LW_ISA_COUNT] = {
 const char *lw_prologue(enum lw_isa isa)
 {
     return prologues[lw_isa_info(isa)->vectors];
+}
+
+const char *lw_dot_prologue(enum lw_isa isa, bool product)
+{
+    if (isa == LW_ISA_C && product)
+        return "/* Four bytes, in the order of memory. */\n"
+               "static inline uint32_t lw_load4(const uint8_t *at)\n"
+               "{\n"
+               "    uint32_t bytes;\n"
+               "    memcpy(&bytes, at, sizeof bytes);\n"
+               "    return bytes;\n"
+               "}\n\n"
+               "/* The sum of four products of digits with signed activations. */\n"
+               "static inline int32_t lw_dot4(uint32_t u, int32_t x)\n"
+               "{\n"
+               "    return (int32_t)(u & 255) * (int8_t)x + (int32_t)(u >> 8 & 255) * (int8_t)(x "
+               ">> 8) +\n"
+               "           (int32_t)(u >> 16 & 255) * (int8_t)(x >> 16) + (int32_t)(u >> 24) * (x "
+               ">> 24);\n"
+               "}\n\n";
+    if (lw_isa_info(isa)->vectors == LW_ISA_AVX2 && !product)
+        return "static inline int32_t lw_total(__m256i v)\n"
+               "{\n"
+               "    __m128i h = _mm_add_epi32(_mm256_castsi256_si128(v), "
+               "_mm256_extracti128_si256(v, 1));\n"
+               "    h = _mm_hadd_epi32(h, h);\n"
+               "    return _mm_cvtsi128_si32(_mm_hadd_epi32(h, h));\n"
+               "}\n\n";
+    return "";
 }
 
 const char *lw_tile_prologue(void)

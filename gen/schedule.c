@@ -4,6 +4,10 @@
  * -128), holds 258. */
 enum { SUMMANDS_OF_16_BITS = 256 };
 
+/* A line of keys is worked on for so long that the core fetches too little ahead by itself. A page
+ * is far enough for memory and near enough for the second level of the cache. */
+enum { PREFETCH_BYTES = 4096 };
+
 static size_t at_least_one(size_t n)
 {
     return n ? n : 1;
@@ -14,21 +18,17 @@ static size_t accumulators(enum lw_unit unit)
 {
     static const size_t counts[] = {
         [LW_UNIT_LOAD] = 4,       [LW_UNIT_SHUFFLE16] = 8, [LW_UNIT_TABLE16] = 24,
-        [LW_UNIT_PERMUTE64] = 16, [LW_UNIT_DOT] = 20,      [LW_UNIT_TILE] = 5};
+        [LW_UNIT_PERMUTE64] = 16, [LW_UNIT_DOT] = 20,      [LW_UNIT_PAIRS] = 8,
+        [LW_UNIT_TILE] = 5};
     return counts[unit];
 }
 
-/* Planes of uniform scales make digits of 4, 2 and 1 bits, from the lowest plane on. */
 static void choose_digits(struct lw_schedule *s)
 {
-    unsigned first = 0;
-    while (first < s->spec.bits) {
-        unsigned left = s->spec.uniform ? s->spec.bits - first : 1;
-        unsigned bits = left >= 4 ? 4 : left >= 2 ? 2 : 1;
-        s->digits[s->digit_count++] = (struct lw_digit){first, bits};
-        first += bits;
-    }
-    s->planes = s->spec.uniform ? 1 : s->digit_count;
+    unsigned each = s->spec.uniform ? s->spec.bits : 1;
+    for (unsigned first = 0; first < s->spec.bits; first += each)
+        s->digits[s->digit_count++] = (struct lw_digit){first, each};
+    s->planes = s->digit_count;
 }
 
 static size_t smaller(size_t a, size_t b)
@@ -36,18 +36,40 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+/* 16, not 32. */
+static bool has_few_registers(const struct lw_schedule *s)
+{
+    return lw_isa_info(s->spec.isa)->vectors == LW_ISA_AVX2 || s->spec.isa == LW_ISA_C;
+}
+
+/* Sums that leave enough registers; PAIRS has one of 16 bits beside each. */
+static size_t registers(const struct lw_schedule *s)
+{
+    size_t all = accumulators(has_few_registers(s) ? LW_UNIT_PAIRS : LW_UNIT_DOT);
+    return s->unit == LW_UNIT_PAIRS ? all / 2 : all;
+}
+
+/* Fields that can be summed where they stand: each by itself, but where digits must not exceed 15
+ * (16 bits hold eight pairs of them) or 127 (signed bytes), those of the low four bits. */
+static size_t most_classes(const struct lw_schedule *s)
+{
+    if (s->unit == LW_UNIT_PAIRS || s->spec.isa == LW_ISA_NEON)
+        return at_least_one(4 / s->digits[0].bits);
+    return 8;
+}
+
 /* Vectors: fields are summed where they stand as long as there are registers for that, and row
  * blocks side by side hide the latency of sums. */
 static void tile_vectors(struct lw_schedule *s)
 {
-    size_t sums = s->sums * s->spec.batch;
-    s->classes = s->joined ? 1 : 8;
-    while (s->classes > 1 && s->classes * sums > accumulators(s->unit))
+    size_t sums = s->digit_count * s->spec.batch;
+    s->quads = s->spec.isa == LW_ISA_NEON ? 4 : 1;
+    s->classes = smaller(most_classes(s), 8 / s->digits[0].bits);
+    while (s->classes > 1 && s->classes * sums > registers(s))
         s->classes /= 2;
-    size_t used = s->joined ? s->spec.batch : 0;
-    for (size_t d = 0; d < s->digit_count && !s->joined; d++)
-        used += smaller(s->classes, 8 / s->digits[d].bits) * s->spec.batch;
-    s->blocks_a_tile = at_least_one(smaller(4, accumulators(s->unit) / at_least_one(used)));
+    /* Of 3-bit digits three key vectors a block are in use at once. */
+    size_t most = s->digits[0].bits == 3 && has_few_registers(s) ? 2 : 4;
+    s->blocks_a_tile = at_least_one(smaller(most, registers(s) / (s->classes * sums)));
 }
 
 /* Tiles of sums: row blocks, digits and 16 activation vectors each, as many as there are tiles
@@ -55,14 +77,14 @@ static void tile_vectors(struct lw_schedule *s)
 static void tile_tiles(struct lw_schedule *s)
 {
     size_t columns = (s->spec.batch + 15) / 16;
-    size_t each = s->sums * columns;
+    size_t each = s->digit_count * columns;
     s->blocks_a_tile = at_least_one(smaller(4, accumulators(s->unit) / each));
 }
 
 static void build_dot(struct lw_schedule *s)
 {
-    s->row_block = 16;
-    s->key_bytes = 64;
+    s->row_block = lw_isa_info(s->spec.isa)->lanes.words;
+    s->key_bytes = 4 * s->row_block;
     s->step_tables = LW_QUADS;
     s->parts = 1;
     s->planes_inside = true;
@@ -73,20 +95,23 @@ static void build_dot(struct lw_schedule *s)
     s->group_steps = s->spec.group ? s->spec.group / 4 / s->step_tables : s->steps;
     s->flush_steps = s->group_steps;
     s->row_blocks = (s->spec.rows + s->row_block - 1) / s->row_block;
+    s->unit = LW_UNIT_DOT;
+    if (s->spec.rows == 0)
+        return;
     choose_digits(s);
-    s->joined = s->spec.uniform && s->digit_count > 1 && s->spec.batch > 1;
-    s->sums = s->joined ? 1 : s->digit_count;
-    bool fits = s->sums * ((s->spec.batch + 15) / 16) <= accumulators(LW_UNIT_TILE) &&
+    bool fits = s->digit_count * ((s->spec.batch + 15) / 16) <= accumulators(LW_UNIT_TILE) &&
                 (s->spec.batch <= 16 || s->spec.batch % 16 == 0);
     bool tiled = s->spec.isa == LW_ISA_AMX && s->spec.batch > 2 && !s->spec.group && fits;
-    s->unit = tiled ? LW_UNIT_TILE : LW_UNIT_DOT;
-    if (s->unit == LW_UNIT_DOT)
+    if (tiled || s->spec.isa == LW_ISA_AVX2)
+        s->unit = tiled ? LW_UNIT_TILE : LW_UNIT_PAIRS;
+    if (!tiled)
         tile_vectors(s);
     else
         tile_tiles(s);
     s->blocks_a_tile = smaller(s->blocks_a_tile, at_least_one(s->row_blocks));
     if (s->unit == LW_UNIT_TILE)
-        s->scratch_bytes = s->blocks_a_tile * s->sums * (2 + (s->spec.batch + 15) / 16) * LW_TILE;
+        s->scratch_bytes =
+            s->blocks_a_tile * s->digit_count * (2 + (s->spec.batch + 15) / 16) * LW_TILE;
 }
 
 static void build(const struct lw_spec *spec, struct lw_schedule *s)
@@ -159,6 +184,8 @@ static bool is_narrow(const struct lw_schedule *s)
 void lw_schedule_build(const struct lw_spec *spec, struct lw_schedule *s)
 {
     build(spec, s);
+    enum lw_isa vectors = lw_isa_info(spec->isa)->vectors;
+    s->prefetch_bytes = vectors == LW_ISA_AVX2 || vectors == LW_ISA_AVX512 ? PREFETCH_BYTES : 0;
     s->narrow = s->spec.rows && s->planes_inside && is_narrow(s);
 }
 
@@ -173,10 +200,10 @@ static void print_dot(const struct lw_schedule *s, FILE *stream)
     fprintf(stream, "  steps    %zu of %d quads; digits of", s->steps, LW_QUADS);
     for (size_t d = 0; d < s->digit_count; d++)
         fprintf(stream, " %u", s->digits[d].bits);
-    fprintf(stream, " bits%s", s->joined ? ", joined" : "");
+    fprintf(stream, " bits");
     if (s->groups > 1)
         fprintf(stream, "; %zu groups of %zu", s->groups, s->group_steps);
-    if (s->unit == LW_UNIT_DOT)
+    if (s->unit != LW_UNIT_TILE)
         fprintf(stream,
                 "; %zu fields summed in place\n  loops    tile of rows > %sstep > quad, block, "
                 "digit (unrolled), %zu columns unrolled\n",
@@ -191,7 +218,8 @@ static void print_dot(const struct lw_schedule *s, FILE *stream)
 
 void lw_schedule_print(const struct lw_schedule *s, FILE *stream)
 {
-    static const char *const units[] = {"load", "shuffle16", "table16", "permute64", "dot", "tile"};
+    static const char *const units[] = {"load", "shuffle16", "table16", "permute64",
+                                        "dot",  "pairs",     "tile"};
     fprintf(stream, "schedule %s on %s: unit %s\n", lw_arith_name(s->spec.arith),
             lw_isa_info(s->spec.isa)->name, units[s->unit]);
     if (s->spec.family == LW_FAMILY_DOT) {
@@ -209,6 +237,8 @@ void lw_schedule_print(const struct lw_schedule *s, FILE *stream)
             s->step_tables, s->key_bytes);
     if (s->flush_steps < s->group_steps)
         fprintf(stream, ", widened every %zu steps", s->flush_steps);
+    if (s->prefetch_bytes)
+        fprintf(stream, ", fetched %zu ahead", s->prefetch_bytes);
     if (s->groups > 1)
         fprintf(stream, "; %zu groups of %zu", s->groups, s->group_steps);
     fprintf(stream, "\n  loops    tile of rows > %s%s, %zu columns unrolled\n",
@@ -221,6 +251,7 @@ size_t lw_schedule_row(const struct lw_schedule *s, size_t byte)
     switch (s->unit) {
     case LW_UNIT_PERMUTE64:
     case LW_UNIT_DOT:
+    case LW_UNIT_PAIRS:
     case LW_UNIT_TILE:
         return byte / 4;
     case LW_UNIT_SHUFFLE16: /* even bytes: rows 0..15, odd bytes: rows 16..31 */
@@ -236,6 +267,22 @@ size_t lw_schedule_table(const struct lw_schedule *s, size_t byte, bool high)
 {
     size_t half = s->step_tables / 2;
     return (s->unit == LW_UNIT_PERMUTE64 ? byte % 4 : 0) + (high ? half : 0);
+}
+
+size_t lw_schedule_parts(const struct lw_digit *digit, size_t quad, struct lw_digit_part fields[2])
+{
+    size_t each = 8 / digit->bits, vector = quad / each, place = quad % each;
+    if (digit->bits == 3 && quad >= 6) {
+        fields[0] = (struct lw_digit_part){quad - 6, 6, 2, 1};
+        fields[1] = (struct lw_digit_part){2, (unsigned)quad, 1, 0};
+        return 2;
+    }
+    if (digit->bits == 3) {
+        vector = quad % 3;
+        place = quad / 3;
+    }
+    fields[0] = (struct lw_digit_part){vector, (unsigned)place * digit->bits, digit->bits, 0};
+    return 1;
 }
 
 static size_t align64(size_t bytes)

@@ -27,15 +27,32 @@ bool lw_family_has(enum lw_family family, const struct lw_spec *spec)
     if (family == LW_FAMILY_TABLES)
         return true;
     return spec->arith == LW_ARITH_A8 && spec->bits <= MAX_DOT_BITS &&
-           spec->columns <= MAX_DOT_COLUMNS && lw_isa_info(spec->isa)->vectors == LW_ISA_AVX512;
+           spec->columns <= MAX_DOT_COLUMNS;
 }
 
+/* Merged planes are one product of integers, however many there are; planes apart are one each,
+ * which is worth it where a product of four columns takes one instruction. */
 enum lw_family lw_family_usual(const struct lw_spec *spec)
 {
-    bool merged = spec->uniform || spec->bits == 1;
-    bool tiled = spec->isa == LW_ISA_AMX && !spec->group;
-    return lw_family_has(LW_FAMILY_DOT, spec) && (merged || tiled) ? LW_FAMILY_DOT
-                                                                   : LW_FAMILY_TABLES;
+    bool merged = spec->uniform || spec->bits == 1, dot = false;
+    switch (spec->isa) {
+    case LW_ISA_AVX2:
+        dot = spec->uniform;
+        break;
+    case LW_ISA_AVXVNNI:
+        dot = true;
+        break;
+    case LW_ISA_AVX512:
+    case LW_ISA_NEON:
+        dot = merged;
+        break;
+    case LW_ISA_AMX:
+        dot = merged || !spec->group;
+        break;
+    default: /* portable C multiplies byte by byte */
+        break;
+    }
+    return dot && lw_family_has(LW_FAMILY_DOT, spec) ? LW_FAMILY_DOT : LW_FAMILY_TABLES;
 }
 
 struct lw_spec lw_spec_of(const struct lw_matrix *matrix, size_t code, size_t batch,
@@ -80,8 +97,7 @@ enum lw_status lw_spec_check(const struct lw_spec *spec, struct lw_error *error)
         return lw_fail(error, LW_USAGE, "tables do not depend on groups");
     if (!lw_family_has(spec->family, spec))
         return lw_fail(error, LW_USAGE,
-                       "the family dot is of class a8, at most %d bits and %d columns, on AVX-512 "
-                       "and AMX",
+                       "the family dot is of class a8, at most %d bits and %d columns",
                        MAX_DOT_BITS, MAX_DOT_COLUMNS);
     if (spec->rows == 0)
         return LW_OK;

@@ -70,22 +70,35 @@ double lw_matrix_bits(const struct lw_matrix *matrix)
     return matrix->code_count ? planes / (double)matrix->rows : 32;
 }
 
+/* What a weight is worth for each pattern of its bits, plane 0 lowest. */
+static void list_values(const struct lw_code *code, size_t row, size_t group, double unit,
+                        float values[1 << LW_MAX_BITS])
+{
+    int sums[1 << LW_MAX_BITS] = {0};
+    for (unsigned i = 0; i < code->bits; i++) {
+        int scale = lw_code_scale(code, row, group, i);
+        for (size_t pattern = 0, half = (size_t)1 << i; pattern < half; pattern++) {
+            sums[pattern + half] = sums[pattern] + scale;
+            sums[pattern] -= scale;
+        }
+    }
+    for (size_t pattern = 0; pattern < (size_t)1 << code->bits; pattern++)
+        values[pattern] = (float)(sums[pattern] * unit);
+}
+
 static void decode_row(const struct lw_matrix *matrix, size_t row, float *out)
 {
     const struct lw_code *code = find_code(matrix, &row);
     const uint8_t *planes = code->planes + row * code->bits * code->plane_bytes;
     double unit = ldexp(1.0, code->exponent); /* of tiny matrices it is no float */
     for (size_t g = 0, c = 0; g < code->groups; g++) {
-        int scales[LW_MAX_BITS];
-        for (unsigned i = 0; i < code->bits; i++)
-            scales[i] = lw_code_scale(code, row, g, i);
+        float values[1 << LW_MAX_BITS];
+        list_values(code, row, g, unit, values);
         for (; c < matrix->columns && c < (g + 1) * code->group; c++) {
-            int sum = 0;
-            for (unsigned i = 0; i < code->bits; i++) {
-                bool plus = planes[i * code->plane_bytes + (c >> 3)] >> (c & 7) & 1;
-                sum += plus ? scales[i] : -scales[i];
-            }
-            out[c] = (float)(sum * unit);
+            unsigned pattern = 0;
+            for (unsigned i = 0; i < code->bits; i++)
+                pattern |= (planes[i * code->plane_bytes + (c >> 3)] >> (c & 7) & 1u) << i;
+            out[c] = values[pattern];
         }
     }
 }

@@ -13,6 +13,10 @@
  * memory. */
 enum { LW_FFN_COLUMNS = 32 };
 
+/* Logits are computed for so many columns at once, or for the beams of one line where these are
+ * more. */
+enum { LW_OUTPUT_COLUMNS = 16 };
+
 /* A running beam's continuation by one word. */
 struct lw_candidate {
     float score; /* sum of log probabilities */
@@ -28,50 +32,76 @@ struct lw_finished {
     int32_t word;
 };
 
-/* Letters: S source words, T steps (max_length - 1), beams, d (d_model). Everything below lies in
- * one arena, taken when the translator is opened; pages that no sentence reaches are never touched.
- */
+/* One line being translated. Letters: T steps (max_length - 1), beams. */
+struct lw_line {
+    size_t source_first, source_count; /* its rows of cross_keys and cross_values */
+    size_t running;                    /* beams that go on; 0: the line is done */
+    size_t decoded;                    /* beams of the last step, which hold cells */
+    size_t finished_count;
+    uint32_t *cells;     /* [beam][T], see the cache below */
+    uint32_t *new_cells; /* while beams are reordered */
+    /* What each running beam was made of after each step. */
+    int32_t *words;               /* [T][beam] */
+    uint8_t *parents;             /* [T][beam], running beams before the step */
+    float *scores;                /* [beam], sums of log probabilities of the running beams */
+    struct lw_finished *finished; /* [beams], best first */
+    int32_t *output;              /* [T] */
+    struct lw_hypothesis best;    /* once the line is done */
+};
+
+/* One column of a decoder step. */
+struct lw_column {
+    const struct lw_line *line;
+    size_t beam;
+};
+
+/* Letters: d (d_model), R rows of sources. Everything below lies in one arena, taken when the
+ * translator is opened; pages that no sentence reaches are never touched. */
 struct lw_translator {
     const struct lw_model *model;
     const struct lw_backend *backend;
     const struct lw_vector *vector;
     struct lw_search search;
-    size_t steps; /* T */
+    size_t steps;          /* T */
+    size_t most_lines;     /* together */
+    size_t most_columns;   /* of a sub-layer */
+    size_t most_rows;      /* R */
+    size_t output_columns; /* whose logits there is room for */
     void *arena;
 
     float *positions; /* [positions][d] */
     /* of the sub-layer at work, for all its columns */
     float *query, *key, *value, *mixed; /* [columns][d] */
     float *inner;                       /* [LW_FFN_COLUMNS][ffn] */
-    float *weights;                     /* of one head's attention */
+    float *weights;                     /* of the attention of one query, [heads][keys] */
     const float **key_rows, **value_rows;
 
-    float *encoded;      /* [S][d] */
-    size_t source_count; /* S of the current sentence */
-    /* Cache. The keys and values of one word at one step lie in a cell and never move; `cells` says
-     * which cell holds them for a beam at each step. Beams that continue one beam share its cells,
-     * and a cell that no running beam needs is taken again: a search touches little more memory
-     * than its longest beam. */
-    float *cross_keys, *cross_values; /* [decoder layer][positions][d] */
-    float *self_keys, *self_values;   /* [decoder layer][cell < T x beams][d] */
-    uint32_t *cells;                  /* [beam][T] */
-    uint32_t *new_cells;              /* while beams are reordered */
+    float *encoded; /* [columns][d], of the lines that are encoded together */
+    /* Cache. The keys and values of one word at one step lie in a cell and never move; the `cells`
+     * of a line say which cell holds them for a beam at each step. Beams that continue one beam
+     * share its cells, and a cell that no running beam needs is taken again, by any line: a search
+     * touches little more memory than its longest beams. */
+    float *cross_keys, *cross_values; /* [decoder layer][R][d] */
+    float *self_keys, *self_values;   /* [decoder layer][cell < T x beams x lines][d] */
     uint32_t *free_cells;             /* the cells given back, last first */
     uint32_t *needed;                 /* [cell], the reordering that last needed it */
     size_t free_count, used_count;    /* cells given back; cells ever taken */
     uint32_t reorderings;
-    size_t running;              /* beams of the last step */
-    float *hidden;               /* [beams][d] */
-    float *logits;               /* [beams][target_words] */
+    float *hidden;               /* [lines x beams][d] */
+    float *logits;               /* [output_columns][target_words] */
     struct lw_product *products; /* a group */
 
-    /* Search: what each running beam was made of after each step. */
-    int32_t *words;                  /* [T][beam] */
-    uint8_t *parents;                /* [T][beam], running beams before the step */
-    float *scores;                   /* [beam], sums of log probabilities of the running beams */
-    struct lw_candidate *candidates; /* [2 beams], best first */
-    struct lw_finished *finished;    /* [beams], best first */
-    int32_t *output;                 /* [T] */
+    struct lw_line *lines;           /* [most_lines] */
+    struct lw_line **active;         /* [most_lines], those that still run */
+    struct lw_column *columns;       /* [lines x beams], of the step at work */
+    int32_t *column_words;           /* [lines x beams], their inputs */
+    struct lw_candidate *candidates; /* [2 beams], best first, of the line at work */
+    /* What the lines have of their own, one line after the other. */
+    uint32_t *cells;
+    int32_t *words, *output;
+    uint8_t *parents;
+    float *scores;
+    struct lw_finished *finished;
 };
 
 /* runtime/layers.c */
@@ -91,17 +121,37 @@ enum lw_status lw_feed_forward(struct lw_translator *translator, const struct lw
 enum lw_status lw_check_words(const int32_t *words, size_t count, size_t limit,
                               struct lw_error *error);
 
+/* runtime/encoder.c */
+
+/* Encodes `count` lines whose words are checked and fit into R rows, and prepares their keys and
+ * values. */
+enum lw_status lw_encode_lines(struct lw_translator *translator, struct lw_line *const *lines,
+                               const struct lw_request *jobs, size_t count, struct lw_error *error);
+/* LW_USAGE where a source has no words, too many, or such as the model has not. */
+enum lw_status lw_check_source(const struct lw_model *model, const int32_t *source, size_t count,
+                               struct lw_error *error);
+
 /* runtime/decoder.c */
 
-/* After a step: running beam b continues what was beam parents[b] at that step. Gives back the
- * cells that no beam needs any more. */
-void lw_reorder(struct lw_translator *translator, const uint8_t *parents, size_t beams,
-                size_t step);
-
-/* runtime/search.c; after lw_encode */
-enum lw_status lw_search_greedy(struct lw_translator *translator, struct lw_hypothesis *best,
+/* One step of the first n of translator->columns, with their words, up to the last layer: hidden.
+ */
+enum lw_status lw_decode_columns(struct lw_translator *translator, size_t n, size_t step,
+                                 struct lw_error *error);
+/* The logits of `n` columns from `first` on. */
+enum lw_status lw_decode_logits(struct lw_translator *translator, size_t first, size_t n,
                                 struct lw_error *error);
-enum lw_status lw_search_beams(struct lw_translator *translator, struct lw_hypothesis *best,
-                               struct lw_error *error);
+/* After a step: running beam b of a line continues what was beam parents[b] at that step. Gives
+ * back the cells that none of them needs any more: all where there are no beams. */
+void lw_reorder(struct lw_translator *translator, struct lw_line *line, const uint8_t *parents,
+                size_t beams, size_t step);
+
+/* runtime/search.c */
+
+/* A line before its first step. */
+void lw_search_begin(struct lw_line *line);
+/* Takes a line on by the logits of its running beams: sets what runs on, or ends it with its best
+ * hypothesis. */
+enum lw_status lw_search_step(struct lw_translator *translator, struct lw_line *line, float *logits,
+                              size_t step, struct lw_error *error);
 
 #endif

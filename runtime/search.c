@@ -26,36 +26,42 @@ static void constrain(const struct lw_translator *t, size_t step, float *x)
     x[config->forced_eos] = 0.0f;
 }
 
-/* A log softmax over anything that is not finite has no number in it. */
-static enum lw_status check_finite(const float *log_probabilities, size_t step,
-                                   struct lw_error *error)
+static const struct lw_normaliser as_it_is = {0.0f, 0.0f};
+
+/* The logits of a column as log probabilities, which are never stored: x is constrained, `by` says
+ * the rest. A log softmax over anything that is not finite has no number in it. */
+static enum lw_status normalise(const struct lw_translator *t, size_t step, float *x,
+                                struct lw_normaliser by[2], struct lw_error *error)
 {
-    if (!isnan(log_probabilities[0]))
-        return LW_OK;
-    return lw_fail(error, LW_FAILED, "the logits of step %zu are not finite", step);
+    const struct lw_config *config = &t->model->config;
+    size_t words = config->target_words;
+    by[0] = t->vector->normalise(x, as_it_is, words);
+    by[1] = as_it_is;
+    if (isnan(lw_log_probability(x[0], by)))
+        return lw_fail(error, LW_FAILED, "the logits of step %zu are not finite", step);
+    constrain(t, step, x);
+    if (config->forced_eos >= 0 && is_last_step(t, step))
+        by[0] = as_it_is;
+    if (config->renormalize_logits)
+        by[1] = t->vector->normalise(x, by[0], words);
+    return LW_OK;
 }
 
-enum lw_status lw_search_greedy(struct lw_translator *translator, struct lw_hypothesis *best,
-                                struct lw_error *error)
+static enum lw_status greedy_step(struct lw_translator *t, struct lw_line *line, float *x,
+                                  size_t step, struct lw_error *error)
 {
-    struct lw_translator *t = translator;
     const struct lw_config *config = &t->model->config;
-    int32_t word = config->decoder_start;
-    *best = (struct lw_hypothesis){.words = t->output};
-    do {
-        const float *logits;
-        enum lw_status status = lw_decode_step(t, &word, 1, best->count, &logits, error);
-        if (status != LW_OK)
-            return status;
-        constrain(t, best->count, t->logits);
-        word = (int32_t)t->vector->argmax(t->logits, config->target_words);
-        t->vector->log_softmax(t->logits, config->target_words);
-        status = check_finite(t->logits, best->count, error);
-        if (status != LW_OK)
-            return status;
-        best->score += t->logits[word];
-        t->output[best->count++] = word;
-    } while (word != config->eos && best->count < t->steps);
+    constrain(t, step, x);
+    int32_t word = (int32_t)t->vector->argmax(x, config->target_words);
+    const struct lw_normaliser by[2] = {t->vector->normalise(x, as_it_is, config->target_words),
+                                        as_it_is};
+    if (isnan(lw_log_probability(x[0], by)))
+        return lw_fail(error, LW_FAILED, "the logits of step %zu are not finite", step);
+    line->scores[0] += lw_log_probability(x[word], by);
+    line->words[step] = line->output[step] = word;
+    line->running = word != config->eos && !is_last_step(t, step);
+    if (!line->running)
+        line->best = (struct lw_hypothesis){line->output, step + 1, line->scores[0]};
     return LW_OK;
 }
 
@@ -68,25 +74,21 @@ static void insert_candidate(struct lw_candidate *list, size_t *count, size_t ro
     list[at] = candidate;
 }
 
-/* The best 2 x beams continuations of n running beams, from their log probabilities; returns how
- * many there are. */
-static size_t find_candidates(struct lw_translator *t, size_t n)
+/* Adds the continuations of a beam to the best 2 x beams of its line, *count of which there are. */
+static void find_candidates(struct lw_translator *t, const float *x,
+                            const struct lw_normaliser by[2], size_t beam, float shift,
+                            size_t *count)
 {
-    size_t words = t->model->config.target_words, room = 2 * t->search.beams, count = 0;
-    float threshold = -INFINITY;
-    for (size_t b = 0; b < n; b++) {
-        const float *x = t->logits + b * words;
-        float shift = t->scores[b];
-        size_t i = t->vector->above(x, shift, threshold, 0, words);
-        while (i < words) {
-            insert_candidate(t->candidates, &count, room,
-                             (struct lw_candidate){x[i] + shift, b, (int32_t)i});
-            if (count == room)
-                threshold = t->candidates[room - 1].score;
-            i = t->vector->above(x, shift, threshold, i + 1, words);
-        }
+    size_t words = t->model->config.target_words, room = 2 * t->search.beams, i = 0;
+    for (;; i++) {
+        float threshold = *count == room ? t->candidates[room - 1].score : -INFINITY;
+        i = t->vector->above(x, by, shift, threshold, i, words);
+        if (i == words)
+            return;
+        insert_candidate(
+            t->candidates, count, room,
+            (struct lw_candidate){lw_log_probability(x[i], by) + shift, beam, (int32_t)i});
     }
-    return count;
 }
 
 static float penalised(const struct lw_translator *t, float score, size_t length)
@@ -94,99 +96,94 @@ static float penalised(const struct lw_translator *t, float score, size_t length
     return score / (float)pow((double)length, (double)t->search.length_penalty);
 }
 
-static void insert_finished(struct lw_translator *t, size_t *count, struct lw_finished finished)
+static void insert_finished(const struct lw_translator *t, struct lw_line *line,
+                            struct lw_finished finished)
 {
-    size_t at = *count < t->search.beams ? (*count)++ : t->search.beams;
-    for (; at > 0 && t->finished[at - 1].score < finished.score; at--)
-        if (at < t->search.beams)
-            t->finished[at] = t->finished[at - 1];
-    if (at < t->search.beams)
-        t->finished[at] = finished;
+    size_t beams = t->search.beams;
+    size_t at = line->finished_count < beams ? line->finished_count++ : beams;
+    for (; at > 0 && line->finished[at - 1].score < finished.score; at--)
+        if (at < beams)
+            line->finished[at] = line->finished[at - 1];
+    if (at < beams)
+        line->finished[at] = finished;
 }
 
-/* Divides the candidates of a step into hypotheses that ended and beams that run on; returns the
- * running beams. */
-static size_t advance(struct lw_translator *t, size_t candidates, size_t step, size_t *finished)
+/* Divides the candidates of a step into hypotheses that ended and beams that run on. */
+static void advance(struct lw_translator *t, struct lw_line *line, size_t candidates, size_t step)
 {
-    size_t beams = t->search.beams, running = 0;
+    size_t beams = t->search.beams;
+    line->running = 0;
     for (size_t i = 0; i < candidates; i++) {
         const struct lw_candidate *c = &t->candidates[i];
         if (c->word == t->model->config.eos || is_last_step(t, step)) {
             if (i < beams)
                 insert_finished(
-                    t, finished,
+                    t, line,
                     (struct lw_finished){penalised(t, c->score, step + 1), step, c->beam, c->word});
-        } else if (running < beams) {
-            t->words[step * beams + running] = c->word;
-            t->parents[step * beams + running] = (uint8_t)c->beam;
-            t->scores[running++] = c->score;
+        } else if (line->running < beams) {
+            line->words[step * beams + line->running] = c->word;
+            line->parents[step * beams + line->running] = (uint8_t)c->beam;
+            line->scores[line->running++] = c->score;
         }
     }
-    return running;
 }
 
 /* Whether the best running beam may still beat the worst hypothesis, by the length that it has now.
  */
-static bool may_improve(const struct lw_translator *t, size_t finished, size_t step)
+static bool may_improve(const struct lw_translator *t, const struct lw_line *line, size_t step)
 {
-    if (finished < t->search.beams)
+    if (line->finished_count < t->search.beams)
         return true;
     return !t->search.early_stopping &&
-           penalised(t, t->scores[0], step + 1) > t->finished[finished - 1].score;
+           penalised(t, line->scores[0], step + 1) > line->finished[line->finished_count - 1].score;
 }
 
-static void trace_back(struct lw_translator *t, const struct lw_finished *from,
-                       struct lw_hypothesis *best)
+static void trace_back(const struct lw_translator *t, struct lw_line *line)
 {
+    const struct lw_finished *from = &line->finished[0];
     size_t beam = from->beam;
-    *best = (struct lw_hypothesis){t->output, from->step + 1, from->score};
-    t->output[from->step] = from->word;
+    line->best = (struct lw_hypothesis){line->output, from->step + 1, from->score};
+    line->output[from->step] = from->word;
     for (size_t i = from->step; i-- > 0;) {
-        t->output[i] = t->words[i * t->search.beams + beam];
-        beam = t->parents[i * t->search.beams + beam];
+        line->output[i] = line->words[i * t->search.beams + beam];
+        beam = line->parents[i * t->search.beams + beam];
     }
 }
 
-/* Log probabilities of the next words of n running beams, constrained. */
-static enum lw_status run_step(struct lw_translator *t, const int32_t *words, size_t n, size_t step,
-                               struct lw_error *error)
+static enum lw_status beam_step(struct lw_translator *t, struct lw_line *line, float *logits,
+                                size_t step, struct lw_error *error)
 {
-    size_t target_words = t->model->config.target_words;
-    const float *logits;
-    enum lw_status status = lw_decode_step(t, words, n, step, &logits, error);
-    for (size_t b = 0; b < n && status == LW_OK; b++) {
-        float *x = t->logits + b * target_words;
-        t->vector->log_softmax(x, target_words);
-        status = check_finite(x, step, error);
-        constrain(t, step, x);
-        if (t->model->config.renormalize_logits)
-            t->vector->log_softmax(x, target_words);
+    size_t words = t->model->config.target_words, candidates = 0;
+    for (size_t b = 0; b < line->running; b++) {
+        struct lw_normaliser by[2];
+        enum lw_status status = normalise(t, step, logits + b * words, by, error);
+        if (status != LW_OK)
+            return status;
+        find_candidates(t, logits + b * words, by, b, line->scores[b], &candidates);
     }
-    return status;
+    if (candidates == 0)
+        return lw_fail(error, LW_FAILED, "no word is possible at step %zu", step);
+    advance(t, line, candidates, step);
+    if (line->running == 0 || !may_improve(t, line, step)) {
+        line->running = 0;
+        trace_back(t, line);
+    }
+    lw_reorder(t, line, line->parents + step * t->search.beams, line->running, step);
+    return LW_OK;
 }
 
 /* All beams are equal at first, so the first step runs one: it has candidates enough
  * (lw_translator_open). */
-enum lw_status lw_search_beams(struct lw_translator *translator, struct lw_hypothesis *best,
-                               struct lw_error *error)
+void lw_search_begin(struct lw_line *line)
 {
-    struct lw_translator *t = translator;
-    const int32_t *words = &t->model->config.decoder_start;
-    size_t running = 1, finished = 0;
-    t->scores[0] = 0.0f;
-    for (size_t step = 0;; step++) {
-        enum lw_status status = run_step(t, words, running, step, error);
-        if (status != LW_OK)
-            return status;
-        size_t candidates = find_candidates(t, running);
-        if (candidates == 0)
-            return lw_fail(error, LW_FAILED, "no word is possible at step %zu", step);
-        running = advance(t, candidates, step, &finished);
-        if (running == 0 || !may_improve(t, finished, step))
-            break;
-        words = t->words + step * t->search.beams;
-        lw_reorder(t, t->parents + step * t->search.beams, running, step);
-    }
-    trace_back(t, &t->finished[0], best);
-    return LW_OK;
+    line->running = 1;
+    line->finished_count = 0;
+    line->scores[0] = 0.0f;
+}
+
+enum lw_status lw_search_step(struct lw_translator *translator, struct lw_line *line, float *logits,
+                              size_t step, struct lw_error *error)
+{
+    return translator->search.beams == 1 ? greedy_step(translator, line, logits, step, error)
+                                         : beam_step(translator, line, logits, step, error);
 }

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_BEAMS = UINT8_MAX, ALIGNMENT = 64 };
+/* A batch has room for LINE_WORDS source words a line: lines are taken while they fit. */
+enum { MOST_BEAMS = UINT8_MAX, MOST_LINES = 1024, LINE_WORDS = 64, ALIGNMENT = 64 };
 
 /* One array of the arena. */
 struct part {
@@ -58,7 +59,9 @@ static enum lw_status take_memory(struct lw_translator *t, struct lw_error *erro
 {
     const struct lw_config *c = &t->model->config;
     size_t d = c->d_model, beams = t->search.beams, steps = t->steps, layers = c->decoder_layers;
-    size_t columns = larger(c->positions, beams), ffn = larger(c->encoder_ffn, c->decoder_ffn);
+    size_t lines = t->most_lines, columns = t->most_columns;
+    size_t ffn = larger(c->encoder_ffn, c->decoder_ffn);
+    size_t heads = larger(c->encoder_heads, c->decoder_heads);
     size_t rows = lw_vector_padded(c->positions); /* at most so many keys: steps <= positions */
     const struct part parts[] = {
         {&t->positions, sizeof(float), {c->positions, d}},
@@ -67,29 +70,47 @@ static enum lw_status take_memory(struct lw_translator *t, struct lw_error *erro
         {&t->value, sizeof(float), {columns, d}},
         {&t->mixed, sizeof(float), {columns, d}},
         {&t->inner, sizeof(float), {LW_FFN_COLUMNS, ffn}},
-        {&t->weights, sizeof(float), {rows}},
+        {&t->weights, sizeof(float), {rows, heads}},
         {&t->key_rows, sizeof(float *), {rows}},
         {&t->value_rows, sizeof(float *), {rows}},
-        {&t->encoded, sizeof(float), {c->positions, d}},
-        {&t->cross_keys, sizeof(float), {layers, c->positions, d}},
-        {&t->cross_values, sizeof(float), {layers, c->positions, d}},
-        {&t->self_keys, sizeof(float), {layers, steps, beams, d}},
-        {&t->self_values, sizeof(float), {layers, steps, beams, d}},
-        {&t->cells, sizeof(uint32_t), {beams, steps}},
-        {&t->new_cells, sizeof(uint32_t), {beams, steps}},
-        {&t->free_cells, sizeof(uint32_t), {beams, steps}},
-        {&t->needed, sizeof(uint32_t), {beams, steps}},
-        {&t->hidden, sizeof(float), {beams, d}},
-        {&t->logits, sizeof(float), {beams, c->target_words}},
+        {&t->encoded, sizeof(float), {columns, d}},
+        {&t->cross_keys, sizeof(float), {layers, t->most_rows, d}},
+        {&t->cross_values, sizeof(float), {layers, t->most_rows, d}},
+        {&t->self_keys, sizeof(float), {layers, steps, beams * lines, d}},
+        {&t->self_values, sizeof(float), {layers, steps, beams * lines, d}},
+        {&t->free_cells, sizeof(uint32_t), {lines, beams, steps}},
+        {&t->needed, sizeof(uint32_t), {lines, beams, steps}},
+        {&t->hidden, sizeof(float), {lines, beams, d}},
+        {&t->logits, sizeof(float), {t->output_columns, c->target_words}},
         {&t->products, sizeof(struct lw_product), {2, layers}},
-        {&t->words, sizeof(int32_t), {steps, beams}},
-        {&t->parents, 1, {steps, beams}},
-        {&t->scores, sizeof(float), {beams}},
+        {&t->lines, sizeof(struct lw_line), {lines}},
+        {&t->active, sizeof(struct lw_line *), {lines}},
+        {&t->columns, sizeof(struct lw_column), {lines, beams}},
+        {&t->column_words, sizeof(int32_t), {lines, beams}},
         {&t->candidates, sizeof(struct lw_candidate), {2, beams}},
-        {&t->finished, sizeof(struct lw_finished), {beams}},
-        {&t->output, sizeof(int32_t), {steps}},
+        {&t->cells, sizeof(uint32_t), {2, lines, beams, steps}},
+        {&t->words, sizeof(int32_t), {lines, steps, beams}},
+        {&t->parents, 1, {lines, steps, beams}},
+        {&t->scores, sizeof(float), {lines, beams}},
+        {&t->finished, sizeof(struct lw_finished), {lines, beams}},
+        {&t->output, sizeof(int32_t), {lines, steps}},
     };
     return take_parts(t, parts, sizeof parts / sizeof *parts, error);
+}
+
+static void divide_among_lines(struct lw_translator *t)
+{
+    size_t beams = t->search.beams, cells = beams * t->steps;
+    for (size_t i = 0; i < t->most_lines; i++)
+        t->lines[i] = (struct lw_line){
+            .cells = t->cells + 2 * i * cells,
+            .new_cells = t->cells + (2 * i + 1) * cells,
+            .words = t->words + i * cells,
+            .parents = t->parents + i * cells,
+            .scores = t->scores + i * beams,
+            .finished = t->finished + i * beams,
+            .output = t->output + i * t->steps,
+        };
 }
 
 /* Sines in the first half of a row, cosines in the second; computed in double. */
@@ -135,11 +156,15 @@ static enum lw_status check_config(const struct lw_config *config, struct lw_err
     return status;
 }
 
-enum lw_status lw_translator_open(const struct lw_model *model, const struct lw_backend *backend,
-                                  const struct lw_search *search, struct lw_translator **translator,
-                                  struct lw_error *error)
+enum lw_status lw_translator_open_batch(const struct lw_model *model,
+                                        const struct lw_backend *backend,
+                                        const struct lw_search *search, size_t lines,
+                                        struct lw_translator **translator, struct lw_error *error)
 {
     enum lw_status status = check_search(&model->config, search, error);
+    if (status == LW_OK && (lines < 1 || lines > MOST_LINES))
+        status = lw_fail(error, LW_USAGE, "%zu lines together; between 1 and %d are possible",
+                         lines, MOST_LINES);
     if (status == LW_OK)
         status = check_config(&model->config, error);
     if (status != LW_OK)
@@ -151,15 +176,28 @@ enum lw_status lw_translator_open(const struct lw_model *model, const struct lw_
     t->backend = backend;
     t->vector = lw_vector_host();
     t->search = *search;
+    t->most_lines = lines;
     t->steps = search->max_length - 1;
+    size_t beams = search->beams, positions = model->config.positions;
+    t->most_columns = larger(positions, beams * lines);
+    t->most_rows = larger(positions, lines * LINE_WORDS);
+    t->output_columns = larger(beams, lines > 1 ? LW_OUTPUT_COLUMNS : 1);
     status = take_memory(t, error);
     if (status != LW_OK) {
         free(t);
         return status;
     }
+    divide_among_lines(t);
     fill_positions(t);
     *translator = t;
     return LW_OK;
+}
+
+enum lw_status lw_translator_open(const struct lw_model *model, const struct lw_backend *backend,
+                                  const struct lw_search *search, struct lw_translator **translator,
+                                  struct lw_error *error)
+{
+    return lw_translator_open_batch(model, backend, search, 1, translator, error);
 }
 
 void lw_translator_close(struct lw_translator *translator)
@@ -168,15 +206,4 @@ void lw_translator_close(struct lw_translator *translator)
         return;
     free(translator->arena);
     free(translator);
-}
-
-enum lw_status lw_translate(struct lw_translator *translator, const int32_t *source, size_t count,
-                            struct lw_hypothesis *best, struct lw_error *error)
-{
-    const float *encoded;
-    enum lw_status status = lw_encode(translator, source, count, &encoded, error);
-    if (status != LW_OK)
-        return status;
-    return translator->search.beams == 1 ? lw_search_greedy(translator, best, error)
-                                         : lw_search_beams(translator, best, error);
 }

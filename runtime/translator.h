@@ -1,4 +1,5 @@
-/* One translation: encoder, decoder with key/value cache, greedy and beam search. */
+/* Translation: encoder, decoder with key/value cache, greedy and beam search, of one line or
+ * of several together. */
 #ifndef LW_RUNTIME_TRANSLATOR_H
 #define LW_RUNTIME_TRANSLATOR_H
 
@@ -32,12 +33,30 @@ struct lw_translator;
 enum lw_status lw_translator_open(const struct lw_model *model, const struct lw_backend *backend,
                                   const struct lw_search *search, struct lw_translator **translator,
                                   struct lw_error *error);
+/* The same for up to `lines` lines together, 1 to 1,024. */
+enum lw_status lw_translator_open_batch(const struct lw_model *model,
+                                        const struct lw_backend *backend,
+                                        const struct lw_search *search, size_t lines,
+                                        struct lw_translator **translator, struct lw_error *error);
 void lw_translator_close(struct lw_translator *translator);
 
 /* Translates `count` source ids (</s> included). LW_USAGE where count is 0 or exceeds the model's
  * positions or an id is outside the vocabulary; LW_FAILED where logits are not finite. */
 enum lw_status lw_translate(struct lw_translator *translator, const int32_t *source, size_t count,
                             struct lw_hypothesis *best, struct lw_error *error);
+
+/* One line of a batch. */
+struct lw_request {
+    const int32_t *source; /* </s> included */
+    size_t count;
+    enum lw_status status; /* what lw_translate would return, and leave in error and best */
+    struct lw_error error;
+    struct lw_hypothesis best; /* valid until the translator's next call */
+};
+
+/* Translates up to as many lines together as the translator was opened for: each gets the bytes
+ * that it gets alone. Lines of like length waste least. */
+void lw_translate_batch(struct lw_translator *translator, struct lw_request *jobs, size_t count);
 
 /* The pieces of a translation, for tests and measurements. */
 

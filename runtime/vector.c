@@ -2,6 +2,7 @@
  * runtime/vector.h. */
 #include "runtime/vector.h"
 
+#include "runtime/vector_attention.h"
 #include "runtime/vector_gram.h"
 #include "runtime/vector_product.h"
 
@@ -12,37 +13,6 @@ static void add(const float *x, float *y, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         y[i] += x[i];
-}
-
-static float largest(const float *x, size_t count)
-{
-    v16 best = splat(-INFINITY);
-    size_t i = 0;
-    for (; i + LANES <= count; i += LANES)
-        best = larger(best, load(x + i));
-    if (i < count)
-        best = larger(best, load_some(x + i, count - i, -INFINITY));
-    return largest_lane(best);
-}
-
-/* sum of exp(x - shift); stores the terms where `terms` is not NULL (it may be x) */
-INLINE float sum_exp(const float *x, size_t count, float shift, float *terms)
-{
-    v16 sum = {0};
-    size_t i = 0;
-    for (; i + LANES <= count; i += LANES) {
-        v16 term = exp_lanes(load(x + i) - shift);
-        if (terms)
-            store(terms + i, term);
-        sum += term;
-    }
-    if (i < count) {
-        v16 term = exp_lanes(load_some(x + i, count - i, -INFINITY) - shift);
-        if (terms)
-            store_some(terms + i, term, count - i);
-        sum += term;
-    }
-    return fold(sum);
 }
 
 static void softmax(float *x, size_t count)
@@ -78,6 +48,19 @@ static void log_softmax(float *x, size_t count)
     float log_sum = logarithm(sum_exp(x, count, best, NULL));
     for (size_t i = 0; i < count; i++)
         x[i] = x[i] - best - log_sum;
+}
+
+static struct lw_normaliser normalise(const float *x, struct lw_normaliser before, size_t count)
+{
+    v16 sum = {0};
+    size_t i = 0;
+    float best = largest(x, count) - before.best - before.log_sum;
+    for (; i + LANES <= count; i += LANES)
+        sum += exp_lanes(load(x + i) - before.best - before.log_sum - best);
+    if (i < count)
+        sum +=
+            exp_lanes(load_some(x + i, count - i, -INFINITY) - before.best - before.log_sum - best);
+    return (struct lw_normaliser){best, logarithm(fold(sum))};
 }
 
 static void layer_norm(float *x, const float *gain, const float *bias, size_t count)
@@ -147,87 +130,21 @@ static void gelu(float *x, size_t count)
     map(x, count, gelu_lanes);
 }
 
-/* weights[0..4) = dot(query, keys[i] + offset) for four rows */
-INLINE v4 dot_each(const float *query, const float *const *keys, size_t offset, size_t columns)
-{
-    v16 sums[4] = {0};
-    size_t c = 0;
-    for (; c + LANES <= columns; c += LANES)
-        for (size_t i = 0; i < 4; i++)
-            sums[i] += load(query + c) * load(keys[i] + offset + c);
-    if (c < columns)
-        for (size_t i = 0; i < 4; i++)
-            sums[i] += load_some(query + c, columns - c, 0.0f) *
-                       load_some(keys[i] + offset + c, columns - c, 0.0f);
-    return fold_each(sums[0], sums[1], sums[2], sums[3]);
-}
-
-/* weights = softmax(scale * dot(query, keys[i] + offset)), then zeros up to a whole group of lanes
- */
-INLINE void attention_weights(const float *query, const float *const *keys, size_t offset,
-                              size_t count, size_t columns, float scale, float *weights)
-{
-    size_t i = 0, padded = lw_vector_padded(count);
-    for (; i + 4 <= count; i += 4) {
-        v4 four = dot_each(query, keys + i, offset, columns) * scale;
-        memcpy(weights + i, &four, sizeof four);
-    }
-    for (; i < count; i++)
-        weights[i] = dot(query, keys[i] + offset, columns) * scale;
-    for (; i < padded; i++)
-        weights[i] = -INFINITY;
-    softmax(weights, padded);
-}
-
-/* out[0..16 * blocks) = sum over i of weights[i] * rows[i][offset..]; blocks is a constant */
-INLINE void mix(const float *weights, const float *const *rows, size_t offset, size_t count,
-                size_t blocks, float *out)
-{
-    v16 sums[2] = {0};
-    for (size_t i = 0; i < count; i++)
-        for (size_t b = 0; b < blocks; b++)
-            sums[b] += weights[i] * load(rows[i] + offset + b * LANES);
-    for (size_t b = 0; b < blocks; b++)
-        store(out + b * LANES, sums[b]);
-}
-
-/* The same for fewer than 16 columns. */
-INLINE void mix_some(const float *weights, const float *const *rows, size_t offset, size_t count,
-                     size_t some, float *out)
-{
-    v16 sum = {0};
-    for (size_t i = 0; i < count; i++)
-        sum += weights[i] * load_some(rows[i] + offset, some, 0.0f);
-    store_some(out, sum, some);
-}
-
-static void attend(const float *query, const float *const *keys, const float *const *values,
-                   size_t count, size_t heads, size_t head_columns, float scale, float *weights,
-                   float *out)
-{
-    for (size_t h = 0; h < heads; h++) {
-        size_t at = h * head_columns, end = at + head_columns;
-        attention_weights(query + at, keys, at, count, head_columns, scale, weights);
-        for (; at + 2 * LANES <= end; at += 2 * LANES)
-            mix(weights, values, at, count, 2, out + at);
-        for (; at + LANES <= end; at += LANES)
-            mix(weights, values, at, count, 1, out + at);
-        if (at < end)
-            mix_some(weights, values, at, count, end - at, out + at);
-    }
-}
-
 INLINE bool any(v16i mask)
 {
     return __builtin_reduce_or(mask) != 0;
 }
 
-static size_t above(const float *x, float shift, float threshold, size_t from, size_t count)
+static size_t above(const float *x, const struct lw_normaliser by[2], float shift, float threshold,
+                    size_t from, size_t count)
 {
     size_t i = from;
-    while (i + LANES <= count && !any(load(x + i) + shift > threshold))
-        i += LANES;
-    while (i < count && !(x[i] + shift > threshold))
+    for (; i + LANES <= count; i += LANES) {
+        v16 log_p = load(x + i) - by[0].best - by[0].log_sum - by[1].best - by[1].log_sum;
+        if (any(log_p + shift > threshold))
+            break;
+    }
+    while (i < count && !(lw_log_probability(x[i], by) + shift > threshold))
         i++;
     return i;
 }
@@ -257,6 +174,7 @@ const struct lw_vector JOIN(lw_vector_, LW_VECTOR_ISA) = {
     .add = add,
     .softmax = softmax,
     .log_softmax = log_softmax,
+    .normalise = normalise,
     .layer_norm = layer_norm,
     .swish = swish,
     .relu = relu,

@@ -5,6 +5,18 @@
 #define LW_RUNTIME_VECTOR_H
 
 #include <stddef.h>
+#include <stdint.h>
+
+/* A log softmax is x - best - log_sum; zeros change nothing. */
+struct lw_normaliser {
+    float best, log_sum;
+};
+
+/* The log probability of a logit after one log softmax, or two; as log_softmax rounds it. */
+static inline float lw_log_probability(float x, const struct lw_normaliser by[2])
+{
+    return x - by[0].best - by[0].log_sum - by[1].best - by[1].log_sum;
+}
 
 /* One build of runtime/vector.c for one instruction set. */
 struct lw_vector {
@@ -17,7 +29,8 @@ struct lw_vector {
                     size_t columns_k, size_t columns_n);
     /* One query attends to `count` rows of keys and values (heads * head_columns floats each), head
      * by head: out = sum over i of w[i] values[i], i ascending, w = softmax(scale * dot(query,
-     * keys[i])). `weights` is scratch of lw_vector_padded(count) floats; count >= 1. */
+     * keys[i])). `weights` is scratch of heads * lw_vector_padded(count) floats; count >= 1.
+     */
     void (*attend)(const float *query, const float *const *keys, const float *const *values,
                    size_t count, size_t heads, size_t head_columns, float scale, float *weights,
                    float *out);
@@ -27,6 +40,10 @@ struct lw_vector {
     void (*softmax)(float *x, size_t count);
     /* x = x - max - log(sum exp(x - max)), in place */
     void (*log_softmax)(float *x, size_t count);
+    /* What log_softmax takes from each x, without doing it: for the sum over x[i] - before.best -
+     * before.log_sum. With a `before` of zeros it is that of x itself; with that of x, what a
+     * second log_softmax takes. */
+    struct lw_normaliser (*normalise)(const float *x, struct lw_normaliser before, size_t count);
     /* x = (x - mean) * (1 / sqrt(variance + 1e-5)) * gain + bias, in place; population variance */
     void (*layer_norm)(float *x, const float *gain, const float *bias, size_t count);
     void (*swish)(float *x, size_t count); /* x / (1 + exp(-x)) */
@@ -34,8 +51,9 @@ struct lw_vector {
     void (*gelu)(float *x, size_t count); /* x * (1 + erf(x / sqrt 2)) / 2 */
     /* index of the largest element, the first of equals; count >= 1 */
     size_t (*argmax)(const float *x, size_t count);
-    /* the first index i >= from where x[i] + shift > threshold, or count */
-    size_t (*above)(const float *x, float shift, float threshold, size_t from, size_t count);
+    /* the first index i >= from where lw_log_probability(x[i], by) + shift > threshold, or count */
+    size_t (*above)(const float *x, const struct lw_normaliser by[2], float shift, float threshold,
+                    size_t from, size_t count);
     /* gram[i][j] += sum over n of x[n][i] x[n][j] for j <= i, n ascending, in double; what lies
      * above the diagonal means nothing. x is [N][K], gram is [K][K]. However the columns are
      * divided into calls, the sums are the same bits. */

@@ -8,6 +8,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
 /* Vector types exist as typedefs only. */
 typedef float v4 __attribute__((vector_size(16)));
 typedef float v8 __attribute__((vector_size(32)));
@@ -101,16 +105,30 @@ static inline float largest_lane(v16 v)
     return v[0];
 }
 
+/* p * 2^n, n being `whole` and the low bits of `shifted`, rounded once: |n| < 160, so the first of
+ * two factors is exact. */
+static inline v16 scale_lanes(v16 p, v16 whole, v16 shifted, float rounder)
+{
+#if defined(__AVX512F__)
+    (void)shifted;
+    (void)rounder;
+    return (v16)_mm512_scalef_ps((__m512)p, (__m512)whole);
+#else
+    (void)whole;
+    v16i n = (v16i)shifted - (v16i)splat(rounder), half = n >> 1;
+    return p * (v16)((half + 127) << 23) * (v16)((n - half + 127) << 23);
+#endif
+}
+
 /* e^x: x = n ln 2 + r with |r| <= ln(2)/2; e^r = 1 + r + r^2 P(r), P fitted to 2^-28 relative to
- * e^r. 2^n is applied in two factors, so that results beyond the range of normal numbers become
- * denormal, 0 or infinity. */
+ * e^r. Results beyond the range of normal numbers become denormal, 0 or infinity. */
 static inline v16 exp_lanes(v16 x)
 {
     const float rounder = 0x1.8p23f; /* adding it rounds to an integer, kept in the low bits */
-    x = choose(x < -110.0f, splat(-110.0f), x);
+    v16i zero = x < -104.0f; /* e^x < 2^-150; left out of the products, where underflow is slow */
+    x = (v16)(~zero & (v16i)x);
     x = choose(x > 89.0f, splat(89.0f), x);
     v16 shifted = x * 0x1.715476p0f + rounder;
-    v16i n = (v16i)shifted - (v16i)splat(rounder);
     v16 whole = shifted - rounder;
     v16 r = (x - whole * 0x1.63p-1f) -
             whole * -0x1.bd0106p-13f; /* ln 2 in two parts, the first exact */
@@ -119,8 +137,7 @@ static inline v16 exp_lanes(v16 x)
     p = p * r + 0x1.55549p-3f;
     p = p * r + 0x1.fffffcp-2f;
     p = p * r * r + r + 1.0f;
-    v16i half = n >> 1;
-    return p * (v16)((half + 127) << 23) * (v16)((n - half + 127) << 23);
+    return (v16)(~zero & (v16i)scale_lanes(p, whole, shifted, rounder));
 }
 
 #endif

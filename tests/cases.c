@@ -41,9 +41,12 @@ void product_case_make(struct product_case *c, const struct lw_spec *spec, uint6
     for (size_t i = 0; i < rows * row_scales; i++) /* of uniform ones, the largest must fit, too */
         scales[i] = (int16_t)((int16_t)(random_bits(&state) >> 48) / (c->code.uniform ? 256 : 1));
     for (size_t r = 0; r < rows; r++)
-        c->bias[r] = random_float(&state);
+        c->bias[r] = r % 4 == 3 ? -0.0f : random_float(&state);
     for (size_t i = 0; i < spec->batch * columns; i++)
         c->x[i] = 3 * random_float(&state);
+    for (size_t i = 0; i < rows * row_scales;
+         i += 5 * row_scales) /* a product of -0 and a bias of -0 */
+        memset(&scales[i], 0, row_scales * sizeof *scales);
     c->code.planes = planes;
     c->code.scales = scales;
 }

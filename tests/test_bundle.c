@@ -393,6 +393,6 @@ Test(bundle, is_not_made_of_unquantised_models)
     struct lw_error error = {0};
     struct lw_config config = test_small_config();
     test_random_model(&config, 1, &model);
-    cr_assert_eq(lw_bundle_specs(&model, LW_ISA_C, &specs, &count, &error), LW_USAGE);
+    cr_assert_eq(lw_bundle_specs(&model, lw_device_of(LW_ISA_C), &specs, &count, &error), LW_USAGE);
     lw_model_free(&model);
 }

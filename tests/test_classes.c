@@ -185,8 +185,8 @@ Test(classes, kernels_are_those_of_each_matrix)
     size_t count;
     struct lw_error error = {0};
     place_make_mixed(&place, LW_ARITH_T8, LW_ARITH_A8);
-    cr_assert_eq(lw_bundle_specs(&place.model, LW_ISA_C, &specs, &count, &error), LW_OK, "%s",
-                 error.text);
+    cr_assert_eq(lw_bundle_specs(&place.model, lw_device_of(LW_ISA_C), &specs, &count, &error),
+                 LW_OK, "%s", error.text);
     cr_assert(lists(specs, count, "a8_k44_c"), "encoder.0.self.q");
     cr_assert(lists(specs, count, "t8_k44_c"), "encoder.0.self.k");
     cr_assert(lists(specs, count, "t8_k20_c"), "encoder.0.ffn.fc2");
@@ -196,7 +196,8 @@ Test(classes, kernels_are_those_of_each_matrix)
     free(specs);
     for (size_t i = 0; i < place.model.matrix_count; i++)
         place.model.matrices[i].arith = LW_ARITH_F32;
-    cr_assert_eq(lw_bundle_specs(&place.model, LW_ISA_C, &specs, &count, &error), LW_USAGE);
+    cr_assert_eq(lw_bundle_specs(&place.model, lw_device_of(LW_ISA_C), &specs, &count, &error),
+                 LW_USAGE);
     cr_assert(strstr(error.text, "class f32, which has no generated kernels"), "%s", error.text);
     place_free(&place);
 }

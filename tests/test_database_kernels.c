@@ -15,15 +15,20 @@ static const struct lw_bench_case free_case = {.alpha = LW_ALPHA_FREE},
 
 static struct lw_bench_row example(void)
 {
-    return (struct lw_bench_row){
-        .kernel = &free_case,
-        .spec = {LW_ARITH_T8, 512, 256, 2, 64, 4, LW_ISA_AVX2, LW_FAMILY_TABLES, false},
-        .mode = LW_BENCH_HOT,
-        .ns = {11, 1000, 950, 1100},
-        .calls = 30,
-        .key_bytes = 32768,
-        .on_core = 0.5,
-        .peers_ns = {20000, 10000, NAN}};
+    return (struct lw_bench_row){.kernel = &free_case,
+                                 .spec = {.arith = LW_ARITH_T8,
+                                          .rows = 512,
+                                          .columns = 256,
+                                          .bits = 2,
+                                          .group = 64,
+                                          .batch = 4,
+                                          .isa = LW_ISA_AVX2},
+                                 .mode = LW_BENCH_HOT,
+                                 .ns = {11, 1000, 950, 1100},
+                                 .calls = 30,
+                                 .key_bytes = 32768,
+                                 .on_core = 0.5,
+                                 .peers_ns = {20000, 10000, NAN}};
 }
 
 static int64_t start_run(struct lw_database *database)

@@ -240,6 +240,11 @@ Test(compiled, avx2_equals_the_definition)
     check_compiled(LW_ISA_AVX2);
 }
 
+Test(compiled, avxvnni_equals_the_definition)
+{
+    check_compiled(LW_ISA_AVXVNNI);
+}
+
 Test(compiled, avx512_equals_the_definition)
 {
     check_compiled(LW_ISA_AVX512);

@@ -75,7 +75,7 @@ static void run_steps(const struct fixture *f)
                      error.text);
         for (size_t b = 0; b < BEAMS; b++)
             check_logits(f, logits + b * f->model.config.target_words, words[b], step + 1);
-        lw_reorder(f->translator, parents, BEAMS, step);
+        lw_reorder(f->translator, &f->translator->lines[0], parents, BEAMS, step);
         for (size_t b = 0; b < BEAMS; b++)
             memcpy(moved[b], words[parents[b]], sizeof moved[b]);
         memcpy(words, moved, sizeof words);

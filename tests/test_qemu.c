@@ -34,8 +34,11 @@ Test(qemu, bundles_run)
     qemu_need();
     place_make_mixed(&place, LW_ARITH_T8, LW_ARITH_A8);
     const struct lw_device *device = lw_device_named("arm-exynos-m4");
-    cr_assert_eq(lw_bundle_make(&place.model, device, place.bundle, "test", NULL, &error), LW_OK,
-                 "%s", error.text);
+    struct lw_picks picks;
+    cr_assert_eq(lw_picks_list(&place.model, device, &picks, &error), LW_OK, "%s", error.text);
+    cr_assert_eq(
+        lw_bundle_make_picked(&place.model, device, &picks, place.bundle, "test", NULL, &error),
+        LW_OK, "%s", error.text);
     snprintf(path, sizeof path, "%s/kernels.so", place.bundle);
     cr_assert_eq(lw_map_file(path, &library, &error), LW_OK);
     const Elf64_Ehdr *header = (const Elf64_Ehdr *)(const void *)library.data;
@@ -47,12 +50,12 @@ Test(qemu, bundles_run)
         cr_assert_not_null(strstr(error.text, "aarch64"));
     }
 
-    cr_assert_eq(lw_bundle_specs(&place.model, LW_ISA_NEON, &specs, &count, &error), LW_OK);
+    cr_assert_eq(lw_picks_specs(&picks, &specs, &count, &error), LW_OK);
+    lw_picks_free(&picks);
     specs = realloc(specs, (count + 1) * sizeof *specs); /* list_spec may add one, and is caught */
     struct qemu_case *cases = calloc(count, sizeof *cases);
     for (size_t i = 0; i < count; i++) {
-        struct lw_spec tables = {
-            .arith = specs[i].arith, .columns = specs[i].columns, .isa = LW_ISA_NEON};
+        struct lw_spec tables = lw_spec_of_input(&specs[i]);
         size_t listed = count;
         if (specs[i].rows == 0)
             continue;

@@ -39,6 +39,8 @@ static void check_same_bytes(void)
         snprintf(line, sizeof line, "$LUTWIDGE generate $T/m.lwm --device %s -o $T/bundle", device);
         shell_expect(line, 0, "kernels of class");
         shell_expect("$LUTWIDGE translate $T/bundle $T/in -b 1 -s -q | cmp - $T/greedy", 0, "");
+        shell_expect("$LUTWIDGE translate $T/bundle $T/in -b 1 -s -q --batch 4 | cmp - $T/greedy",
+                     0, "");
         shell_expect("head -n 2 $T/in | $LUTWIDGE translate $T/bundle -b 4 -s -q | cmp - $T/beam",
                      0, "");
     }

@@ -210,7 +210,7 @@ static void compute_attend(const struct lw_vector *vector, size_t count, float *
     static float keys[MOST][D], values[MOST][D];
     const float *key_rows[MOST], *value_rows[MOST];
     uint64_t seed = count + 6;
-    float query[D], weights[MOST];
+    float query[D], weights[HEADS * MOST];
     fill(&seed, &keys[0][0], count * D, 1.0f);
     fill(&seed, &values[0][0], count * D, 1.0f);
     fill(&seed, query, D, 1.0f);
@@ -237,6 +237,8 @@ Test(vector, attend)
     same_bits(compute_attend);
 }
 
+static const struct lw_normaliser as_it_is[2];
+
 static void compute_searches(const struct lw_vector *vector, size_t count, float *out)
 {
     uint64_t seed = count + 7;
@@ -249,7 +251,7 @@ static void compute_searches(const struct lw_vector *vector, size_t count, float
             want = i;
     cr_assert_eq(best, want);
     for (size_t from = 0; from <= count; from++) {
-        size_t got = vector->above(x, -0.5f, 2.0f, from, count), first = from;
+        size_t got = vector->above(x, as_it_is, -0.5f, 2.0f, from, count), first = from;
         while (first < count && !(x[first] - 0.5f > 2.0f))
             first++;
         cr_assert_eq(got, first);

@@ -21,6 +21,11 @@ Test(kernels, random_avx2, .timeout = 3000)
     check(LW_ISA_AVX2, 400);
 }
 
+Test(kernels, random_avxvnni, .timeout = 3000)
+{
+    check(LW_ISA_AVXVNNI, 300);
+}
+
 Test(kernels, random_avx512, .timeout = 3000)
 {
     check(LW_ISA_AVX512, 500);
