@@ -6,7 +6,7 @@
 #include "models/lwm.h"
 #include "profiles/database.h"
 #include "profiles/score.h"
-#include "runtime/text.h"
+#include "runtime/sentence.h"
 #include "runtime/tokenizer.h"
 #include "runtime/translator.h"
 
@@ -41,38 +41,8 @@ static void refuse(struct text_run *run, enum lw_status status, const struct lw_
     fprintf(stderr, "lutwidge translate: %s, line %zu: %s\n", run->input_name, run->lines,
             error->text);
     run->refused++;
-    if (status == LW_USAGE) /* of the library: the line is too long for the model */
-        status = LW_FAILED;
     if (status > run->worst)
         run->worst = status;
-}
-
-static bool is_blank(const char *text, size_t bytes)
-{
-    lw_text_trim(&text, &bytes);
-    return bytes == 0;
-}
-
-/* Translates one line; *german is malloc'ed. */
-static enum lw_status translate_line(struct text_run *run, const char *text, size_t bytes,
-                                     char **german, float *score, struct lw_error *error)
-{
-    int32_t *ids = NULL;
-    size_t count = 0;
-    struct lw_hypothesis best = {0};
-    *score = 0;
-    if (is_blank(text, bytes)) {
-        *german = strdup("");
-        return *german ? LW_OK : lw_fail(error, LW_FAILED, "out of memory");
-    }
-    enum lw_status status = lw_tokenizer_encode(run->tokenizer, text, bytes, &ids, &count, error);
-    if (status == LW_OK)
-        status = lw_translate(run->translator, ids, count, &best, error);
-    if (status == LW_OK)
-        status = lw_tokenizer_decode(run->tokenizer, best.words, best.count, german, error);
-    *score = best.score;
-    free(ids);
-    return status;
 }
 
 static enum lw_status add_reference(struct text_run *run, const char *german, char **line,
@@ -94,27 +64,29 @@ static enum lw_status translate_lines(struct text_run *run, struct lw_error *err
     while (status == LW_OK && run->lines < run->most_lines &&
            (length = getline(&line, &room, run->input)) >= 0) {
         struct lw_error own = {0};
-        char *german = NULL;
-        float score;
+        struct lw_translation german = {0};
+        size_t count;
         run->lines++;
         read_bytes += (size_t)length;
         if (length && line[length - 1] == '\n')
             length--;
         double start = cli_now_s();
-        enum lw_status refused = translate_line(run, line, (size_t)length, &german, &score, &own);
+        enum lw_status refused = lw_translate_text(run->tokenizer, run->translator, line,
+                                                   (size_t)length, 1, &german, &count, &own);
         run->seconds += cli_now_s() - start;
         if (refused != LW_OK)
             refuse(run, refused, &own);
         if (run->scores)
-            printf("%.6f\t", (double)score);
-        puts(german ? german : "");
+            printf("%.6f\t", (double)german.score);
+        puts(count ? german.text : "");
         if (fflush(stdout))
             status = lw_fail(error, LW_FAILED, "the translation cannot be written");
         if (run->references && status == LW_OK)
-            status = add_reference(run, german ? german : "", &reference, &reference_room, error);
+            status =
+                add_reference(run, count ? german.text : "", &reference, &reference_room, error);
         if (run->input_bytes && !run->quiet)
             cli_progress_step(&run->progress, read_bytes, run->input_bytes);
-        free(german);
+        free(german.text);
     }
     if (status == LW_OK && ferror(run->input))
         status = lw_fail(error, LW_FAILED, "%s cannot be read", run->input_name);

@@ -57,8 +57,11 @@ enum lw_status lw_encode(struct lw_translator *translator, const int32_t *source
     if (status != LW_OK)
         return status;
     lw_embed(translator, model->source_embedding, source, count, 0, false, translator->encoded);
-    for (size_t i = 0; i < model->config.encoder_layers && status == LW_OK; i++)
-        status = run_layer(translator, &model->encoder[i], count, error);
+    for (size_t i = 0; i < model->config.encoder_layers && status == LW_OK; i++) {
+        status = lw_ask_watch(translator, NULL, 0, error);
+        if (status == LW_OK)
+            status = run_layer(translator, &model->encoder[i], count, error);
+    }
     if (status == LW_OK)
         status = prepare_cross(translator, count, error);
     translator->source_count = status == LW_OK ? count : 0;

@@ -36,7 +36,8 @@ struct lw_translator {
     const struct lw_backend *backend;
     const struct lw_vector *vector;
     struct lw_search search;
-    size_t steps; /* T */
+    size_t steps;                /* T */
+    struct lw_token_watch watch; /* go_on may be NULL */
     void *arena;
 
     float *positions; /* [positions][d] */
@@ -71,8 +72,15 @@ struct lw_translator {
     float *scores;                   /* [beam], sums of log probabilities of the running beams */
     struct lw_candidate *candidates; /* [2 beams], best first */
     struct lw_finished *finished;    /* [beams], best first */
+    size_t finished_count;           /* hypotheses of the last search; 0: none */
     int32_t *output;                 /* [T] */
 };
+
+/* runtime/translator.c */
+
+/* LW_FAILED where the watch wants no more. */
+enum lw_status lw_ask_watch(const struct lw_translator *translator, const int32_t *words,
+                            size_t count, struct lw_error *error);
 
 /* runtime/layers.c */
 

@@ -55,7 +55,12 @@ enum lw_status lw_search_greedy(struct lw_translator *translator, struct lw_hypo
             return status;
         best->score += t->logits[word];
         t->output[best->count++] = word;
+        status = lw_ask_watch(t, t->output, best->count, error);
+        if (status != LW_OK)
+            return status;
     } while (word != config->eos && best->count < t->steps);
+    t->finished[0] = (struct lw_finished){best->score, best->count - 1, 0, word};
+    t->finished_count = 1;
     return LW_OK;
 }
 
@@ -135,16 +140,30 @@ static bool may_improve(const struct lw_translator *t, size_t finished, size_t s
            penalised(t, t->scores[0], step + 1) > t->finished[finished - 1].score;
 }
 
-static void trace_back(struct lw_translator *t, const struct lw_finished *from,
-                       struct lw_hypothesis *best)
+/* The words of a beam that runs after `steps` steps. */
+static void trace_back(struct lw_translator *t, size_t beam, size_t steps)
 {
-    size_t beam = from->beam;
-    *best = (struct lw_hypothesis){t->output, from->step + 1, from->score};
-    t->output[from->step] = from->word;
-    for (size_t i = from->step; i-- > 0;) {
+    for (size_t i = steps; i-- > 0;) {
         t->output[i] = t->words[i * t->search.beams + beam];
         beam = t->parents[i * t->search.beams + beam];
     }
+}
+
+size_t lw_translator_hypotheses(const struct lw_translator *translator)
+{
+    return translator->finished_count;
+}
+
+void lw_translator_hypothesis(struct lw_translator *translator, size_t i,
+                              struct lw_hypothesis *hypothesis)
+{
+    struct lw_translator *t = translator;
+    const struct lw_finished *from = &t->finished[i];
+    *hypothesis = (struct lw_hypothesis){t->output, from->step + 1, from->score};
+    if (t->search.beams == 1)
+        return; /* greedy search leaves its words there */
+    trace_back(t, from->beam, from->step);
+    t->output[from->step] = from->word;
 }
 
 /* Log probabilities of the next words of n running beams, constrained. */
@@ -172,9 +191,9 @@ enum lw_status lw_search_beams(struct lw_translator *translator, struct lw_hypot
 {
     struct lw_translator *t = translator;
     const int32_t *words = &t->model->config.decoder_start;
-    size_t running = 1, finished = 0;
+    size_t running = 1;
     t->scores[0] = 0.0f;
-    for (size_t step = 0;; step++) {
+    for (size_t step = 0, finished = 0;; step++) {
         enum lw_status status = run_step(t, words, running, step, error);
         if (status != LW_OK)
             return status;
@@ -182,11 +201,19 @@ enum lw_status lw_search_beams(struct lw_translator *translator, struct lw_hypot
         if (candidates == 0)
             return lw_fail(error, LW_FAILED, "no word is possible at step %zu", step);
         running = advance(t, candidates, step, &finished);
-        if (running == 0 || !may_improve(t, finished, step))
+        if (running == 0 || !may_improve(t, finished, step)) {
+            t->finished_count = finished;
             break;
+        }
+        if (t->watch.go_on) {
+            trace_back(t, 0, step + 1);
+            status = lw_ask_watch(t, t->output, step + 1, error);
+            if (status != LW_OK)
+                return status;
+        }
         words = t->words + step * t->search.beams;
         lw_reorder(t, t->parents + step * t->search.beams, running, step);
     }
-    trace_back(t, &t->finished[0], best);
+    lw_translator_hypothesis(t, 0, best);
     return LW_OK;
 }

@@ -34,27 +34,25 @@ static bool part_bytes(const struct part *part, size_t *bytes)
     return true;
 }
 
-static enum lw_status take_parts(struct lw_translator *t, const struct part *parts, size_t count,
-                                 struct lw_error *error)
+/* Adds up the parts and, where there is an arena, puts them there; false on overflow. */
+static bool place_parts(const struct part *parts, size_t count, char *arena, size_t *all)
 {
-    size_t all = 0, bytes;
-    bool fits = true;
-    for (size_t i = 0; i < count; i++)
-        fits = fits && part_bytes(&parts[i], &bytes) && lw_checked_add(all, bytes, &all);
-    t->arena = fits ? aligned_alloc(ALIGNMENT, all) : NULL;
-    if (!t->arena)
-        return lw_fail(error, LW_FAILED, "out of memory for translating with %zu beams",
-                       t->search.beams);
-    char *at = t->arena;
+    size_t bytes;
+    *all = 0;
     for (size_t i = 0; i < count; i++) {
-        part_bytes(&parts[i], &bytes);
-        memcpy(parts[i].field, &(void *){at}, sizeof(void *));
-        at += bytes;
+        if (!part_bytes(&parts[i], &bytes))
+            return false;
+        if (arena)
+            memcpy(parts[i].field, &(void *){arena + *all}, sizeof(void *));
+        if (!lw_checked_add(*all, bytes, all))
+            return false;
     }
-    return LW_OK;
+    return true;
 }
 
-static enum lw_status take_memory(struct lw_translator *t, struct lw_error *error)
+/* The arrays of a translator whose model, search and steps are set: their bytes together and, where
+ * there is an arena, their places. */
+static bool place(struct lw_translator *t, char *arena, size_t *all)
 {
     const struct lw_config *c = &t->model->config;
     size_t d = c->d_model, beams = t->search.beams, steps = t->steps, layers = c->decoder_layers;
@@ -89,7 +87,18 @@ static enum lw_status take_memory(struct lw_translator *t, struct lw_error *erro
         {&t->finished, sizeof(struct lw_finished), {beams}},
         {&t->output, sizeof(int32_t), {steps}},
     };
-    return take_parts(t, parts, sizeof parts / sizeof *parts, error);
+    return place_parts(parts, sizeof parts / sizeof *parts, arena, all);
+}
+
+static enum lw_status take_memory(struct lw_translator *t, struct lw_error *error)
+{
+    size_t bytes;
+    t->arena = place(t, NULL, &bytes) ? aligned_alloc(ALIGNMENT, bytes) : NULL;
+    if (!t->arena)
+        return lw_fail(error, LW_FAILED, "out of memory for translating with %zu beams",
+                       t->search.beams);
+    place(t, t->arena, &bytes);
+    return LW_OK;
 }
 
 /* Sines in the first half of a row, cosines in the second; computed in double. */
@@ -170,10 +179,38 @@ void lw_translator_close(struct lw_translator *translator)
     free(translator);
 }
 
+enum lw_status lw_translator_measure(const struct lw_model *model, const struct lw_search *search,
+                                     size_t *bytes, struct lw_error *error)
+{
+    enum lw_status status = check_search(&model->config, search, error);
+    if (status != LW_OK)
+        return status;
+    struct lw_translator t = {.model = model, .search = *search, .steps = search->max_length - 1};
+    if (!place(&t, NULL, bytes) || !lw_checked_add(*bytes, sizeof t, bytes))
+        return lw_fail(error, LW_FAILED, "%zu beams take more memory than there can be",
+                       search->beams);
+    return LW_OK;
+}
+
+void lw_translator_watch(struct lw_translator *translator, const struct lw_token_watch *watch)
+{
+    translator->watch = watch ? *watch : (struct lw_token_watch){0};
+}
+
+enum lw_status lw_ask_watch(const struct lw_translator *translator, const int32_t *words,
+                            size_t count, struct lw_error *error)
+{
+    const struct lw_token_watch *watch = &translator->watch;
+    if (!watch->go_on || watch->go_on(watch->context, words, count))
+        return LW_OK;
+    return lw_fail(error, LW_FAILED, "the translation was stopped");
+}
+
 enum lw_status lw_translate(struct lw_translator *translator, const int32_t *source, size_t count,
                             struct lw_hypothesis *best, struct lw_error *error)
 {
     const float *encoded;
+    translator->finished_count = 0;
     enum lw_status status = lw_encode(translator, source, count, &encoded, error);
     if (status != LW_OK)
         return status;

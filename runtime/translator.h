@@ -6,6 +6,7 @@
 #include "models/transformer.h"
 #include "runtime/backend.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,6 +39,25 @@ void lw_translator_close(struct lw_translator *translator);
  * positions or an id is outside the vocabulary; LW_FAILED where logits are not finite. */
 enum lw_status lw_translate(struct lw_translator *translator, const int32_t *source, size_t count,
                             struct lw_hypothesis *best, struct lw_error *error);
+/* How many hypotheses the last lw_translate ended with: 1, or with several beams at most as many.
+ */
+size_t lw_translator_hypotheses(const struct lw_translator *translator);
+/* One of them; 0 is the best. Takes the place of the one given before. */
+void lw_translator_hypothesis(struct lw_translator *translator, size_t i,
+                              struct lw_hypothesis *hypothesis);
+
+/* Bytes that lw_translator_open would take. LW_USAGE as there; LW_FAILED where they overflow. */
+enum lw_status lw_translator_measure(const struct lw_model *model, const struct lw_search *search,
+                                     size_t *bytes, struct lw_error *error);
+
+/* Asked before each layer of the encoder, with no words, and after each step of the search, with
+ * those of the best running beam. Where go_on gives false the translation fails: LW_FAILED. */
+struct lw_token_watch {
+    bool (*go_on)(void *context, const int32_t *words, size_t count);
+    void *context;
+};
+/* Copies the watch; NULL ends it. */
+void lw_translator_watch(struct lw_translator *translator, const struct lw_token_watch *watch);
 
 /* The pieces of a translation, for tests and measurements. */
 
