@@ -13,7 +13,8 @@ comma := ,
 SANITIZE := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize=vptr -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer)
 OPTIMIZE := $(if $(SAN),-O1,-O2)
-COMMON := -g $(OPTIMIZE) $(SANITIZE) $(WARNINGS) -ffp-contract=off -fno-math-errno -fPIC \
+# Version 4 of DWARF is what valgrind of Debian 12 reads.
+COMMON := -gdwarf-4 $(OPTIMIZE) $(SANITIZE) $(WARNINGS) -ffp-contract=off -fno-math-errno -fPIC \
 	-fvisibility=hidden -D_GNU_SOURCE -I. \
 	-I$(BUILD)/include -DLW_VERSION='"$(VERSION)"' -MMD -MP
 CFLAGS = -std=c11 $(COMMON) $(shell pkg-config --cflags $(PACKAGES))
