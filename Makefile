@@ -36,7 +36,8 @@ sources = $(sort $(wildcard $(1)/*.c) $(wildcard $(1)/*.cc))
 objects = $(patsubst %,$(BUILD)/%.o,$(basename $(filter-out runtime/vector.c,$(call sources,$(1)))))
 LIBRARY := $(BUILD)/liblutwidge-all.a
 LIBRARY_OBJECTS := $(foreach room,$(ROOMS),$(call objects,$(room))) $(ISAS:%=$(BUILD)/runtime/vector-%.o)
-SLOW_TESTS := $(patsubst %,tests/test_%.c,bench bundle classes golden kernels library prefix qemu translate)
+SLOW_TESTS := $(patsubst %,tests/test_%.c,bench bundle classes golden install kernels library library_api \
+	library_calls prefix qemu translate)
 TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,\
 	$(filter-out $(SLOW_TESTS),$(sort $(wildcard tests/test_*.c))) $(SLOW_TESTS))
 TEST_SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c)))

@@ -436,7 +436,9 @@ Test(library_api, a_thousand_cycles_leave_nothing)
     struct mallinfo2 after = mallinfo2();
     cr_expect_eq(count_lines("ls /proc/%d/fd | wc -l"), files);
     cr_expect_leq(count_lines("wc -l < /proc/%d/maps"), maps + 2); /* the allocator's own */
-    cr_expect_leq(after.uordblks, before.uordblks + 4096, "%zu bytes in use, then %zu",
+    /* Less than a block a cycle, of which the least takes 32 bytes; what the allocator keeps for a
+     * thread to use again counts as in use. */
+    cr_expect_leq(after.uordblks, before.uordblks + 16 * cycles, "%zu bytes in use, then %zu",
                   before.uordblks, after.uordblks);
     cr_expect_leq(after.arena, before.arena + (1 << 20), "%zu bytes of heap, then %zu",
                   before.arena, after.arena);
