@@ -2,8 +2,9 @@
 
 #include "models/checked.h"
 
-/* What SentencePiece and our index of words make of a tokeniser, measured as at most 6 times its
- * bytes, and what a thread keeps on its stack and in its heap besides the arena. */
+/* What SentencePiece and our index of words make of a tokeniser, measured as 5 times its bytes with
+ * all that malloc takes for it, and what a thread keeps on its stack and in its heap besides the
+ * arena. */
 enum { TOKENIZER_TIMES = 8, WORKER_BYTES = 256 << 10, MODEL_BYTES = 1 << 20, COLUMNS = 8 };
 
 static size_t add(size_t a, size_t b)
