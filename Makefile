@@ -92,7 +92,8 @@ $(STATIC): $(LIBRARY_API) $(LIBRARY) library/symbols.map
 	$(SAY) AR $@
 	$(Q)ld.lld-19 -r -o $(BUILD)/liblutwidge.o $(LIBRARY_API) $(LIBRARY)
 	$(Q)sed -n 's/^    \(lutwidge_[a-z_]*\);$$/\1/p' library/symbols.map > $(BUILD)/symbols
-	$(Q)llvm-objcopy-19 --keep-global-symbols=$(BUILD)/symbols $(BUILD)/liblutwidge.o
+	$(Q)llvm-objcopy-19 --keep-global-symbols=$(BUILD)/symbols \
+		$(if $(SAN),--keep-global-symbol=___asan_globals_registered) $(BUILD)/liblutwidge.o
 	$(Q)llvm-ar-19 rcs $@ $(BUILD)/liblutwidge.o
 
 $(BUILD)/%.o: %.c | bootstrap

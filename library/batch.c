@@ -5,6 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool is_cancelled(struct lutwidge_translator *t)
+{
+    return atomic_load(&t->cancelled) || atomic_load(&t->call.cancelled);
+}
+
 /* Gives the words so far to the caller's callback; false where it wants no more. */
 static bool show(struct worker *worker, const int32_t *words, size_t count)
 {
@@ -14,18 +19,13 @@ static bool show(struct worker *worker, const int32_t *words, size_t count)
     if (lw_tokenizer_decode(t->model->tokenizer, words, count, &text, &error) != LW_OK)
         return true; /* the call will meet the same at its end, and say so */
     pthread_mutex_lock(&t->token_lock);
-    bool stop = atomic_load(&t->call.cancelled) ||
-                t->options.token(t->options.token_context, worker->index, text) != 0;
+    bool stop =
+        is_cancelled(t) || t->options.token(t->options.token_context, worker->index, text) != 0;
     if (stop)
         atomic_store(&t->call.cancelled, true);
     pthread_mutex_unlock(&t->token_lock);
     free(text);
     return !stop;
-}
-
-static bool is_cancelled(struct lutwidge_translator *t)
-{
-    return atomic_load(&t->cancelled) || atomic_load(&t->call.cancelled);
 }
 
 static bool go_on(void *context, const int32_t *words, size_t count)
