@@ -1,12 +1,12 @@
-/* A text on its way through a translator: lines in, translations out in the same order. */
+/* A text on its way through a team of translators: lines in, translations out in the same order. */
 #ifndef LW_CLI_TEXT_RUN_H
 #define LW_CLI_TEXT_RUN_H
 
 #include "cli/cli.h"
 #include "models/status.h"
 #include "profiles/score.h"
+#include "runtime/team.h"
 #include "runtime/tokenizer.h"
-#include "runtime/translator.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,9 +17,10 @@ struct cli_text_run {
     FILE *input, *references; /* references: may be NULL */
     size_t input_bytes;       /* 0: not known, no progress */
     bool scores;
-    size_t batch; /* lines translated together; 1: each is written before the next is read */
-    struct lw_tokenizer *tokenizer;
-    struct lw_translator *translator; /* opened for `batch` lines */
+    size_t at_once; /* lines that the team translates at once; 1: each is written before the next is
+                       read */
+    const struct lw_tokenizer *tokenizer;
+    struct lw_team *team;
     struct lw_score_statistics statistics;
     size_t lines, refused;
     size_t words;         /* that came out, </s> included */
