@@ -75,9 +75,10 @@ lutwidge_model_open(const char *path, struct lutwidge_model **model, struct lutw
 LUTWIDGE_API void lutwidge_model_close(struct lutwidge_model *model);
 
 /* Called with the best translation of text `index` so far each time that it has one more word; with
- * more than one beam, words that were there may change. `so_far` is valid during the call. From the
- * threads of a batch, one call at a time; it must not use the translator but by lutwidge_cancel.
- * Anything but 0 ends the whole translating call with LUTWIDGE_CANCELLED. */
+ * more than one beam, words that were there may change; the last is the result. `so_far` is valid
+ * during the call. From the threads of the pool, one call at a time; it must not use the translator
+ * but by lutwidge_cancel. Anything but 0 ends the whole translating call with LUTWIDGE_CANCELLED.
+ */
 typedef int lutwidge_token_function(void *context, size_t index, const char *so_far);
 
 /* Fill by lutwidge_options_init, then change. Later versions add fields at the end. */
@@ -132,16 +133,18 @@ LUTWIDGE_API enum lutwidge_status lutwidge_translate(struct lutwidge_translator 
 /* The same for `count` texts: the same results as one by one, whatever the number of threads.
  * bytes[count] may be NULL: all texts end with a NUL. A text that cannot be translated does not
  * stop the others: its result says why, and the call returns the status of the first of them.
- * Where the call ends early (LUTWIDGE_CANCELLED) texts that were not finished have this status. All
- * of results[count] are to be freed; they are NULL where the call could not begin. */
+ * Where the call ends early (LUTWIDGE_CANCELLED) texts that were not finished, or were translated
+ * together with such, have this status. All of results[count] are to be freed; they are NULL where
+ * the call could not begin. */
 LUTWIDGE_API enum lutwidge_status lutwidge_translate_batch(struct lutwidge_translator *translator,
                                                            const char *const *texts,
                                                            const size_t *bytes, size_t count,
                                                            struct lutwidge_result **results,
                                                            struct lutwidge_error *error);
 
-/* Ends the running call, within one word or one layer of the encoder, and all later ones, with
- * LUTWIDGE_CANCELLED, until lutwidge_resume. From any thread, or from a signal handler. */
+/* Ends the running call, within one word (of each text translated together) or one layer of the
+ * encoder, and all later ones, with LUTWIDGE_CANCELLED, until lutwidge_resume. From any thread, or
+ * from a signal handler. */
 LUTWIDGE_API void lutwidge_cancel(struct lutwidge_translator *translator);
 LUTWIDGE_API void lutwidge_resume(struct lutwidge_translator *translator);
 
