@@ -23,4 +23,12 @@ enum lw_status cli_team_open(const struct cli_loaded *loaded, const struct lw_se
                              struct lw_error *error);
 void cli_team_close(struct cli_team *team);
 
+/* Whether this process stays below `memory` (--max-memory) while such a team translates a text in
+ * windows of `lines` lines of any words: what it has now, and what the team would take. Once the
+ * model is loaded and before a team is opened. LW_INFEASIBLE where more may be needed; LW_USAGE
+ * where nobody knows what the products take. */
+enum lw_status cli_team_fits(const struct cli_loaded *loaded, const struct lw_search *search,
+                             size_t threads, size_t together, size_t lines, const char *memory,
+                             struct lw_error *error);
+
 #endif

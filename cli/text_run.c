@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Lines are read so many times as many as the team takes at once, and sorted by length: lines of a
  * batch that are of unlike length leave it half empty. */
@@ -16,9 +17,41 @@ struct window {
     size_t read_bytes;
 };
 
+enum lw_status cli_text_open(const char *input, const char *reference, struct cli_text_run *run,
+                             struct lw_error *error)
+{
+    struct stat about;
+    run->input = stdin;
+    run->input_name = "standard input";
+    if (input && strcmp(input, "-") != 0) {
+        run->input = fopen(input, "re");
+        run->input_name = input;
+    }
+    if (!run->input)
+        return lw_fail(error, LW_FAILED, "cannot open %s: %m", input);
+    if (fstat(fileno(run->input), &about) == 0 && S_ISREG(about.st_mode))
+        run->input_bytes = (size_t)about.st_size;
+    if (reference && !(run->references = fopen(reference, "re")))
+        return lw_fail(error, LW_FAILED, "cannot open %s: %m", reference);
+    return LW_OK;
+}
+
+void cli_text_close(struct cli_text_run *run)
+{
+    if (run->references)
+        fclose(run->references);
+    if (run->input && run->input != stdin)
+        fclose(run->input);
+}
+
+size_t cli_text_window(size_t at_once)
+{
+    return at_once == 1 ? 1 : at_once * WINDOW_TIMES;
+}
+
 static enum lw_status open_window(size_t at_once, struct window *w, struct lw_error *error)
 {
-    *w = (struct window){.room = at_once == 1 ? 1 : at_once * WINDOW_TIMES};
+    *w = (struct window){.room = cli_text_window(at_once)};
     w->lines = calloc(w->room, sizeof *w->lines);
     return w->lines ? LW_OK : lw_fail(error, LW_FAILED, "out of memory for %zu lines", w->room);
 }

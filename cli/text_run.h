@@ -31,6 +31,15 @@ struct cli_text_run {
     bool quiet;
 };
 
+/* Lines that are held at once. */
+size_t cli_text_window(size_t at_once);
+
+/* Opens the input (NULL or "-": standard input) and the references (NULL: none). cli_text_close
+ * also after a failure. */
+enum lw_status cli_text_open(const char *input, const char *reference, struct cli_text_run *run,
+                             struct lw_error *error);
+void cli_text_close(struct cli_text_run *run);
+
 /* Translates the text to stdout. A line that cannot be translated gives an empty line and a message
  * on stderr; the others go on. */
 enum lw_status cli_text_translate(struct cli_text_run *run, struct lw_error *error);

@@ -14,14 +14,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MOST_BATCH = 1024, MOST_THREADS = 1024 };
 
 struct translate_options {
     struct cli_request request;
-    const char *reference, *database;
+    const char *reference, *database, *memory;
     int beams, max_length, lines, batch, threads;
     double length_penalty;
     int scores, quiet;
@@ -88,25 +87,6 @@ static void print_summary(const struct cli_text_run *run, const struct cli_loade
         print_engine(loaded, run->seconds);
 }
 
-static enum lw_status open_text(const char *input, const char *reference, struct cli_text_run *run,
-                                struct lw_error *error)
-{
-    struct stat about;
-    run->input = stdin;
-    run->input_name = "standard input";
-    if (input && strcmp(input, "-") != 0) {
-        run->input = fopen(input, "re");
-        run->input_name = input;
-    }
-    if (!run->input)
-        return lw_fail(error, LW_FAILED, "cannot open %s: %m", input);
-    if (fstat(fileno(run->input), &about) == 0 && S_ISREG(about.st_mode))
-        run->input_bytes = (size_t)about.st_size;
-    if (reference && !(run->references = fopen(reference, "re")))
-        return lw_fail(error, LW_FAILED, "cannot open %s: %m", reference);
-    return LW_OK;
-}
-
 static enum lw_status choose_search(const struct translate_options *options,
                                     const struct lw_config *config, struct lw_search *search,
                                     struct lw_error *error)
@@ -163,7 +143,7 @@ static enum lw_status translate(const char *command, const char *path, const cha
     size_t batch = (size_t)options->batch, threads = (size_t)options->threads;
     enum lw_status status = check_numbers(options, error);
     if (status == LW_OK)
-        status = open_text(input, options->reference, &run, error);
+        status = cli_text_open(input, options->reference, &run, error);
     if (status == LW_OK && options->database)
         status = check_database(options->database, error);
     if (status == LW_OK)
@@ -173,6 +153,9 @@ static enum lw_status translate(const char *command, const char *path, const cha
                          (size_t)loaded.size_bytes);
     if (status == LW_OK)
         status = choose_search(options, &loaded.model.config, &search, error);
+    if (status == LW_OK && options->memory)
+        status = cli_team_fits(&loaded, &search, threads, batch, cli_text_window(batch * threads),
+                               options->memory, error);
     if (status == LW_OK)
         status = cli_team_open(&loaded, &search, threads, batch, &team, error);
     if (status == LW_OK) {
@@ -194,10 +177,7 @@ static enum lw_status translate(const char *command, const char *path, const cha
     *worst = run.worst;
     cli_team_close(&team);
     cli_unload(&loaded);
-    if (run.references)
-        fclose(run.references);
-    if (run.input && run.input != stdin)
-        fclose(run.input);
+    cli_text_close(&run);
     return status;
 }
 
@@ -232,6 +212,10 @@ int cli_translate(int argc, const char **argv)
         {"max-model-size", 0, POPT_ARG_STRING, &o.request.size, 0,
          "of nested planes, load the best prefix of at most this size (2MB), tokeniser aside; "
          "refuse any other .lwm file or bundle that is larger, and fp32 folders",
+         "SIZE"},
+        {"max-memory", 0, POPT_ARG_STRING, &o.memory, 0,
+         "refuse to begin where more might be resident (64MB), with lines as long as the model "
+         "takes",
          "SIZE"},
         {"scores", 's', POPT_ARG_NONE, &o.scores, 0, "print each line's score and a tab before it",
          NULL},

@@ -5,23 +5,35 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* What SentencePiece and our index of words make of a tokeniser, measured as 5 times its bytes with
  * all that malloc takes for it, and what a thread keeps on its stack and in its heap besides. */
 enum { TOKENIZER_TIMES = 8, MEMBER_BYTES = 256 << 10, MODEL_BYTES = 1 << 20 };
 
-double lw_peak_memory_bytes(void)
+/* getrusage will not do: its figure survives exec, so a large parent would show. */
+static double read_bytes(const char *key)
 {
-    /* getrusage will not do: its figure survives exec, so a large parent would show. */
     FILE *stream = fopen("/proc/self/status", "re");
     double kilobytes = NAN;
     char line[256];
-    while (stream && fgets(line, sizeof line, stream))
-        if (sscanf(line, "VmHWM: %lf", &kilobytes) == 1)
-            break;
+    while (stream && isnan(kilobytes) && fgets(line, sizeof line, stream))
+        if (strncmp(line, key, strlen(key)) == 0)
+            kilobytes = strtod(line + strlen(key), NULL);
     if (stream)
         fclose(stream);
     return kilobytes * 1024;
+}
+
+double lw_resident_bytes(void)
+{
+    return read_bytes("VmRSS:");
+}
+
+double lw_peak_memory_bytes(void)
+{
+    return read_bytes("VmHWM:");
 }
 
 static size_t add(size_t a, size_t b)

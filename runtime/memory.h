@@ -9,7 +9,9 @@
 
 #include <stddef.h>
 
-/* The most bytes that it has had resident (VmHWM); NaN where the system does not say. */
+/* The bytes that it has resident (VmRSS), and the most that it has had (VmHWM); NaN where the
+ * system does not say. */
+double lw_resident_bytes(void);
 double lw_peak_memory_bytes(void);
 
 /* The most bytes that a model keeps resident: the mapped files of `file_bytes`, its tokeniser and
