@@ -158,7 +158,9 @@ Test(batch, a_watch_sees_each_request)
         lw_translator_watch(translator, &watch);
         lw_translate_batch(translator, jobs, JOBS);
         for (size_t j = 0; j < JOBS; j++) {
-            cr_assert_eq(watched.counts[j], j == UNUSABLE ? 0 : jobs[j].best.count);
+            cr_assert_eq(watched.counts[j], jobs[j].best.count); /* 0 of the one that is refused */
+            if (j == UNUSABLE)
+                continue;
             cr_assert_arr_eq(watched.words[j], jobs[j].best.words,
                              watched.counts[j] * sizeof *jobs[j].best.words);
         }
