@@ -76,9 +76,9 @@ LUTWIDGE_API void lutwidge_model_close(struct lutwidge_model *model);
 
 /* Called with the best translation of text `index` so far each time that it has one more word; with
  * more than one beam, words that were there may change; the last is the result. `so_far` is valid
- * during the call. From the threads of the pool, one call at a time; it must not use the translator
- * but by lutwidge_cancel. Anything but 0 ends the whole translating call with LUTWIDGE_CANCELLED.
- */
+ * during the call. From the threads of the pool, one call at a time; it must not use the pool, nor
+ * the translator but by lutwidge_cancel. Anything but 0 ends the whole translating call with
+ * LUTWIDGE_CANCELLED. */
 typedef int lutwidge_token_function(void *context, size_t index, const char *so_far);
 
 /* Fill by lutwidge_options_init, then change. Later versions add fields at the end. */
