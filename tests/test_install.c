@@ -14,7 +14,8 @@
 #define SAN ""
 #define SANITIZE " "
 #endif
-#define MAKE "env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s " SAN " "
+/* Tests run beside each other; only one of them may build what is out of date. */
+#define MAKE "flock Makefile env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s " SAN " "
 #define STRICT " -pedantic -Wall -Wextra -Werror "
 
 static void install(void)

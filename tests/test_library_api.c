@@ -1,9 +1,9 @@
 /* liblutwidge from outside: what its calls give, refuse and leave. */
 #include "library/lutwidge.h"
 #include "tests/bundles.h"
+#include "tests/cycles.h"
 
 #include <criterion/criterion.h>
-#include <malloc.h>
 #include <math.h>
 #include <pthread.h>
 #include <pthreadpool.h>
@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 TestSuite(library_api, .timeout = 300);
 
@@ -436,49 +435,7 @@ Test(library_api, two_bundles_in_one_process)
     }
 }
 
-/* Of this process, apart from memory: descriptors and mappings. */
-static size_t count_lines(const char *command)
+Test(library_api, two_hundred_cycles_leave_nothing)
 {
-    size_t count = 0;
-    char line[64];
-    snprintf(line, sizeof line, command, (int)getpid());
-    FILE *stream = popen(line, "r");
-    cr_assert_not_null(stream);
-    cr_assert_eq(fscanf(stream, "%zu", &count), 1);
-    pclose(stream);
-    return count;
-}
-
-static void cycle(const char *path)
-{
-    struct lutwidge_model *model = open_model(path);
-    struct lutwidge_translator *translator = open_translator(model, NULL);
-    lutwidge_result_free(translate(translator, "Open the file."));
-    lutwidge_translator_close(translator);
-    lutwidge_model_close(model);
-}
-
-Test(library_api, a_thousand_cycles_leave_nothing)
-{
-    const char *path = bundle_path(0);
-    size_t cycles = 1000;
-#if __has_feature(address_sanitizer)
-    cycles = 50; /* the allocator keeps what is freed; its own check at the end finds what is not */
-#endif
-    for (size_t i = 0; i < 10; i++)
-        cycle(path);
-    size_t files = count_lines("ls /proc/%d/fd | wc -l");
-    size_t maps = count_lines("wc -l < /proc/%d/maps");
-    struct mallinfo2 before = mallinfo2();
-    for (size_t i = 0; i < cycles; i++)
-        cycle(path);
-    struct mallinfo2 after = mallinfo2();
-    cr_expect_eq(count_lines("ls /proc/%d/fd | wc -l"), files);
-    cr_expect_leq(count_lines("wc -l < /proc/%d/maps"), maps + 2); /* the allocator's own */
-    /* Less than a block a cycle, of which the least takes 32 bytes; what the allocator keeps for a
-     * thread to use again counts as in use. */
-    cr_expect_leq(after.uordblks, before.uordblks + 16 * cycles, "%zu bytes in use, then %zu",
-                  before.uordblks, after.uordblks);
-    cr_expect_leq(after.arena, before.arena + (1 << 20), "%zu bytes of heap, then %zu",
-                  before.arena, after.arena);
+    check_cycles(bundle_path(0), 200);
 }
