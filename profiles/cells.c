@@ -144,6 +144,60 @@ void lw_cell_bits_name(const struct lw_part *part, const struct lw_cell *cell,
         sprintf(name + 2 * c, "%u%s", cell->bits[c], c + 1 < classes ? "," : "");
 }
 
+enum { CELL_TEXT_BYTES = LW_CELL_NAME_BYTES + 8 };
+
+static void print_cell(const struct lw_part *part, const struct lw_cell *cell,
+                       char text[CELL_TEXT_BYTES])
+{
+    const struct lw_cell_mode *mode = &lw_cell_modes[cell->mode];
+    char bits[LW_CELL_NAME_BYTES], group[8] = "";
+    lw_cell_bits_name(part, cell, bits);
+    if (mode->group)
+        snprintf(group, sizeof group, "%zu", mode->group);
+    snprintf(text, CELL_TEXT_BYTES, "%s/%c%s", bits, mode->alpha == LW_ALPHA_UNIFORM ? 'u' : 'f',
+             group);
+}
+
+char *lw_cells_text(const struct lw_part *parts, const struct lw_cell *cells, size_t count)
+{
+    char *text = malloc(count * CELL_TEXT_BYTES + 1), *at = text;
+    for (size_t p = 0; text && p < count; p++) {
+        char cell[CELL_TEXT_BYTES];
+        print_cell(&parts[p], &cells[p], cell);
+        at += sprintf(at, "%s%s", p ? " " : "", cell);
+    }
+    return text;
+}
+
+/* The cell of a part that is written like this. */
+static bool find_cell(const struct lw_part *part, const char *wanted, size_t length,
+                      struct lw_cell *cell)
+{
+    struct lw_cell cells[LW_MOST_CELLS];
+    size_t count = lw_cells_list(part, cells, LW_MOST_CELLS);
+    for (size_t c = 0; c < count; c++) {
+        char text[CELL_TEXT_BYTES];
+        print_cell(part, &cells[c], text);
+        if (strlen(text) == length && memcmp(text, wanted, length) == 0) {
+            *cell = cells[c];
+            return true;
+        }
+    }
+    return false;
+}
+
+bool lw_cells_parse(const struct lw_part *parts, const char *text, struct lw_cell *cells,
+                    size_t count)
+{
+    for (size_t p = 0; p < count; p++) {
+        size_t length = strcspn(text, " ");
+        if (!find_cell(&parts[p], text, length, &cells[p]))
+            return false;
+        text += length + (text[length] == ' ');
+    }
+    return *text == 0;
+}
+
 struct lw_choice lw_cell_choice(const struct lw_part *part, const struct lw_cell *cell,
                                 enum lw_arith arith)
 {

@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 enum { LW_PART_MATRICES = 4, LW_WORD_CLASSES = 5, LW_CELL_BITS = 4, LW_CELL_MODES = 6 };
-enum { LW_CELL_NAME_BYTES = 24 };
+enum { LW_CELL_NAME_BYTES = 24, LW_MOST_CELLS = 336 }; /* cells of one part */
 
 /* Shares of all words, most frequent first; the last class has the rest. */
 extern const double lw_word_shares[LW_WORD_CLASSES];
@@ -58,6 +58,13 @@ bool lw_cell_is_alike(const struct lw_part *part, const struct lw_cell *cell);
 /* "3", or "4,3,3,2,1" where classes differ. */
 void lw_cell_bits_name(const struct lw_part *part, const struct lw_cell *cell,
                        char name[LW_CELL_NAME_BYTES]);
+
+/* The cells of all parts in one line, "4,3,3,2,1/f 2/f128 3/u64 ...": what names a plan where it is
+ * measured. malloc'ed; NULL without memory. */
+char *lw_cells_text(const struct lw_part *parts, const struct lw_cell *cells, size_t count);
+/* Back again; false where the text is not one of these parts. */
+bool lw_cells_parse(const struct lw_part *parts, const char *text, struct lw_cell *cells,
+                    size_t count);
 
 /* The choice of a part's matrices; its words are thresholds by share where classes differ. */
 struct lw_choice lw_cell_choice(const struct lw_part *part, const struct lw_cell *cell,
