@@ -33,6 +33,11 @@ enum lw_status cli_plan(const struct cli_plan_request *request, const struct lw_
                         struct cli_planning *planning, struct lw_error *error);
 void cli_plan_free(struct cli_planning *planning);
 
+/* Counts for the words of one side, from the request's texts or table; those of both sides where
+ * they share a vocabulary. LW_USAGE where the request has none. */
+enum lw_status cli_count_words(const struct cli_plan_request *request, const struct lw_model *model,
+                               bool target, struct lw_frequencies *counts, struct lw_error *error);
+
 /* Moments of the inputs of all matrices, of `model` (dense) over the first lines of the texts, in
  * class f32, with progress. A zeroed calibration where the planning needs none; LW_USAGE where it
  * does and a text is missing. */
