@@ -163,3 +163,11 @@ void cli_plan_free(struct cli_planning *planning)
     lw_plan_free(&planning->plan);
     *planning = (struct cli_planning){0};
 }
+
+void cli_made_by_plan(const char *name, bool nested, const char *arith,
+                      char made_by[CLI_MADE_BY_BYTES])
+{
+    snprintf(made_by, CLI_MADE_BY_BYTES, "lutwidge %s quantize --plan %.64s%s%s%s", LW_VERSION,
+             name ? name : "(unnamed)", nested ? " --nested" : "", arith ? " --arith " : "",
+             arith ? arith : "");
+}
