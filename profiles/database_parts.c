@@ -131,6 +131,23 @@ static void take_state(void *context, sqlite3_stmt *row)
     *(enum lw_row_state *)context = states[sqlite3_column_int(row, 0)];
 }
 
+enum lw_status lw_database_begin(struct lw_database *database, struct lw_error *error)
+{
+    return sqlite3_exec(database->handle, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK
+               ? LW_OK
+               : lw_database_fail(database, error);
+}
+
+enum lw_status lw_database_commit(struct lw_database *database, enum lw_status status,
+                                  struct lw_error *error)
+{
+    if (status == LW_OK && sqlite3_exec(database->handle, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+        status = lw_database_fail(database, error);
+    if (status != LW_OK)
+        sqlite3_exec(database->handle, "ROLLBACK", NULL, NULL, NULL);
+    return status;
+}
+
 #define TEXT_KEYS "model_hash, source_hash, reference_hash, lines, calibration_lines"
 #define OF_TEXT "(" TEXT_KEYS ") = (?, ?, ?, ?, ?)"
 #define COST_KEYS "model_hash, device, maker, source_words, target_words"

@@ -11,6 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Rows between the two are kept together: commit where `status` is LW_OK, which it returns then,
+ * else none of them. */
+enum lw_status lw_database_begin(struct lw_database *database, struct lw_error *error);
+enum lw_status lw_database_commit(struct lw_database *database, enum lw_status status,
+                                  struct lw_error *error);
+
 /* What the losses of one call have in common. Hashes are XXH3-128, 32 hex digits. */
 struct lw_text_subject {
     char model_hash[33], source_hash[33], reference_hash[33];

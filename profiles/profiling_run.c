@@ -27,50 +27,71 @@ static enum lw_status open_losses(struct lw_profiling *p, struct lw_error *error
     return p->losses ? LW_OK : lw_losses_open(&setup, &p->losses, error);
 }
 
-/* Measures the error of a target and, where asked, its loss; keeps the row. */
-static enum lw_status run_target(struct lw_profiling *p, const struct lw_point *point, size_t part,
-                                 int word_class, bool tries, struct lw_error *own,
-                                 struct lw_error *error)
+/* Measures the error of a target and, where asked, its loss; `own` has text where that failed. */
+static void measure_target(struct lw_profiling *p, const struct lw_point *point, size_t part,
+                           int word_class, bool tries, struct lw_part_loss *loss,
+                           struct lw_error *own)
 {
     const struct lw_loss_target target = {&p->parts[part], word_class};
-    struct lw_part_loss loss = {.word_class = word_class,
-                                .bits = point->bits,
-                                .mode = point->mode,
-                                .divergence = NAN,
-                                .nats_a_word = NAN,
-                                .fp32_nats_a_word = lw_losses_fp32(p->losses)};
+    *loss = (struct lw_part_loss){.word_class = word_class,
+                                  .bits = point->bits,
+                                  .mode = point->mode,
+                                  .divergence = NAN,
+                                  .nats_a_word = NAN,
+                                  .fp32_nats_a_word = lw_losses_fp32(p->losses)};
     struct lw_lesson lesson;
     double start_s = now_s();
-    memcpy(loss.part, p->parts[part].name, sizeof loss.part);
+    memcpy(loss->part, p->parts[part].name, sizeof loss->part);
     enum lw_status status =
-        lw_losses_error(p->losses, &target, point->bits, point->mode, &loss.relative_error, own);
+        lw_losses_error(p->losses, &target, point->bits, point->mode, &loss->relative_error, own);
     if (status == LW_OK && tries)
         status = lw_losses_try(p->losses, &target, point->bits, point->mode, &lesson, own);
     if (status == LW_OK && tries) {
-        loss.divergence = lesson.divergence;
-        loss.nats_a_word = lesson.nats_a_word;
+        loss->divergence = lesson.divergence;
+        loss->nats_a_word = lesson.nats_a_word;
     }
-    loss.seconds = now_s() - start_s;
-    return lw_database_add_part_loss(p->database, p->run, &p->text, &loss,
-                                     status == LW_OK ? NULL : own->text, error);
+    loss->seconds = now_s() - start_s;
 }
 
-/* Rows that have a loss already keep it. */
+static enum lw_status run_loss(struct lw_profiling *p, const struct lw_point *point,
+                               struct lw_error *own, struct lw_error *error)
+{
+    struct lw_part_loss loss;
+    measure_target(p, point, point->part, point->word_class, true, &loss, own);
+    return lw_database_add_part_loss(p->database, p->run, &p->text, &loss,
+                                     own->text[0] ? own->text : NULL, error);
+}
+
+/* Keeps rows in one transaction; those that have a loss already keep it. */
+static enum lw_status keep_losses(struct lw_profiling *p, const struct lw_part_loss *losses,
+                                  size_t count, const char *failure, struct lw_error *error)
+{
+    enum lw_status status = lw_database_begin(p->database, error);
+    for (size_t i = 0; i < count && status == LW_OK; i++) {
+        enum lw_row_state state;
+        status = lw_database_part_loss_state(p->database, &p->text, &losses[i], &state, error);
+        if (status == LW_OK && state != LW_ROW_WHOLE)
+            status = lw_database_add_part_loss(p->database, p->run, &p->text, &losses[i], failure,
+                                               error);
+    }
+    return lw_database_commit(p->database, status, error);
+}
+
+/* A fit that fails does so for all parts. */
 static enum lw_status run_errors(struct lw_profiling *p, const struct lw_point *point,
                                  struct lw_error *own, struct lw_error *error)
 {
-    enum lw_status status = LW_OK;
+    struct lw_part_loss *losses = calloc(p->part_count * LW_WORD_CLASSES, sizeof *losses);
+    size_t count = 0;
+    if (!losses)
+        return lw_fail(error, LW_FAILED, "out of memory for the errors of a code");
     for (size_t part = 0; part < p->part_count; part++) {
         int end = p->parts[part].words ? LW_WORD_CLASSES : 0;
-        for (int c = end ? 0 : -1; c < end && status == LW_OK; c++) {
-            struct lw_part_loss loss = {.word_class = c, .bits = point->bits, .mode = point->mode};
-            enum lw_row_state state;
-            memcpy(loss.part, p->parts[part].name, sizeof loss.part);
-            status = lw_database_part_loss_state(p->database, &p->text, &loss, &state, error);
-            if (status == LW_OK && state != LW_ROW_WHOLE)
-                status = run_target(p, point, part, c, false, own, error);
-        }
+        for (int c = end ? 0 : -1; c < end; c++)
+            measure_target(p, point, part, c, false, &losses[count++], own);
     }
+    enum lw_status status = keep_losses(p, losses, count, own->text[0] ? own->text : NULL, error);
+    free(losses);
     return status;
 }
 
@@ -87,20 +108,39 @@ static struct lw_costing costing_of(const struct lw_profiling *p, size_t device)
                                .seconds = p->kernel_seconds};
 }
 
-static enum lw_status keep_cost(struct lw_profiling *p, size_t device, size_t part,
-                                const struct lw_cell *cell, const struct lw_cost *cost,
-                                const char *failure, struct lw_error *error)
+/* Costs to keep. */
+struct cost_rows {
+    struct cost_row {
+        struct lw_part_cost cost;
+        char *failure; /* NULL: it did not fail */
+    } *rows;
+    size_t count, room;
+};
+
+static enum lw_status add_cost(struct cost_rows *rows, const struct lw_part *part,
+                               const struct lw_cell *cell, const struct lw_cost *cost,
+                               const char *failure, struct lw_error *error)
 {
-    struct lw_part_cost row = {.mode = cell->mode, .cost = *cost};
-    memcpy(row.part, p->parts[part].name, sizeof row.part);
-    lw_cell_bits_name(&p->parts[part], cell, row.bits);
-    return lw_database_add_part_cost(p->database, p->run, &p->costs[device], &row, failure, error);
+    if (rows->count == rows->room) {
+        size_t room = 2 * rows->room + 64;
+        struct cost_row *more = realloc(rows->rows, room * sizeof *more);
+        if (!more)
+            return lw_fail(error, LW_FAILED, "out of memory for costs");
+        rows->rows = more;
+        rows->room = room;
+    }
+    struct cost_row *row = &rows->rows[rows->count++];
+    *row = (struct cost_row){{.mode = cell->mode, .cost = *cost}, failure ? strdup(failure) : NULL};
+    memcpy(row->cost.part, part->name, sizeof row->cost.part);
+    lw_cell_bits_name(part, cell, row->cost.bits);
+    return LW_OK;
 }
 
 /* Costs of the wanted parts with these cells. Where they fail together, each is tried alone, so
  * that one that a device cannot hold does not take the others with it. */
 static enum lw_status run_cells(struct lw_profiling *p, size_t device, const struct lw_cell *cells,
-                                const bool *wanted, struct lw_error *own, struct lw_error *error)
+                                const bool *wanted, struct cost_rows *rows, struct lw_error *own,
+                                struct lw_error *error)
 {
     const struct lw_costing costing = costing_of(p, device);
     struct lw_cost *costs = calloc(p->part_count, sizeof *costs);
@@ -118,19 +158,52 @@ static enum lw_status run_cells(struct lw_profiling *p, size_t device, const str
         if (!together)
             failed = lw_costs_of(&costing, cells, alone, costs, &why) != LW_OK;
         alone[part] = false;
-        status =
-            keep_cost(p, device, part, &cells[part], &costs[part], failed ? why.text : NULL, error);
+        status = add_cost(rows, &p->parts[part], &cells[part], &costs[part],
+                          failed ? why.text : NULL, error);
     }
     free(alone);
     free(costs);
     return status;
 }
 
+/* Words whose classes differ, all in one mode. */
+static enum lw_status run_words(struct lw_profiling *p, const struct lw_point *point,
+                                struct lw_cell *cells, bool *wanted, struct cost_rows *rows,
+                                struct lw_error *own, struct lw_error *error)
+{
+    struct lw_cell words[LW_MOST_CELLS];
+    enum lw_status status = LW_OK;
+    for (size_t part = 0; part < p->part_count; part++) {
+        size_t count =
+            p->parts[part].words ? lw_cells_list(&p->parts[part], words, LW_MOST_CELLS) : 0;
+        wanted[part] = true;
+        for (size_t c = 0; c < count && status == LW_OK; c++) {
+            if (words[c].mode != point->mode || lw_cell_is_alike(&p->parts[part], &words[c]))
+                continue;
+            cells[part] = words[c];
+            status = run_cells(p, point->device, cells, wanted, rows, own, error);
+        }
+        wanted[part] = false;
+    }
+    return status;
+}
+
+static enum lw_status keep_costs(struct lw_profiling *p, size_t device,
+                                 const struct cost_rows *rows, struct lw_error *error)
+{
+    enum lw_status status = lw_database_begin(p->database, error);
+    for (size_t i = 0; i < rows->count && status == LW_OK; i++)
+        status = lw_database_add_part_cost(p->database, p->run, &p->costs[device],
+                                           &rows->rows[i].cost, rows->rows[i].failure, error);
+    return lw_database_commit(p->database, status, error);
+}
+
 static enum lw_status run_costs(struct lw_profiling *p, const struct lw_point *point,
                                 struct lw_error *own, struct lw_error *error)
 {
-    struct lw_cell words[LW_MOST_CELLS], *cells = calloc(p->part_count, sizeof *cells);
+    struct lw_cell *cells = calloc(p->part_count, sizeof *cells);
     bool *wanted = calloc(p->part_count, sizeof *wanted);
+    struct cost_rows rows = {0};
     enum lw_status status = LW_OK;
     if (!cells || !wanted)
         status = lw_fail(error, LW_FAILED, "out of memory for costs");
@@ -139,20 +212,15 @@ static enum lw_status run_costs(struct lw_profiling *p, const struct lw_point *p
         cells[part].mode = point->bits ? point->mode : 0;
         wanted[part] = point->kind == LW_POINT_COSTS;
     }
-    if (point->kind == LW_POINT_COSTS && status == LW_OK)
-        status = run_cells(p, point->device, cells, wanted, own, error);
-    for (size_t part = 0; part < p->part_count && point->kind == LW_POINT_WORD_COSTS; part++) {
-        size_t count =
-            p->parts[part].words ? lw_cells_list(&p->parts[part], words, LW_MOST_CELLS) : 0;
-        wanted[part] = true;
-        for (size_t c = 0; c < count && status == LW_OK; c++) {
-            if (words[c].mode != point->mode || lw_cell_is_alike(&p->parts[part], &words[c]))
-                continue;
-            cells[part] = words[c];
-            status = run_cells(p, point->device, cells, wanted, own, error);
-        }
-        wanted[part] = false;
-    }
+    if (status == LW_OK)
+        status = point->kind == LW_POINT_COSTS
+                     ? run_cells(p, point->device, cells, wanted, &rows, own, error)
+                     : run_words(p, point, cells, wanted, &rows, own, error);
+    if (status == LW_OK)
+        status = keep_costs(p, point->device, &rows, error);
+    for (size_t i = 0; i < rows.count; i++)
+        free(rows.rows[i].failure);
+    free(rows.rows);
     free(wanted);
     free(cells);
     return status;
@@ -277,7 +345,7 @@ enum lw_status lw_profiling_measure(struct lw_profiling *profiling, const struct
     if (point->kind == LW_POINT_ERRORS)
         status = run_errors(profiling, point, &own, error);
     else if (point->kind == LW_POINT_LOSS)
-        status = run_target(profiling, point, point->part, point->word_class, true, &own, error);
+        status = run_loss(profiling, point, &own, error);
     else if (point->kind == LW_POINT_PLAN)
         status = run_plan(profiling, point, &own, error);
     else
