@@ -50,8 +50,7 @@ static enum lw_status measure(struct verification *v, const struct lw_allocation
                                         .run = v->run,
                                         .seconds = 0.02,
                                         .trial = &a->parts.translated,
-                                        .pairs = &a->parts.trial.pairs,
-                                        .threads = (size_t)a->threads};
+                                        .pairs = &a->parts.trial.pairs};
     cli_made_by_plan(a->plan_name, false, NULL, made_by);
     cli_allocate_cells(a, candidate->chosen, v->cells);
     char *text = lw_cells_text(a->parts.parts, v->cells, a->parts.count);

@@ -16,9 +16,8 @@ struct lw_plan_trial {
     struct lw_database *database;   /* times of kernels, by which families are picked */
     int64_t run;                    /* that new times belong to */
     double seconds;                 /* a measured kernel */
-    const struct lw_trial *trial;   /* that is translated; NULL: no BLEU */
+    const struct lw_trial *trial;   /* that is translated, by one thread; NULL: no BLEU */
     const struct lw_pairs *pairs;   /* whose references are forced for the latency */
-    size_t threads;                 /* of the trial; the latency is of one thread */
 };
 
 struct lw_plan_figures {

@@ -305,8 +305,7 @@ static enum lw_status run_plan(struct lw_profiling *p, const struct lw_point *po
                                             .run = p->run,
                                             .seconds = p->kernel_seconds,
                                             .trial = p->translated,
-                                            .pairs = &p->trial->pairs,
-                                            .threads = p->threads};
+                                            .pairs = &p->trial->pairs};
         failed = lw_losses_whole(p->losses, p->parts, cells, p->part_count, LW_ARITH_T8, &coded,
                                  &lesson, own) != LW_OK ||
                  lw_plan_trial_run(&trial, &coded, "lutwidge profile", &figures, own) != LW_OK;
