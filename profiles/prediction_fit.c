@@ -147,10 +147,11 @@ static enum lw_status fit_divergence(struct lw_prediction *p, const struct serie
             p->power = power;
             p->factor = exp(intercept);
         }
-        for (size_t i = 0; i < s->count; i++)
-            predicted[i] = lw_predict_divergence(p, s->sums[i]);
-        p->divergence = judge(predicted, s->measured, s->count);
-        p->divergence.plans = used;
+        for (size_t i = 0; i < used; i++) {
+            predicted[i] = lw_predict_divergence(p, exp(x[i]));
+            y[i] = exp(y[i]);
+        }
+        p->divergence = judge(predicted, y, used);
     }
     free(x);
     return LW_OK;
