@@ -140,6 +140,7 @@ SIMULATOR := $(shell cat $(RTL_SOURCES) $(sort $(wildcard sim/*.c sim/*.h gen/en
 USES_SIMULATOR := $(BUILD)/profiles/database_simulations.o $(BUILD)/profiles/costs_engine.o
 $(USES_SIMULATOR): CFLAGS += -DLW_SIMULATOR='"$(SIMULATOR)"'
 $(USES_SIMULATOR): $(RTL_SOURCES) $(wildcard sim/*) gen/stream.c gen/job.c gen/engine.c
+$(BUILD)/profiles/database_questions.o: $(patsubst %,$(BUILD)/include/%.inc,$(wildcard profiles/questions/*.sql))
 $(BUILD)/profiles/database.o: $(patsubst %,$(BUILD)/include/%.inc,$(wildcard profiles/schema_*.sql))
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)
