@@ -147,6 +147,7 @@ USES_SIMULATOR := $(BUILD)/profiles/database_simulations.o $(BUILD)/profiles/cos
 $(USES_SIMULATOR): CFLAGS += -DLW_SIMULATOR='"$(SIMULATOR)"'
 $(USES_SIMULATOR): $(RTL_SOURCES) $(wildcard sim/*) gen/stream.c gen/job.c gen/engine.c
 $(BUILD)/profiles/database_questions.o: $(patsubst %,$(BUILD)/include/%.inc,$(wildcard profiles/questions/*.sql))
+$(BUILD)/tests/filled.o: $(BUILD)/include/tests/filling.sql.inc
 $(BUILD)/profiles/report.o: $(patsubst %,$(BUILD)/include/%.inc,$(wildcard profiles/report/*) profiles/report/d3.js)
 $(BUILD)/profiles/database.o: $(patsubst %,$(BUILD)/include/%.inc,$(wildcard profiles/schema_*.sql))
 

@@ -103,7 +103,7 @@ static enum lw_status export_table(struct lw_database *database, const char *tab
     size_t rows;
     int code = SQLITE_DONE;
     char *sql = output == LW_OUTPUT_LINES
-                    ? sqlite3_mprintf("SELECT %Q AS \"table\", * FROM \"%w\"", table, table)
+                    ? sqlite3_mprintf("SELECT %Q AS row_of, * FROM \"%w\"", table, table)
                     : sqlite3_mprintf("SELECT * FROM \"%w\"", table);
     if (!sql)
         return lw_fail(error, LW_FAILED, "out of memory");

@@ -81,6 +81,20 @@ static void print_csv_cell(const char *text, FILE *stream)
     fputc('"', stream);
 }
 
+/* The shortest of 15 to 17 digits that is the same number again. */
+static void print_csv_real(double value, const char *text, FILE *stream)
+{
+    char digits[40];
+    if (strtod(text, NULL) == value) {
+        fputs(text, stream);
+        return;
+    }
+    snprintf(digits, sizeof digits, "%.16g", value);
+    if (strtod(digits, NULL) != value)
+        snprintf(digits, sizeof digits, "%.17g", value);
+    fputs(digits, stream);
+}
+
 static void print_csv(sqlite3_stmt *statement, FILE *stream, size_t *rows, int *code)
 {
     int columns = sqlite3_column_count(statement);
@@ -93,7 +107,10 @@ static void print_csv(sqlite3_stmt *statement, FILE *stream, size_t *rows, int *
         for (int i = 0; i < columns; i++) {
             const char *text = (const char *)sqlite3_column_text(statement, i);
             fputs(i ? "," : "", stream);
-            print_csv_cell(text ? text : "", stream);
+            if (text && sqlite3_column_type(statement, i) == SQLITE_FLOAT)
+                print_csv_real(sqlite3_column_double(statement, i), text, stream);
+            else
+                print_csv_cell(text ? text : "", stream);
         }
         fputc('\n', stream);
     }

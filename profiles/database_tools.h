@@ -28,7 +28,7 @@ struct lw_database_merge {
 enum lw_status lw_database_merge(struct lw_database *database, const char *other,
                                  struct lw_database_merge *merge, struct lw_error *error);
 
-/* Prints one table, or all where it is NULL: objects a line whose first member is "table"
+/* Prints one table, or all where it is NULL: objects a line whose first member is "row_of"
  * (LW_OUTPUT_LINES), or CSV of one table. LW_USAGE for unknown tables (the text lists those there
  * are). */
 enum lw_status lw_database_export(struct lw_database *database, const char *table_or_null,

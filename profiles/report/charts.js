@@ -17,8 +17,8 @@ var Charts = (function () {
     function number(value) {
         if (value === null || value === undefined || isNaN(value)) return "";
         var size = Math.abs(value);
-        if (size >= 1e5 || (size < 1e-3 && size > 0)) return value.toExponential(2);
-        return size >= 100 ? value.toFixed(0) : size >= 10 ? value.toFixed(1) : size >= 1 ? value.toFixed(2) : String(+value.toPrecision(3));
+        if (size >= 1e10 || (size < 1e-3 && size > 0)) return value.toExponential(2);
+        return size >= 1e5 ? value.toFixed(0).replace(/\B(?=(\d{3})+$)/g, "\u202f") : size >= 100 ? value.toFixed(0) : size >= 10 ? value.toFixed(1) : size >= 1 ? value.toFixed(2) : String(+value.toPrecision(3));
     }
 
     function showTip(target, text) {
@@ -108,7 +108,7 @@ var Charts = (function () {
         function format(log) {
             return log ? function (d) {
                 var lead = d / Math.pow(10, Math.floor(Math.log(d) / Math.LN10 + 1e-9));
-                return Math.abs(lead - 1) < 1e-6 || (options.dense && Math.abs(lead - 3) < 1e-6) ? number(d) : "";
+                return [1, 2, 5].some(function (l) { return Math.abs(lead - l) < 1e-6 && (l === 1 || options.dense); }) ? String(+d.toPrecision(3)) : "";
             } : undefined;
         }
         var across = d3.svg.axis().scale(x).orient("bottom").ticks(ticks).tickSize(-box.inner.height).tickPadding(8);
@@ -138,18 +138,20 @@ var Charts = (function () {
         var xs = rows.map(of.x), ys = rows.map(of.y);
         var x = scale(options.logX, d3.extent(xs), [0, box.inner.width]), y = scale(options.logY, d3.extent(ys), [box.inner.height, 0]);
         var plot = box.svg.append("g").attr("transform", "translate(" + box.margin.left + "," + box.margin.top + ")");
-        options.dense = d3.max(xs) / d3.min(xs) < 30;
+        options.dense = d3.max(xs) / d3.min(xs) < 100;
         axes(plot, box, x, y, options);
         var path = d3.svg.line().x(function (p) { return x(p[0]); }).y(function (p) { return y(p[1]); });
         lines.forEach(function (line) {
             plot.append("path").attr("class", line.group === undefined ? "roof" : "front").attr("d", path(line.points(x.domain(), y.domain())))
                 .style("stroke", line.group === undefined ? null : colour(groups.indexOf(line.group)));
         });
-        var sorted = rows.slice().sort(function (a, b) { return of.x(a) - of.x(b); });
+        /* Later groups are drawn smaller, so that marks of one place stay apart. */
+        function group(d) { return groups.indexOf(of.group(d)); }
+        var sorted = rows.slice().sort(function (a, b) { return group(a) - group(b) || of.x(a) - of.x(b); });
         var marks = plot.selectAll(".mark").data(sorted).enter().append("circle").attr("class", "mark")
             .attr("cx", function (d) { return x(of.x(d)); }).attr("cy", function (d) { return y(of.y(d)); })
-            .attr("r", function (d) { return of.big && of.big(d) ? 7 : 4.5; })
-            .style("fill", function (d) { return colour(groups.indexOf(of.group(d))); })
+            .attr("r", function (d) { return (of.big && of.big(d) ? 7.5 : 5) - Math.min(3, group(d)) * 0.9; })
+            .style("fill", function (d) { return colour(group(d)); })
             .style("fill-opacity", function (d) { return of.big && !of.big(d) ? 0.55 : 0.95; });
         walk(marks, options.describe);
         legend(figure, groups);
@@ -158,7 +160,7 @@ var Charts = (function () {
 
     /* Horizontal bars of stacked shares. options: name(row), parts: [{name, key}], unit */
     function stacks(figure, rows, options) {
-        var narrow = figure.clientWidth < 520, room = narrow ? 0 : 150, step = narrow ? 36 : 22;
+        var narrow = figure.clientWidth < 520, room = narrow ? 0 : 172, step = narrow ? 36 : 22;
         var box = frame(figure, 26 + rows.length * step, options.unit + " by layer");
         var most = d3.max(rows, function (row) { return d3.sum(options.parts, function (p) { return row[p.key]; }); }) || 1;
         var x = d3.scale.linear().domain([0, most]).range([0, box.width - room - 64]);

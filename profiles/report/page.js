@@ -59,7 +59,8 @@
         var at = section("pareto"), all = rowsOf("deployments");
         if (!all.length) return empty(at, "deployments");
         function device(row) { return row.device || "no device"; }
-        var model = select(at, "Model", modelOptions(all), null, draw);
+        var everything = { value: "", text: "all models" };
+        var model = select(at, "Model", modelOptions(all).concat(everything), null, draw);
         var on = select(at, "Device", ["all devices"].concat(unique(all.map(device)).sort()), null, draw);
         var which = select(at, "Show", ["all", "front only", "verified plans", "translations"], null, draw);
         var columns = [{ name: "deployment", key: "deployment", text: true }, { name: "device", text: true, of: device },
@@ -71,11 +72,13 @@
             figure.textContent = "";
             if (!rows.length) return void make("p", figure, "No deployment of this choice has a " + (name === "size" ? "size." : "latency."), { "class": "empty" });
             Charts.scatter(figure, rows, {
-                x: label, y: "BLEU", groups: groups, describe: describe, columns: columns,
+                x: label, y: "BLEU", logX: true, groups: groups, describe: describe, columns: columns,
                 of: { x: x, y: function (row) { return row.bleu; }, group: device, big: function (row) { return !row.beaten; } },
                 lines: groups.map(function (group) {
-                    var corners = rows.filter(function (row) { return device(row) === group && !row.beaten; })
-                        .sort(function (a, b) { return x(a) - x(b); });
+                    /* Of the front in three figures, the corners in the two that are drawn. */
+                    var best = -1, corners = rows.filter(function (row) { return device(row) === group && !row.beaten; })
+                        .sort(function (a, b) { return x(a) - x(b) || b.bleu - a.bleu; })
+                        .filter(function (row) { return row.bleu > best && (best = row.bleu, true); });
                     return { group: group, points: function () { return corners.map(function (row) { return [x(row), row.bleu]; }); } };
                 }).filter(function (line) { return line.points().length > 1; })
             });
@@ -84,7 +87,7 @@
         function draw() {
             var groups = unique(all.map(device)).sort();
             var rows = all.filter(function (row) {
-                return row.model_hash === model.value && (on.value === "all devices" || device(row) === on.value) &&
+                return (!model.value || row.model_hash === model.value) && (on.value === "all devices" || device(row) === on.value) &&
                     (which.value === "all" || (which.value === "front only" && !row.beaten) ||
                      (which.value === "verified plans" && row.purpose === "verify") || (which.value === "translations" && row.what === "translation"));
             });
@@ -235,10 +238,16 @@
     function prediction() {
         var at = section("prediction"), all = rowsOf("predictions").filter(function (row) { return row.predicted > 0 && row.measured > 0; });
         if (!all.length) return empty(at, "predictions");
+        var model = select(at, "Model", modelOptions(all), null, draw);
         var figure = select(at, "Figure", unique(all.map(function (row) { return row.figure; })), null, draw);
 
         function draw() {
-            var rows = all.filter(function (row) { return row.figure === figure.value; }), powers = figure.value === "divergence";
+            var rows = all.filter(function (row) { return row.figure === figure.value && row.model_hash === model.value; }), powers = figure.value === "divergence";
+            if (!rows.length) {
+                at.summary.textContent = "No plan of this model has this figure and that of all its parts.";
+                at.figure("prediction").textContent = "";
+                return;
+            }
             function of(key) { return rows.map(function (row) { return powers ? Math.log(row[key]) : row[key]; }); }
             var fit = line(of("predicted"), of("measured")), order = line(ranks(of("predicted")), ranks(of("measured")));
             function predicted(x) { return powers ? Math.exp(fit.base + fit.slope * Math.log(x)) : fit.base + fit.slope * x; }
@@ -293,8 +302,8 @@
     function roofline() {
         var at = section("roofline"), kernels = rowsOf("kernels").map(function (row) {
             var products = row.m * row.k * row.n;
-            return { x: products / row.key_bytes, y: products / row.median_ns, group: row["class"] + " " + row.isa, bandwidth: row.key_bytes / row.median_ns,
-                of: row.cpu, label: row.m + "x" + row.k + ", " + row.bits + " bits, " + row.alpha + (row.group_columns ? "/" + row.group_columns : "") + ", N " + row.n + ", " + row.mode };
+            return { x: products / row.key_bytes, y: products / row.median_ns, group: row.bits + (row.bits === 1 ? " bit" : " bits"), bandwidth: row.key_bytes / row.median_ns,
+                of: row.cpu + ", " + row["class"] + " " + row.isa, label: row.m + "x" + row.k + ", " + row.bits + " bits, " + row.alpha + (row.group_columns ? "/" + row.group_columns : "") + ", N " + row.n + ", " + row.mode };
         }), engines = rowsOf("engines").filter(function (row) { return row.bytes > 0 && row.seconds > 0; }).map(function (row) {
             return { x: row.products / row.bytes, y: row.products / row.seconds / 1e9, group: row.memory + " memory", bandwidth: row.bus_bits / 8 * row.clock_mhz / 1e3,
                 of: "engines, bus " + row.bus_bits + " bits at " + row.clock_mhz + " MHz", label: row.engine + ", " + row.what };
@@ -313,7 +322,7 @@
                     var start = Math.max(d[0], up[0] / slope), corner = Math.min(d[1], flat / slope);
                     return corner <= start ? [[d[0], flat], [d[1], flat]] : [[start, slope * start], [corner, slope * corner], [d[1], Math.max(flat, up[0])]];
                 } }],
-                columns: [{ name: "what", key: "label", text: true }, { name: "class", key: "group", text: true }, { name: "products a byte", key: "x" },
+                columns: [{ name: "what", key: "label", text: true }, { name: "group", key: "group", text: true }, { name: "products a byte", key: "x" },
                     { name: "Gproducts/s", key: "y" }, { name: "GB/s", of: function (row) { return row.y / row.x; } }]
             });
         }
@@ -328,7 +337,7 @@
         var columns = [{ name: "deployment", key: "deployment", text: true }, { name: "model", text: true, of: modelName }, { name: "device", key: "device", text: true },
             { name: "MB", of: function (row) { return mb(row.size_bytes); } }, { name: "BLEU", key: "bleu" }, { name: "from fp32", key: "bleu_change" },
             { name: "ms", key: "ms" }, { name: "what", text: true, of: function (row) { return row.purpose || row.what; } },
-            { name: "when", text: true, of: function (row) { return row.time_utc.slice(0, 16).replace("T", " "); } },
+            { name: "when", text: true, of: function (row) { return row.time_utc.slice(0, 10); } },
             { name: "made by", text: true, of: function () { return ""; }, cell: function (cell, row) {
                 cell.className = "command";
                 make("code", cell, row.command);

@@ -39,8 +39,9 @@ codes AS (
         AND own.group_columns = codes.group_columns
     GROUP BY codes.id, t.id
 )
-SELECT 'divergence' AS figure, 'p' || chosen.id AS deployment, purpose, predicted, divergence_nats AS measured
+SELECT 'divergence' AS figure, (SELECT max(name) FROM models WHERE hash = model_hash) AS model, model_hash,
+       'p' || chosen.id AS deployment, purpose, predicted, divergence_nats AS measured
 FROM losses JOIN chosen USING (id) WHERE known = needed AND predicted IS NOT NULL
 UNION ALL
-SELECT device, 'p' || chosen.id, purpose, device_ms(device, predicted), device_ms(device, costs.measured)
+SELECT device, (SELECT max(name) FROM models WHERE hash = model_hash), model_hash, 'p' || chosen.id, purpose, device_ms(device, predicted), device_ms(device, costs.measured)
 FROM costs JOIN chosen USING (id) WHERE known = needed
