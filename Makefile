@@ -176,6 +176,7 @@ test-long: ## the long tests
 	@+$(MAKE) --no-print-directory -j$$(nproc) all $(LONG_TESTS)
 	@$(TEST_ENVIRONMENT) tests/run $(LONG_TESTS)
 	@$(TEST_ENVIRONMENT) tests/long/retrain
+	@$(TEST_ENVIRONMENT) tests/long/report
 	@BUILD=$(abspath $(BUILD)) tests/long/valgrind
 
 # Python packages of the peers; torch for the CPU alone, the other is many times larger.

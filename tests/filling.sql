@@ -1,7 +1,8 @@
 -- Fills a database by rule: tests/filled.h. One statement after the other, each with the sizes as parameters.
 INSERT INTO machines VALUES (1, 'Test CPU', 'x86_64', 2, '6.1');
 -- Integers that look random are (x * 2654435761 >> 7) % 1000.
-CREATE TEMP TABLE numbers AS WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n
+CREATE TEMP TABLE numbers (i INTEGER PRIMARY KEY);
+INSERT INTO numbers WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n
     WHERE i < max(:models, :layers, :plans, :scored, :kernels, :simulations, :targets, 12)) SELECT i FROM n;
 INSERT INTO models SELECT i, 'models/m' || i, printf('%032x', i) FROM numbers WHERE i <= :models;
 INSERT INTO runs (id, time_utc, verb, command, tool_version, compiler, machine_id, model_id, seconds)

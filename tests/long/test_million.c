@@ -21,7 +21,7 @@ static const struct filling large = {.models = 12,
                                      .scored = 500,
                                      .kernels = 150000,
                                      .simulations = 30000,
-                                     .targets = 60000};
+                                     .targets = 62000};
 
 /* Of the processor: other work on the machine does not count. */
 static double seconds(void)
