@@ -20,7 +20,7 @@ COMMON := -gdwarf-4 $(OPTIMIZE) $(SANITIZE) $(WARNINGS) -ffp-contract=off -fno-m
 CFLAGS = -std=c11 $(COMMON) $(shell pkg-config --cflags $(PACKAGES))
 CXXFLAGS = -std=c++17 $(COMMON)
 LDFLAGS := -fuse-ld=lld-19 $(SANITIZE) -rdynamic
-LDLIBS = $(shell pkg-config --libs $(PACKAGES)) -lsentencepiece -lpthreadpool -lstdc++ -ldl -lm -lpthread
+LDLIBS = $(shell pkg-config --libs $(PACKAGES)) -lpthreadpool -ldl -lm -lpthread
 
 # What is built is said on stderr, one line a file; V=1 shows the commands.
 SAY := @printf '  %-4s %s\n' >&2
@@ -40,7 +40,9 @@ SLOW_TESTS := $(patsubst %,tests/test_%.c,bench bundle classes compile generate 
 	library_calls library_program picks prefix qemu simulate static translate)
 TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,\
 	$(filter-out $(SLOW_TESTS),$(sort $(wildcard tests/test_*.c))) $(SLOW_TESTS))
-TEST_SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c)))
+# SentencePiece is what our reader of its models is compared with.
+TEST_SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c))) \
+	$(BUILD)/tests/sentencepiece.o
 LONG_TESTS := $(patsubst tests/long/%.c,$(BUILD)/tests/long/%,$(sort $(wildcard tests/long/test_*.c)))
 
 # liblutwidge: what its calls need and no more, as a shared library and as one object in an archive. Both export the names of
@@ -48,7 +50,7 @@ LONG_TESTS := $(patsubst tests/long/%.c,$(BUILD)/tests/long/%,$(sort $(wildcard 
 SHARED := $(BUILD)/liblutwidge.so.$(VERSION)
 SONAME := liblutwidge.so.$(firstword $(subst ., ,$(VERSION)))
 STATIC := $(BUILD)/liblutwidge.a
-SHARED_LIBS := -ljansson -lxxhash -lsentencepiece -lpthreadpool -lstdc++ -lm
+SHARED_LIBS := -ljansson -lxxhash -lpthreadpool -lm
 PREFIX := /usr/local
 LIBDIR := $(PREFIX)/lib
 INSTALLED := $(PREFIX)/bin/lutwidge $(PREFIX)/include/lutwidge.h $(PREFIX)/share/man/man3/lutwidge.3 \
@@ -144,7 +146,7 @@ $(BUILD)/profiles/database.o: $(patsubst %,$(BUILD)/include/%.inc,$(wildcard pro
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(SAY) LD $@
-	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(TEST_SUPPORT) $(LIBRARY) -lcriterion $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(TEST_SUPPORT) $(LIBRARY) -lcriterion $(LDLIBS) -lsentencepiece -lstdc++
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 

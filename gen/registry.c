@@ -6,6 +6,7 @@
 #include "models/lwm.h"
 
 #include <dlfcn.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
@@ -27,6 +28,31 @@ static enum lw_status check_file(const char *folder, const char *name, const jso
         status = lw_fail(error, LW_CORRUPT, "%s does not match its hash in the manifest", path);
     free(path);
     return status;
+}
+
+/* The model by the checksum of its file's head, which its opening has held against all of that
+ * file; one of another file, or of a bundle whose manifest has no such checksum, by the hash. */
+static enum lw_status check_model(const char *folder, const json_t *manifest,
+                                  const struct lw_model *model, struct lw_error *error)
+{
+    const char *expected = json_string_value(json_object_get(manifest, "model_head"));
+    char head[17];
+    snprintf(head, sizeof head, "%016" PRIx64, model->checksum);
+    if (expected && strcmp(expected, head) == 0)
+        return LW_OK;
+    return check_file(folder, "model.lwm", json_object_get(manifest, "xxh3_128"), error);
+}
+
+/* The mapped weights: all of them will be read, so they are read in here, once. */
+static enum lw_status check_weights(const char *path, const struct lw_bundle *bundle,
+                                    struct lw_error *error)
+{
+    char hash[33];
+    lw_fetch_mapped(&bundle->weights);
+    lw_bytes_hash(bundle->weights.data, bundle->weights.size, hash);
+    return strcmp(bundle->weights_hash, hash) == 0
+               ? LW_OK
+               : lw_fail(error, LW_CORRUPT, "%s does not match its hash in the manifest", path);
 }
 
 /* What a pick may differ from what the model says: nothing but the family. */
@@ -93,9 +119,12 @@ static enum lw_status read_manifest(const char *folder, const struct lw_model *m
     else if (!lw_isa_runs_here(bundle->isa))
         status = lw_fail(error, LW_FAILED, "%s: these kernels need a CPU with %s", path,
                          lw_isa_info(bundle->isa)->needs);
-    static const char *const names[] = {"model.lwm", "weights.bin", "kernels.so"};
-    for (size_t i = 0; i < 3 && status == LW_OK; i++)
-        status = check_file(folder, names[i], hashes, error);
+    if (status == LW_OK)
+        status = check_model(folder, manifest, model, error);
+    if (status == LW_OK)
+        status = check_file(folder, "kernels.so", hashes, error);
+    const char *weights = json_string_value(json_object_get(hashes, "weights.bin"));
+    snprintf(bundle->weights_hash, sizeof bundle->weights_hash, "%s", weights ? weights : "");
     if (status == LW_OK)
         status = read_picks(json_object_get(manifest, "picks"), path, model, bundle, error);
     json_decref(manifest);
@@ -126,6 +155,10 @@ static enum lw_status map_weights(const char *folder, const struct lw_model *mod
     if (!path)
         return lw_fail(error, LW_FAILED, "out of memory");
     enum lw_status status = lw_map_file(path, &bundle->weights, error);
+    if (status != LW_OK)
+        status = LW_CORRUPT; /* the bundle lacks a file; the text says which */
+    else
+        status = check_weights(path, bundle, error);
     size_t offset = 0;
     for (size_t i = 0; i < model->matrix_count && status == LW_OK; i++) {
         const struct lw_matrix *matrix = &model->matrices[i];

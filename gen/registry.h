@@ -67,6 +67,7 @@ struct lw_bundle {
     struct lw_kernel *kernels;         /* tables first, then products of falling N */
     struct lw_packed_matrix *matrices; /* by index into lw_model.matrices */
     struct lw_mapping weights;
+    char weights_hash[33]; /* as the manifest has it */
     void *library;
 };
 

@@ -49,6 +49,16 @@ void lw_unmap_file(struct lw_mapping *mapping)
     *mapping = (struct lw_mapping){0};
 }
 
+void lw_fetch_mapped(const struct lw_mapping *mapping)
+{
+#ifdef MADV_POPULATE_READ
+    if (mapping->data) /* advice, likewise: kernels before 5.14 do not know it */
+        (void)madvise((void *)(uintptr_t)mapping->data, mapping->size, MADV_POPULATE_READ);
+#else
+    (void)mapping;
+#endif
+}
+
 void lw_forget_mapped(const struct lw_mapping *mapping)
 {
     if (mapping->data) /* advice: that it fails changes nothing but the memory used */

@@ -17,6 +17,8 @@ struct lw_mapping {
 /* Fails with LW_FAILED (cannot be opened or mapped; the text names the path and the reason). */
 enum lw_status lw_map_file(const char *path, struct lw_mapping *mapping, struct lw_error *error);
 void lw_unmap_file(struct lw_mapping *mapping);
+/* Reads all of it in, as one that will be used as a whole. */
+void lw_fetch_mapped(const struct lw_mapping *mapping);
 /* Lets go of the pages read so far, so that they do not count as this program's memory; they come
  * back when they are read again. */
 void lw_forget_mapped(const struct lw_mapping *mapping);

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { LW_LWM_VERSION = 3 };
 
@@ -45,7 +46,8 @@ enum lw_status lw_lwm_measure(const struct lw_model *model, const char *made_by,
                               struct lw_size *size, struct lw_error *error);
 enum lw_status lw_lwm_size(const char *path, struct lw_size *size, struct lw_error *error);
 
-/* XXH3-128 of a file's bytes as 32 hex digits and a NUL. */
+/* XXH3-128 of bytes, or of those of a file, as 32 hex digits and a NUL. */
+void lw_bytes_hash(const uint8_t *bytes, size_t count, char hash[33]);
 enum lw_status lw_file_hash(const char *path, char hash[33], struct lw_error *error);
 
 #endif

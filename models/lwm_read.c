@@ -313,6 +313,7 @@ static enum lw_status open_file(const char *path, struct lw_nested *nested, stru
     enum lw_status status = lw_map_file(path, &o.storage->mapping, error);
     if (status == LW_OK)
         status = lwm_verify(path, &o.storage->mapping, &o.head, error);
+    o.model->checksum = o.head.checksum;
     if (status == LW_OK)
         status = place_all(&o);
     if (status != LW_OK)

@@ -215,6 +215,16 @@ static enum lw_status hash_stream(struct reader *reader, XXH3_state_t *hash, str
     }
 }
 
+static void print_hash(XXH128_hash_t value, char hash[33])
+{
+    snprintf(hash, 33, "%016" PRIx64 "%016" PRIx64, value.high64, value.low64);
+}
+
+void lw_bytes_hash(const uint8_t *bytes, size_t count, char hash[33])
+{
+    print_hash(XXH3_128bits(bytes, count), hash);
+}
+
 enum lw_status lw_file_hash(const char *path, char hash[33], struct lw_error *error)
 {
     struct reader reader;
@@ -225,10 +235,8 @@ enum lw_status lw_file_hash(const char *path, char hash[33], struct lw_error *er
     XXH3_state_t *state = XXH3_createState();
     enum lw_status status =
         state ? hash_stream(&reader, state, error) : lw_fail(error, LW_FAILED, "out of memory");
-    if (status == LW_OK) {
-        XXH128_hash_t value = XXH3_128bits_digest(state);
-        snprintf(hash, 33, "%016" PRIx64 "%016" PRIx64, value.high64, value.low64);
-    }
+    if (status == LW_OK)
+        print_hash(XXH3_128bits_digest(state), hash);
     XXH3_freeState(state);
     close(reader.file);
     return status;

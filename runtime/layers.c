@@ -2,12 +2,13 @@
 
 #include <math.h>
 
-void lw_embed(const struct lw_translator *translator, unsigned matrix, const int32_t *words,
-              size_t count, size_t position, bool together, float *hidden)
+void lw_embed(struct lw_translator *translator, unsigned matrix, const int32_t *words, size_t count,
+              size_t position, bool together, float *hidden)
 {
     const struct lw_model *model = translator->model;
     size_t d = model->config.d_model;
     float scale = model->config.scale_embedding ? (float)sqrt((double)d) : 1.0f;
+    lw_fill_positions(translator, position + (together ? 1 : count));
     for (size_t i = 0; i < count; i++) {
         float *out = hidden + i * d;
         lw_matrix_row(&model->matrices[matrix], (size_t)words[i], out);
