@@ -7,7 +7,7 @@ BUILD := build/$(if $(SAN),san,release)
 VERSION := 0.1.0
 
 ROOMS := models gen sim runtime library profiles
-PACKAGES := jansson libcyaml yaml-0.1 libxxhash sqlite3 popt
+PACKAGES := jansson libcyaml yaml-0.1 sqlite3 popt
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror
 comma := ,
 SANITIZE := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize=vptr -fno-sanitize-recover=all \
@@ -50,19 +50,28 @@ LONG_TESTS := $(patsubst tests/long/%.c,$(BUILD)/tests/long/%,$(sort $(wildcard 
 SHARED := $(BUILD)/liblutwidge.so.$(VERSION)
 SONAME := liblutwidge.so.$(firstword $(subst ., ,$(VERSION)))
 STATIC := $(BUILD)/liblutwidge.a
-SHARED_LIBS := -ljansson -lxxhash -lpthreadpool -lm
+SHARED_LIBS := -ljansson -lm
+# What `generate --standalone` links with a bundle, for each machine whose static libraries are there: the library with all that it
+# needs but the C library, and a main function. Those of aarch64 come from `make arm64-libraries`.
+MACHINE := $(shell uname -m)
+ARM64 := build/arm64
+ARM64_JANSSON := $(ARM64)/root/usr/lib/aarch64-linux-gnu/libjansson.a
+STANDALONE_MACHINES := $(MACHINE) $(if $(filter-out aarch64,$(MACHINE)),$(if $(wildcard $(ARM64_JANSSON)),aarch64))
+STANDALONE := $(STANDALONE_MACHINES:%=$(BUILD)/standalone-%.o)
+
 PREFIX := /usr/local
 LIBDIR := $(PREFIX)/lib
 INSTALLED := $(PREFIX)/bin/lutwidge $(PREFIX)/include/lutwidge.h $(PREFIX)/share/man/man3/lutwidge.3 \
 	$(PREFIX)/share/lutwidge/examples/translate.c $(LIBDIR)/pkgconfig/lutwidge.pc $(LIBDIR)/liblutwidge.a \
-	$(LIBDIR)/$(notdir $(SHARED)) $(LIBDIR)/$(SONAME) $(LIBDIR)/liblutwidge.so
+	$(LIBDIR)/$(notdir $(SHARED)) $(LIBDIR)/$(SONAME) $(LIBDIR)/liblutwidge.so \
+	$(patsubst %,$(PREFIX)/lib/lutwidge/standalone-%.o,$(MACHINE) aarch64)
 
-.PHONY: all help bootstrap demo test test-long bench-peers goldens install uninstall format clean
+.PHONY: all help bootstrap arm64-libraries demo test test-long bench-peers goldens install uninstall format clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 .SECONDARY:
 
-all: $(BUILD)/lutwidge $(SHARED) $(STATIC) ## build the program and the library
+all: $(BUILD)/lutwidge $(SHARED) $(STATIC) $(if $(SAN),,$(STANDALONE)) ## build the program and the library
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -85,7 +94,7 @@ LIBRARY_API := $(call objects,library)
 $(SHARED): $(LIBRARY_API) $(LIBRARY) library/symbols.map
 	$(SAY) LD $@
 	$(Q)$(CC) $(filter-out -rdynamic,$(LDFLAGS)) -shared -Wl,-soname,$(SONAME) -Wl,--version-script,library/symbols.map \
-		$(if $(SAN),,-Wl$(comma)-z$(comma)defs) -o $@ $(LIBRARY_API) $(LIBRARY) -Wl,--as-needed $(SHARED_LIBS)
+		$(if $(SAN),,-Wl$(comma)-z$(comma)defs) -o $@ $(LIBRARY_API) $(LIBRARY) -lpthreadpool -Wl,--as-needed $(SHARED_LIBS)
 	$(Q)ln -sf $(notdir $@) $(BUILD)/$(SONAME)
 	$(Q)ln -sf $(SONAME) $(BUILD)/liblutwidge.so
 
@@ -97,6 +106,34 @@ $(STATIC): $(LIBRARY_API) $(LIBRARY) library/symbols.map
 	$(Q)llvm-objcopy-19 --keep-global-symbols=$(BUILD)/symbols \
 		$(if $(SAN),--keep-global-symbol=___asan_globals_registered) $(BUILD)/liblutwidge.o
 	$(Q)llvm-ar-19 rcs $@ $(BUILD)/liblutwidge.o
+
+$(BUILD)/standalone-$(MACHINE).o: $(BUILD)/library/standalone/main.o $(LIBRARY_API) $(LIBRARY)
+	$(SAY) LD $@
+	$(Q)ld.lld-19 -r --strip-debug -o $@ $^ $(shell $(CC) -print-file-name=libjansson.a)
+
+# The same sources for aarch64.
+ARM64_OBJECTS := $(patsubst $(BUILD)/%,$(BUILD)/aarch64/%,$(BUILD)/library/standalone/main.o $(LIBRARY_API) \
+	$(call objects,models) $(call objects,gen) $(call objects,runtime) $(BUILD)/runtime/vector-baseline.o)
+ARM64_FLAGS = --target=aarch64-linux-gnu -isystem $(ARM64)/root/usr/include
+$(BUILD)/standalone-aarch64.o: $(ARM64_OBJECTS) $(ARM64_JANSSON)
+	@rm -f $(BUILD)/aarch64/all.a
+	$(SAY) LD $@
+	$(Q)llvm-ar-19 rcs $(BUILD)/aarch64/all.a $(filter-out %/main.o $(LIBRARY_API:$(BUILD)/%=$(BUILD)/aarch64/%) %/libjansson.a,$^)
+	$(Q)ld.lld-19 -r --strip-debug -o $@ $(filter %/main.o $(LIBRARY_API:$(BUILD)/%=$(BUILD)/aarch64/%),$^) \
+		$(BUILD)/aarch64/all.a $(ARM64_JANSSON)
+$(BUILD)/aarch64/%.o: %.c | bootstrap
+	@mkdir -p $(@D)
+	$(SAY) CC $@
+	$(Q)$(CC) $(ARM64_FLAGS) $(filter-out -DLW_GENERATOR%,$(CFLAGS)) -DLW_GENERATOR='"$(GENERATOR)"' -c -o $@ $<
+$(BUILD)/aarch64/runtime/vector-%.o: runtime/vector.c | bootstrap
+	@mkdir -p $(@D)
+	$(SAY) CC $@
+	$(Q)$(CC) $(ARM64_FLAGS) $(CFLAGS) -O3 -Wno-psabi -DLW_VECTOR_ISA=$* -c -o $@ $<
+
+# Debian's libraries for aarch64, unpacked and not installed: apt with lists of its own, so that nothing of the system changes.
+arm64-libraries: ## fetch what aarch64 programs are linked with (Debian packages, unpacked in build/arm64)
+	@+$(MAKE) --no-print-directory bootstrap
+	@tests/cross/fetch $(ARM64) libjansson-dev libpthreadpool-dev libxxhash-dev
 
 $(BUILD)/%.o: %.c | bootstrap
 	@mkdir -p $(@D)
@@ -195,6 +232,7 @@ install: all ## install under PREFIX (/usr/local), LIBDIR (PREFIX/lib), in DESTD
 	$(Q)install -m 644 docs/man/lutwidge.3 $(DESTDIR)$(PREFIX)/share/man/man3
 	$(Q)install -m 644 examples/translate.c $(DESTDIR)$(PREFIX)/share/lutwidge/examples
 	$(Q)install -m 644 $(STATIC) $(SHARED) $(DESTDIR)$(LIBDIR)
+	$(if $(SAN),,$(Q)install -m 644 $(STANDALONE) $(DESTDIR)$(PREFIX)/lib/lutwidge)
 	$(Q)ln -sf $(notdir $(SHARED)) $(DESTDIR)$(LIBDIR)/$(SONAME)
 	$(Q)ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/liblutwidge.so
 	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' library/lutwidge.pc.in \
@@ -202,7 +240,7 @@ install: all ## install under PREFIX (/usr/local), LIBDIR (PREFIX/lib), in DESTD
 
 uninstall: ## remove what install put there
 	$(Q)rm -f $(INSTALLED:%=$(DESTDIR)%)
-	$(Q)rmdir -p --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/share/lutwidge/examples
+	$(Q)rmdir -p --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/share/lutwidge/examples $(DESTDIR)$(PREFIX)/lib/lutwidge
 
 format: ## format all sources with clang-format
 	clang-format-19 -i $(foreach room,$(ROOMS) cli tests tests/long examples,$(wildcard $(room)/*.[ch] $(room)/*.cc))

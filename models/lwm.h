@@ -3,6 +3,7 @@
 #ifndef LW_MODELS_LWM_H
 #define LW_MODELS_LWM_H
 
+#include "models/file.h"
 #include "models/nested.h"
 #include "models/status.h"
 #include "models/transformer.h"
@@ -19,11 +20,14 @@ enum lw_status lw_lwm_write(const char *path, const struct lw_model *model, cons
 /* The same for nested planes; an ordinary model (no chunks) gives the same file as above. */
 enum lw_status lw_lwm_write_nested(const char *path, const struct lw_nested *nested,
                                    const char *made_by, struct lw_error *error);
-/* Maps a file. Checksums are verified by reading, not through the mapping, so that pages nobody
+/* Maps a file. Checksums are verified a window at a time, which is let go, so that pages nobody
  * uses do not count as memory. LW_CORRUPT names the section at fault; LW_FAILED where the file
  * cannot be read or is of a newer version. Of a file of nested planes all are loaded, into memory
  * of their own. */
 enum lw_status lw_lwm_open(const char *path, struct lw_model *model, struct lw_error *error);
+/* The same of bytes that are there already, which must outlive the model; NULL: map the file. */
+enum lw_status lw_lwm_open_bytes(const char *name, const struct lw_mapping *bytes,
+                                 struct lw_model *model, struct lw_error *error);
 /* The same without loading nested planes; an ordinary file gives a model and no chunks. */
 enum lw_status lw_lwm_open_nested(const char *path, struct lw_nested *nested,
                                   struct lw_error *error);
