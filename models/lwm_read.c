@@ -320,6 +320,8 @@ static enum lw_status open_from(const char *path, const struct lw_mapping *bytes
     if (status == LW_OK)
         status = lwm_verify(path, &o.storage->mapping, &o.head, error);
     o.model->checksum = o.head.checksum;
+    o.model->mapped = o.storage->mapping.data;
+    o.model->mapped_bytes = o.storage->mapping.size;
     if (status == LW_OK)
         status = place_all(&o);
     if (status != LW_OK)

@@ -17,6 +17,9 @@ enum { LW_FFN_COLUMNS = 32 };
  * more. */
 enum { LW_OUTPUT_COLUMNS = 16 };
 
+/* So many rows of an embedding may be read before their pages are let go. */
+enum { LW_ROWS_KEPT = 16 };
+
 /* A running beam's continuation by one word. */
 struct lw_candidate {
     float score; /* sum of log probabilities */
@@ -60,6 +63,7 @@ struct lw_column {
 struct lw_translator {
     const struct lw_model *model;
     const struct lw_backend *backend;
+    size_t rows_read; /* of embeddings, since their pages were let go */
     const struct lw_vector *vector;
     struct lw_search search;
     size_t steps;                /* T */
