@@ -16,8 +16,8 @@ static void check_class(const char *model)
     static const struct matrix_cell cells[] = {{1, 4}, {3, 2}, {16, 1}, {64, 3}};
     for (size_t i = 0; i < sizeof devices / sizeof *devices; i++)
         if (lw_isa_runs_here(lw_device_named(devices[i])->isa))
-            matrix_check(model, devices[i], 2, 24, cells, sizeof cells / sizeof *cells);
-    matrix_check(model, "portable", 2, 24, cells + 1, 1);
+            matrix_check(model, devices[i], 2, 12, cells, sizeof cells / sizeof *cells);
+    matrix_check(model, "portable", 2, 12, cells + 1, 1);
 }
 
 Test(matrix, class_t8)
@@ -45,8 +45,8 @@ Test(matrix, other_machines)
 {
     char path[256];
     need_programs();
-    matrix_check_qemu("models/open-en-de/low-2.1.lwm", 2, 3, 3);
+    matrix_check_qemu("models/open-en-de/low-2.1.lwm", 2, 2, 2);
     matrix_make_a8();
     snprintf(path, sizeof path, "%s/a8.lwm", shell_folder);
-    matrix_check_qemu(path, 1, 2, 1);
+    matrix_check_qemu(path, 1, 1, 1);
 }

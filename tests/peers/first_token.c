@@ -4,8 +4,11 @@
  *
  * Prints, in milliseconds: opening the model, opening the translator, the time until the first word
  * stands, and their sum; the CPU time of the process until then, its start included; the resident
- * peak in kilobytes. The text ends at its first word unless
- * --whole. Nothing is warmed but what the caller's last run left in the file cache. */
+ * peak in units of 1,024 bytes. The text ends at its first word unless --whole. Nothing is warmed
+ * but what the caller's last run left in the file cache. By hand:
+ *
+ *   cc -O2 -I. -o first_token tests/peers/first_token.c -Lbuild/release -llutwidge
+ */
 #include "library/lutwidge.h"
 
 #include <stdio.h>
