@@ -243,7 +243,7 @@ uninstall: ## remove what install put there
 	$(Q)rmdir -p --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/share/lutwidge/examples $(DESTDIR)$(PREFIX)/lib/lutwidge
 
 format: ## format all sources with clang-format
-	clang-format-19 -i $(foreach room,$(ROOMS) cli tests tests/long examples,$(wildcard $(room)/*.[ch] $(room)/*.cc))
+	clang-format-19 -i $(foreach room,$(ROOMS) cli library/standalone tests tests/long tests/peers tests/qemu examples,$(wildcard $(room)/*.[ch] $(room)/*.cc))
 
 clean: ## remove everything generated
 	rm -rf build

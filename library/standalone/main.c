@@ -8,9 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const uint8_t lw_standalone_manifest[], lw_standalone_manifest_end[],
-    lw_standalone_model[], lw_standalone_model_end[], lw_standalone_weights[],
-    lw_standalone_weights_end[];
+extern const uint8_t lw_standalone_manifest[], lw_standalone_manifest_end[], lw_standalone_model[],
+    lw_standalone_model_end[], lw_standalone_weights[], lw_standalone_weights_end[];
 extern const char lw_standalone_about[]; /* what it was made from, ended by a NUL */
 extern const struct lw_kernel_entry lw_kernel_entries[];
 
