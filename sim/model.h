@@ -5,19 +5,21 @@
 
 #include "gen/stream.h"
 #include "sim/rtl.h"
+#include "sim/timings.h"
 
 #include <stdbool.h>
 
 /* As lw_rtl_run after a reset. With `values` false the results are not computed, only the counters
- * are. LW_CORRUPT where the list is not one that the RTL takes (lw_job_check_list), LW_FAILED
- * without memory, LW_USAGE for an unknown memory; run->trace and run->most_cycles must be unset. */
+ * are. `known` keeps what lists took and is asked first; NULL: every list is simulated. LW_CORRUPT
+ * where the list is not one that the RTL takes (lw_job_check_list), LW_FAILED without memory,
+ * LW_USAGE for an unknown memory; run->trace and run->most_cycles must be unset. */
 enum lw_status lw_model_run(const struct lw_engine *engine, const struct lw_sim_run *run,
-                            struct lw_sim_memory memory, bool values, struct lw_sim_counts *counts,
-                            struct lw_error *error);
+                            struct lw_sim_memory memory, bool values, struct lw_timings *known,
+                            struct lw_sim_counts *counts, struct lw_error *error);
 
-/* sim/model_values.c: the results of one job, from its streams. LW_FAILED without memory. */
-enum lw_status lw_model_values(const struct lw_engine *engine, const struct lw_job *job,
-                               uint32_t x_address, struct lw_sim_memory memory,
-                               struct lw_error *error);
+/* sim/model_values.c: the results of a checked list, job by job, from its streams. LW_FAILED
+ * without memory. */
+enum lw_status lw_model_values(const struct lw_engine *engine, uint32_t list,
+                               struct lw_sim_memory memory, struct lw_error *error);
 
 #endif

@@ -101,7 +101,7 @@ static bool others_rest(const struct lw_core *core)
            (core->scales.left != 0 || !lw_queued(core, LW_UNIT_SCALES));
 }
 
-void lw_core_stream_keys(struct lw_core *core)
+static void stream_keys(struct lw_core *core)
 {
     struct lw_control *c = &core->control;
     if (!others_rest(core))
@@ -124,7 +124,7 @@ void lw_core_stream_keys(struct lw_core *core)
     }
 }
 
-void lw_core_cycle(struct lw_core *core, bool *issued)
+static void core_cycle(struct lw_core *core)
 {
     struct lw_events e = {0};
     lw_dram_cycle(&core->dram);
@@ -143,5 +143,13 @@ void lw_core_cycle(struct lw_core *core, bool *issued)
     lw_front_step(core, &e); /* last: the units see a job from the next cycle on */
     core->unfinished += e.issue;
     core->unfinished -= e.y_done;
-    *issued = e.issue;
+}
+
+void lw_core_run(struct lw_core *core)
+{
+    for (bool ended = false; !ended;) {
+        ended = core->front.state == LW_DONE && core->unfinished == 0;
+        stream_keys(core);
+        core_cycle(core);
+    }
 }

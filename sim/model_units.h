@@ -182,10 +182,7 @@ struct lw_core {
 
 void lw_core_reset(struct lw_core *core, const struct lw_engine *engine,
                    const struct lw_dram_timing *timing, uint64_t seed, uint32_t list);
-/* Runs cycles in which only keys, control and builder do anything, as long as that lasts; maybe
- * none. */
-void lw_core_stream_keys(struct lw_core *core);
-/* One busy cycle. Sets *issued where a job was handed to the units: the last of core->jobs. */
-void lw_core_cycle(struct lw_core *core, bool *issued);
+/* Runs the list to its end. */
+void lw_core_run(struct lw_core *core);
 
 #endif

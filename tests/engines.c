@@ -299,7 +299,7 @@ void list_run(struct lw_rtl *rtl, const struct list *list, const char *memory, u
     struct lw_image image = list_image(list), other = list_image(list);
     cr_assert_eq(lw_rtl_run(rtl, &run, memory_of(&image), counts, &error), LW_OK, "%s", error.text);
     list_check(list, &image, "RTL");
-    cr_assert_eq(lw_model_run(&list->engine, &run, memory_of(&other), true, &modelled, &error),
+    cr_assert_eq(lw_model_run(&list->engine, &run, memory_of(&other), true, NULL, &modelled, &error),
                  LW_OK, "%s", error.text);
     cr_assert(memcmp(image.data, other.data, image.bytes) == 0, "the memories differ");
     uint64_t sum = 0;

@@ -97,7 +97,7 @@ static struct lw_sim_counts run_step(const char *memory, bool dependent)
     struct lw_rtl *rtl = open_engine("", false, &engine);
     struct lw_sim_run run = {.memory = memory, .seed = 1, .list = step.list};
     struct lw_sim_memory bytes = {step.image.data, step.image.bytes};
-    cr_assert_eq(lw_model_run(&step.engine, &run, bytes, false, &modelled, &error), LW_OK, "%s",
+    cr_assert_eq(lw_model_run(&step.engine, &run, bytes, false, NULL, &modelled, &error), LW_OK, "%s",
                  error.text);
     cr_assert_eq(lw_rtl_run(rtl, &run, bytes, &counts, &error), LW_OK, "%s", error.text);
     cr_assert_arr_eq(counts.values, modelled.values, sizeof counts.values);
