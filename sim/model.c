@@ -2,28 +2,29 @@
 #include "sim/model.h"
 
 #include "sim/dram.h"
-#include "sim/model_units.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static enum lw_status simulate(const struct lw_engine *engine, const struct lw_sim_run *run,
                                const struct lw_dram_timing *timing, struct lw_sim_memory memory,
-                               struct lw_sim_counts *counts, struct lw_error *error)
+                               struct lw_passes *passes, struct lw_sim_counts *counts,
+                               struct lw_error *error)
 {
     struct lw_core *core = calloc(1, sizeof *core);
     if (!core)
         return lw_fail(error, LW_FAILED, "out of memory for the model of the engine");
     core->memory = memory;
     lw_core_reset(core, engine, timing, run->seed, run->list);
-    lw_core_run(core);
+    bool ideal = !timing->shared && timing->stall == 0;
+    enum lw_status status = lw_core_run(core, ideal ? passes : NULL, error);
     memcpy(counts->values, core->counts, sizeof counts->values);
     free(core);
-    return LW_OK;
+    return status;
 }
 
 enum lw_status lw_model_run(const struct lw_engine *engine, const struct lw_sim_run *run,
-                            struct lw_sim_memory memory, bool values, struct lw_timings *known,
+                            struct lw_sim_memory memory, bool values, struct lw_model_known *known,
                             struct lw_sim_counts *counts, struct lw_error *error)
 {
     struct lw_dram_timing timing;
@@ -38,10 +39,16 @@ enum lw_status lw_model_run(const struct lw_engine *engine, const struct lw_sim_
     if (status != LW_OK)
         return status;
     if (!known)
-        return simulate(engine, run, &timing, memory, counts, error);
+        return simulate(engine, run, &timing, memory, NULL, counts, error);
     struct lw_timing_key key = lw_timing_key(engine, run, memory);
-    if (lw_timings_find(known, key, counts))
+    if (lw_timings_find(&known->lists, key, counts))
         return LW_OK;
-    status = simulate(engine, run, &timing, memory, counts, error);
-    return status == LW_OK ? lw_timings_add(known, key, counts, error) : status;
+    status = simulate(engine, run, &timing, memory, &known->passes, counts, error);
+    return status == LW_OK ? lw_timings_add(&known->lists, key, counts, error) : status;
+}
+
+void lw_model_forget(struct lw_model_known *known)
+{
+    lw_timings_free(&known->lists);
+    lw_passes_free(&known->passes);
 }

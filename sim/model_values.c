@@ -60,8 +60,8 @@ static void run_column(const struct lw_job *job, size_t column, struct lw_sim_me
         at += slots * job->tiles * e->rows * sums->width;
         for (size_t i = 0; i < rows; i += lanes, row += lanes) {
             int64_t totals[MOST_LANES];
-            drain_lanes(job, lanes, e->rows, planes + i / e->rows * job->planes * e->rows + i % e->rows,
-                        scales, totals);
+            drain_lanes(job, lanes, e->rows,
+                        planes + i / e->rows * job->planes * e->rows + i % e->rows, scales, totals);
             write_rows(e, job, row, column, totals, memory.data + job->y_address);
             scales += 2 * lanes * (job->bias_words + job->planes);
         }

@@ -2,7 +2,6 @@
 
 #include "gen/cache.h"
 #include "sim/dram.h"
-#include "sim/model.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,14 +78,13 @@ enum lw_status lw_simulator_run(const struct lw_simulator *simulator, struct lw_
     struct lw_sim_run run = {.memory = simulator->memory, .seed = simulator->seed, .list = list};
     struct lw_sim_effort *effort = simulator->effort;
     double start_s = now_s();
-    size_t known = effort->known.count;
-    enum lw_status status =
-        simulator->rtl ? lw_rtl_run(simulator->rtl, &run, memory, counts, error)
-                       : lw_model_run(&simulator->engine, &run, memory, values, &effort->known,
-                                      counts, error);
+    size_t known = effort->known.lists.count;
+    enum lw_status status = simulator->rtl ? lw_rtl_run(simulator->rtl, &run, memory, counts, error)
+                                           : lw_model_run(&simulator->engine, &run, memory, values,
+                                                          &effort->known, counts, error);
     effort->seconds += now_s() - start_s;
     effort->lists++;
-    effort->simulated += simulator->rtl || effort->known.count != known;
+    effort->simulated += simulator->rtl || effort->known.lists.count != known;
     effort->cycles += status == LW_OK ? counts->values[LW_COUNT_BUSY] : 0;
     return status;
 }
@@ -95,7 +93,7 @@ void lw_simulator_close(struct lw_simulator *simulator)
 {
     lw_rtl_close(simulator->rtl);
     if (simulator->effort)
-        lw_timings_free(&simulator->effort->known);
+        lw_model_forget(&simulator->effort->known);
     free(simulator->effort);
     *simulator = (struct lw_simulator){0};
 }

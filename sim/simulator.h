@@ -5,8 +5,8 @@
 
 #include "gen/engine.h"
 #include "models/status.h"
+#include "sim/model.h"
 #include "sim/rtl.h"
-#include "sim/timings.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,8 +28,8 @@ const struct lw_sim_device *lw_sim_device_named(const char *name);
 
 /* What a simulator did since it was opened. */
 struct lw_sim_effort {
-    struct lw_timings known; /* of the model */
-    size_t lists, simulated; /* run; whose cycles were not known before */
+    struct lw_model_known known; /* of the model */
+    size_t lists, simulated;     /* run; whose cycles were not known before */
     double seconds;
     uint64_t cycles;
 };
@@ -37,9 +37,9 @@ struct lw_sim_effort {
 struct lw_simulator {
     enum lw_simulates by;
     struct lw_engine engine;
-    char memory[16];    /* its timing: "ideal", "typical" or "poor" */
-    uint64_t seed;      /* of random stalls */
-    struct lw_rtl *rtl; /* owned; NULL for the model */
+    char memory[16];              /* its timing: "ideal", "typical" or "poor" */
+    uint64_t seed;                /* of random stalls */
+    struct lw_rtl *rtl;           /* owned; NULL for the model */
     struct lw_sim_effort *effort; /* owned */
 };
 

@@ -10,12 +10,17 @@ struct lw_timing {
     struct lw_sim_counts counts;
 };
 
-/* A descriptor without what is for people, its CRC, and the parts of addresses that do not matter. */
-static void normalise(uint32_t words[LW_JOB_BYTES / 4], bool ideal)
+uint32_t lw_address_shorten(const struct lw_engine *engine, uint32_t address)
+{
+    return address % (2 * engine->bus_bits) == 0 ? 0 : address % 4096; /* 16 beats; bytes */
+}
+
+void lw_descriptor_shorten(const struct lw_engine *engine, uint32_t words[LW_JOB_BYTES / 4],
+                           bool ideal)
 {
     words[1] = words[2] = words[3] = words[15] = 0;
-    for (size_t address = 7; ideal && address <= 10; address++)
-        words[address] &= 4095;
+    for (size_t i = 7; ideal && i <= 10; i++)
+        words[i] = lw_address_shorten(engine, words[i]);
 }
 
 struct lw_timing_key lw_timing_key(const struct lw_engine *engine, const struct lw_sim_run *run,
@@ -24,7 +29,7 @@ struct lw_timing_key lw_timing_key(const struct lw_engine *engine, const struct 
     XXH3_state_t state;
     bool last = false, ideal = strcmp(run->memory, "ideal") == 0;
     size_t stride = lw_job_stride(engine);
-    uint32_t list = ideal ? run->list & 4095 : run->list;
+    uint32_t list = ideal ? 0 : run->list;
     XXH3_INITSTATE(&state);
     XXH3_128bits_reset(&state);
     XXH3_128bits_update(&state, engine, sizeof *engine);
@@ -35,7 +40,7 @@ struct lw_timing_key lw_timing_key(const struct lw_engine *engine, const struct 
         uint32_t words[LW_JOB_BYTES / 4];
         memcpy(words, line, sizeof words);
         last = line[0] >> 4 & 1;
-        normalise(words, ideal);
+        lw_descriptor_shorten(engine, words, ideal);
         XXH3_128bits_update(&state, words, sizeof words);
     }
     XXH128_hash_t digest = XXH3_128bits_digest(&state);

@@ -20,9 +20,15 @@ struct lw_timing_key {
 };
 
 /* The key of a checked list. Ideal memory has no rows, so that there an address counts only within
- * its 4 KB, which bursts do not cross. */
+ * its 4 KB, which bursts do not cross, and that of a descriptor not at all. */
 struct lw_timing_key lw_timing_key(const struct lw_engine *engine, const struct lw_sim_run *run,
                                    struct lw_sim_memory memory);
+/* Of a descriptor: blanks what is for people, its CRC, and the parts of addresses that do not
+ * matter under ideal memory. */
+void lw_descriptor_shorten(const struct lw_engine *engine, uint32_t words[LW_JOB_BYTES / 4],
+                           bool ideal);
+/* What matters of an address: where bursts of 16 beats from it on meet the end of 4 KB. */
+uint32_t lw_address_shorten(const struct lw_engine *engine, uint32_t address);
 bool lw_timings_find(const struct lw_timings *timings, struct lw_timing_key key,
                      struct lw_sim_counts *counts);
 /* A key that is not there. LW_FAILED without memory. */

@@ -1,7 +1,19 @@
-/* The units of the engine that work now and then: drain, writer, front and the other streams. */
+/* The units of the engine that work now and then: drain, writer, front and the other streams; and
+ * whether they have anything to do. In a header for the reason of sim/model_steps.h. */
+#ifndef LW_SIM_MODEL_OTHERS_H
+#define LW_SIM_MODEL_OTHERS_H
+
 #include "sim/model_steps.h"
 
-static bool units_ready(const struct lw_core *core)
+/* Beats of the writer's next burst */
+static inline uint32_t lw_writer_beats(const struct lw_beat_writer *w)
+{
+    uint32_t to_page = w->page - (w->at & (w->page - 1)),
+             beats = to_page < LW_BURST ? to_page : LW_BURST;
+    return w->left < beats ? w->left : beats;
+}
+
+static inline bool units_ready(const struct lw_core *core)
 {
     for (unsigned unit = 0; unit < LW_UNITS; unit++)
         if (core->issued - core->taken[unit] == 4)
@@ -9,8 +21,15 @@ static bool units_ready(const struct lw_core *core)
     return true;
 }
 
+/* For scales, a bank being full */
+static inline bool lw_drain_waits(const struct lw_core *core)
+{
+    const struct lw_drain *d = &core->drain;
+    return d->active && core->control.full[d->bank] && !lw_gearbox_valid(&core->scale_box);
+}
+
 /* Everything that the old state decides. */
-void lw_drain_events(const struct lw_core *core, struct lw_events *e)
+static inline void lw_drain_events(const struct lw_core *core, struct lw_events *e)
 {
     const struct lw_drain *d = &core->drain;
     if (!d->active || !core->control.full[d->bank])
@@ -29,7 +48,7 @@ void lw_drain_events(const struct lw_core *core, struct lw_events *e)
     e->drain_bank = d->bank;
 }
 
-void lw_stream_events(const struct lw_core *core, struct lw_events *e)
+static inline void lw_stream_events(const struct lw_core *core, struct lw_events *e)
 {
     const struct lw_front *f = &core->front;
     e->x_free = core->x.left == 0;
@@ -53,7 +72,7 @@ void lw_stream_events(const struct lw_core *core, struct lw_events *e)
                 core->writer.flight == 0;
 }
 
-static void step_drain_state(struct lw_core *core, const struct lw_events *e)
+static inline void step_drain_state(struct lw_core *core, const struct lw_events *e)
 {
     struct lw_drain *d = &core->drain;
     if (!d->active && lw_queued(core, LW_UNIT_DRAIN)) {
@@ -86,7 +105,7 @@ static void step_drain_state(struct lw_core *core, const struct lw_events *e)
     }
 }
 
-void lw_drain_step(struct lw_core *core, const struct lw_events *e)
+static inline void lw_drain_step(struct lw_core *core, const struct lw_events *e)
 {
     struct lw_drain *d = &core->drain;
     bool word_last = d->last_words[d->first_word];
@@ -118,7 +137,7 @@ void lw_drain_step(struct lw_core *core, const struct lw_events *e)
     }
 }
 
-void lw_writer_step(struct lw_core *core, const struct lw_events *e)
+static inline void lw_writer_step(struct lw_core *core, const struct lw_events *e)
 {
     struct lw_beat_writer *w = &core->writer;
     const struct lw_dram *dram = &core->dram;
@@ -151,26 +170,24 @@ void lw_writer_step(struct lw_core *core, const struct lw_events *e)
         lw_dram_write_beat(&core->dram);
 }
 
-void lw_front_step(struct lw_core *core, const struct lw_events *e)
+static inline void lw_front_step(struct lw_core *core, const struct lw_events *e)
 {
     struct lw_front *f = &core->front;
-    const struct lw_engine *engine = &core->engine;
-    uint32_t beats = engine->bus_bits > 512 ? 1 : 512 / engine->bus_bits;
     if (e->x_done)
         f->busy[e->x_half] = false;
     switch (f->state) {
     case LW_ASK:
         if (!e->x_free)
             break;
-        lw_reader_take_job(&core->x, f->address / core->dram.beat_bytes, beats);
+        lw_reader_take_job(&core->x, f->address / core->dram.beat_bytes, f->beats);
         /* the list was checked */
         lw_job_decode(core->memory.data + f->address, &f->job, NULL);
-        f->address += (uint32_t)lw_job_stride(engine);
+        f->address += (uint32_t)lw_job_stride(&core->engine);
         f->collected = f->word = 0;
         f->state = LW_COLLECT;
         break;
     case LW_COLLECT:
-        if (e->collect && ++f->collected == beats)
+        if (e->collect && ++f->collected == f->beats)
             f->state = LW_CHECK;
         break;
     case LW_CHECK:
@@ -184,7 +201,6 @@ void lw_front_step(struct lw_core *core, const struct lw_events *e)
         if (e->load) {
             f->half = !f->half;
             f->busy[f->half] = true;
-            f->x_address[f->half] = f->job.x_address;
             f->asking = true;
         }
         core->jobs[core->issued++ % LW_MODEL_JOBS] = (struct lw_issued){f->job, f->half};
@@ -205,7 +221,7 @@ void lw_front_step(struct lw_core *core, const struct lw_events *e)
     }
 }
 
-void lw_loader_step(struct lw_core *core, const struct lw_events *e)
+static inline void lw_loader_step(struct lw_core *core, const struct lw_events *e)
 {
     struct lw_loader *l = &core->loader;
     if (e->x_word) {
@@ -220,7 +236,7 @@ void lw_loader_step(struct lw_core *core, const struct lw_events *e)
     }
 }
 
-void lw_streams_step(struct lw_core *core, const struct lw_events *e)
+static inline void lw_streams_step(struct lw_core *core, const struct lw_events *e)
 {
     struct lw_dram *dram = &core->dram;
     lw_keys_step(core, e);
@@ -247,3 +263,5 @@ void lw_streams_step(struct lw_core *core, const struct lw_events *e)
     lw_reader_step(&core->x, x_taken, to_x, dram->r[1].last, e->x_beat || e->collect);
     lw_take_stream(core, &core->scales, LW_UNIT_SCALES, scales_free);
 }
+
+#endif
