@@ -1,73 +1,70 @@
 /* Sum over +-x = 2 * (sum of the x whose bit is set) - sum of all x, and keys whose top bit is
  * clear read one less than their sum: T - (number of top bits set) in all. Portably, both come from
- * tables of 256 entries for 8 activations; with AVX-512, bits choose bytes that are added up four
- * at a time. */
+ * tables of 256 entries for 8 activations; with AVX-512, from the numbers of bits that keys and the
+ * activations' bits of each power of two have in common. */
 #include "sim/model_sums.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_BYTES = 32 * 5 / 8 /* of a row of a step: T * mu / 8 */, WORD = 64 };
+enum { MOST_BYTES = 32 * 5 / 8 /* of a row of a step: T * mu / 8 */ };
 
 struct lw_tile {
     size_t bytes;                  /* of a row of a step, rounded up */
     int32_t sums[MOST_BYTES][256]; /* 2 * activations whose bits are set, + top bits */
     int32_t all;                   /* sum of all activations, + T */
-    uint8_t tops[MOST_BYTES + 4];  /* the top bits of keys; whole words */
+    uint8_t tops[MOST_BYTES];      /* the top bits of keys */
 };
 
 #ifdef __x86_64__
 #include <immintrin.h>
-#define WIDE __attribute__((target("avx512f,avx512bw,avx512vnni,popcnt")))
-enum { GROUP = 8 };
+#define WIDE __attribute__((target("avx512f,avx512bw,avx512vnni,avx512bitalg")))
 
 static bool cpu_is_wide(void)
 {
-    return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vnni");
+    return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vnni") &&
+           __builtin_cpu_supports("avx512bitalg");
 }
 
-/* The sums of `rows` rows (at most GROUP, known when it is compiled) of one slot. The keys of a row
- * begin on a byte. */
-WIDE static inline __attribute__((always_inline)) void
-add_group(const struct lw_sums *s, const uint8_t *keys, size_t stride, size_t rows, int32_t *planes)
+/* The bits of the activations of a tile, one word of 64 for each power of two. */
+WIDE static void slice(const int16_t *x, uint64_t slices[8])
 {
-    size_t words = (s->width + WORD - 1) / WORD, row_bytes = s->width / 8;
-    __m512i acc[GROUP], twos = _mm512_set1_epi8(2);
-    int64_t tops[GROUP] = {0};
-    for (size_t r = 0; r < rows; r++)
-        acc[r] = _mm512_setzero_si512();
-    for (size_t word = 0; word < words; word++) {
-        size_t bits = s->width - word * WORD;
-        uint64_t mask = bits >= WORD ? UINT64_MAX : ((uint64_t)1 << bits) - 1, top;
-        memcpy(&top, s->tile->tops + 8 * word, sizeof top);
-        for (size_t t = 0; t < s->tiles; t++) {
-            const uint8_t *at = keys + t * stride + 8 * word;
-            __m512i x = _mm512_loadu_si512(s->bytes + (t * words + word) * WORD);
-            for (size_t r = 0; r < rows; r++) {
-                uint64_t key;
-                memcpy(&key, at + r * row_bytes, sizeof key);
-                key &= mask;
-                acc[r] = _mm512_dpbusd_epi32(acc[r], _mm512_maskz_mov_epi8(key, twos), x);
-                tops[r] += __builtin_popcountll(key & top);
-            }
-        }
-    }
-    for (size_t r = 0; r < rows; r++)
-        planes[r] = _mm512_reduce_add_epi32(acc[r]) + (int32_t)tops[r] - s->all;
+    __m512i bytes = _mm512_castsi256_si512(_mm512_cvtepi16_epi8(_mm512_loadu_si512(x)));
+    bytes = _mm512_inserti64x4(bytes, _mm512_cvtepi16_epi8(_mm512_loadu_si512(x + 32)), 1);
+    for (unsigned bit = 8; bit-- > 0; bytes = _mm512_slli_epi16(bytes, 1))
+        slices[bit] = _mm512_movepi8_mask(bytes);
 }
 
+/* 8 rows of 64 keys at a time */
 WIDE static void add_wide(const struct lw_sums *s, const uint8_t *keys, size_t slots,
                           int32_t *planes)
 {
-    size_t row_bytes = s->width / 8, step = s->engine->rows * row_bytes;
-    for (size_t slot = 0; slot < slots; slot++) {
-        const uint8_t *at = keys + slot * step;
-        int32_t *sums = planes + slot * s->engine->rows;
-        size_t r = 0;
-        for (; r + GROUP <= s->engine->rows; r += GROUP)
-            add_group(s, at + r * row_bytes, slots * step, GROUP, sums + r);
-        for (; r < s->engine->rows; r++)
-            add_group(s, at + r * row_bytes, slots * step, 1, sums + r);
+    size_t groups = slots * s->engine->rows / 8;
+    uint64_t top;
+    memcpy(&top, s->tile->tops, sizeof top);
+    const __m512i tops = _mm512_set1_epi64((int64_t)top), one = _mm512_set1_epi8(1);
+    for (size_t group = 0; group < groups; group++) {
+        __m512i even = _mm512_setzero_si512(), odd = even, all = even;
+        for (size_t t = 0; t < s->tiles; t++) {
+            const uint64_t *bits = s->slices + 8 * t;
+            __m512i key = _mm512_loadu_si512(keys + (t * groups + group) * 64);
+#pragma clang loop unroll(full)
+            for (unsigned bit = 0; bit < 8; bit += 2) {
+                __m512i low = _mm512_and_si512(key, _mm512_set1_epi64((int64_t)bits[bit])),
+                        high = _mm512_and_si512(key, _mm512_set1_epi64((int64_t)bits[bit + 1]));
+                even = _mm512_dpbusd_epi32(even, _mm512_popcnt_epi8(low),
+                                           _mm512_set1_epi8((char)(1 << bit)));
+                odd = _mm512_dpbusd_epi32(odd, _mm512_popcnt_epi8(high),
+                                          _mm512_set1_epi8((char)(2 << bit)));
+            }
+            all = _mm512_dpbusd_epi32(all, _mm512_popcnt_epi8(_mm512_and_si512(key, tops)), one);
+        }
+        __m512i sum = _mm512_add_epi32(even, odd);
+        sum = _mm512_add_epi32(_mm512_add_epi32(sum, sum), all);
+        sum = _mm512_add_epi32(sum, _mm512_srli_epi64(sum, 32)); /* two halves of a row */
+        __m256i rows = _mm512_cvtepi64_epi32(sum);
+        _mm256_storeu_si256((void *)(planes + 8 * group),
+                            _mm256_sub_epi32(rows, _mm256_set1_epi32(s->all)));
     }
 }
 #else
@@ -131,31 +128,27 @@ static void add_portably(const struct lw_sums *s, const uint8_t *keys, size_t at
     }
 }
 
-void lw_sums_pass(struct lw_sums *s, const uint8_t *keys, size_t bytes, size_t at, size_t slots,
-                  int32_t *planes)
+void lw_sums_pass(struct lw_sums *s, const uint8_t *keys, size_t at, size_t slots, int32_t *planes)
 {
 #ifdef __x86_64__
-    /* words of 8 bytes are read from where a row begins */
-    size_t end = at / 8 + slots * s->tiles * s->engine->rows * s->width / 8;
-    if (s->fast && end + 8 <= bytes) {
+    if (s->fast) {
         add_wide(s, keys + at / 8, slots, planes);
         return;
     }
 #endif
-    (void)bytes;
     add_portably(s, keys, at, slots, planes);
 }
 
 enum lw_status lw_sums_open(const struct lw_engine *engine, size_t tiles, struct lw_sums *sums,
                             struct lw_error *error)
 {
-    size_t width = (size_t)engine->tables * engine->mu, words = (width + WORD - 1) / WORD;
+    size_t width = (size_t)engine->tables * engine->mu;
     *sums = (struct lw_sums){.engine = engine, .width = width};
     sums->x = calloc(tiles * width, sizeof *sums->x);
-    sums->bytes = calloc(tiles * words, WORD);
+    sums->slices = calloc(tiles, 8 * sizeof *sums->slices);
     sums->tile = calloc(1, sizeof *sums->tile);
-    sums->fast = cpu_is_wide() && engine->x_bits == 8 && width % 8 == 0;
-    if (!sums->x || !sums->bytes || !sums->tile)
+    sums->fast = cpu_is_wide() && engine->x_bits == 8 && width == 64 && engine->rows % 8 == 0;
+    if (!sums->x || !sums->slices || !sums->tile)
         return lw_fail(error, LW_FAILED, "out of memory for the model of the engine");
     sums->tile->bytes = (width + 7) / 8;
     for (size_t t = 0; t < engine->tables; t++) {
@@ -168,7 +161,7 @@ enum lw_status lw_sums_open(const struct lw_engine *engine, size_t tiles, struct
 void lw_sums_close(struct lw_sums *sums)
 {
     free(sums->x);
-    free(sums->bytes);
+    free(sums->slices);
     free(sums->tile);
     *sums = (struct lw_sums){0};
 }
@@ -176,18 +169,18 @@ void lw_sums_close(struct lw_sums *sums)
 void lw_sums_take(struct lw_sums *s, const uint8_t *x, size_t column, size_t tiles)
 {
     const struct lw_engine *e = s->engine;
-    size_t words = (s->width + WORD - 1) / WORD, bytes = e->x_bits / 8;
+    size_t bytes = e->x_bits / 8;
+    int16_t *to = s->x;
     s->tiles = tiles;
     s->all = (int32_t)(e->tables * tiles);
     x += column * e->mu * bytes;
-    for (size_t tile = 0; tile < tiles; tile++) {
-        int16_t *to = s->x + tile * s->width;
-        int8_t *low = s->bytes + tile * words * WORD;
-        for (size_t table = 0; table < e->tables; table++, x += e->columns * e->mu * bytes)
-            for (size_t k = 0; k < e->mu; k++, to++) {
-                *to = bytes == 1 ? (int8_t)x[k] : (int16_t)(x[2 * k] | x[2 * k + 1] << 8);
-                *low++ = (int8_t)*to;
-                s->all += *to;
-            }
-    }
+    for (size_t table = 0; table < tiles * e->tables; table++, x += e->columns * e->mu * bytes)
+        for (size_t k = 0; k < e->mu; k++, to++) {
+            *to = bytes == 1 ? (int8_t)x[k] : (int16_t)(x[2 * k] | x[2 * k + 1] << 8);
+            s->all += *to;
+        }
+#ifdef __x86_64__
+    for (size_t t = 0; t < tiles && s->fast; t++)
+        slice(s->x + 64 * t, s->slices + 8 * t);
+#endif
 }

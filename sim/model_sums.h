@@ -13,7 +13,7 @@ struct lw_sums {
     const struct lw_engine *engine;
     size_t width, tiles;  /* activations of a step, T * mu; steps of a slot */
     int16_t *x;           /* [tiles][width] */
-    int8_t *bytes;        /* [tiles][width rounded up to 64], where activations have 8 bits */
+    uint64_t *slices;     /* [tiles][8], and for the way by AVX-512: bits of x */
     int32_t all;          /* sum over x, + T for each tile */
     struct lw_tile *tile; /* of the portable way */
     bool fast;            /* this CPU and the engine's parameters suit the way by AVX-512 */
@@ -25,9 +25,8 @@ enum lw_status lw_sums_open(const struct lw_engine *engine, size_t tiles, struct
 void lw_sums_close(struct lw_sums *sums);
 /* Takes a column of the activations that lie at an address as the engine reads them. */
 void lw_sums_take(struct lw_sums *sums, const uint8_t *x, size_t column, size_t tiles);
-/* planes[slot][row] of a pass whose keys begin at bit `at` of the keys. The last of them ends at or
- * before bit 8 * bytes. */
-void lw_sums_pass(struct lw_sums *sums, const uint8_t *keys, size_t bytes, size_t at, size_t slots,
+/* planes[slot][row] of a pass whose keys begin at bit `at` of the keys. */
+void lw_sums_pass(struct lw_sums *sums, const uint8_t *keys, size_t at, size_t slots,
                   int32_t *planes);
 
 #endif

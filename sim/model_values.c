@@ -55,8 +55,7 @@ static void run_column(const struct lw_job *job, size_t column, struct lw_sim_me
         bool last = pass + 1 == job->passes;
         size_t slots = last ? job->last_slots : job->pass_slots;
         size_t rows = (last ? job->last_blocks : job->pass_blocks) * e->rows;
-        lw_sums_pass(sums, memory.data + job->key_address, memory.bytes - job->key_address, at,
-                     slots, planes);
+        lw_sums_pass(sums, memory.data + job->key_address, at, slots, planes);
         at += slots * job->tiles * e->rows * sums->width;
         for (size_t i = 0; i < rows; i += lanes, row += lanes) {
             int64_t totals[MOST_LANES];

@@ -30,7 +30,7 @@ const struct lw_sim_device *lw_sim_device_named(const char *name);
 struct lw_sim_effort {
     struct lw_model_known known; /* of the model */
     size_t lists, simulated;     /* run; whose cycles were not known before */
-    double seconds;
+    double seconds;              /* of CPU time */
     uint64_t cycles;
 };
 
