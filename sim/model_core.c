@@ -92,10 +92,13 @@ static bool writer_acts(const struct lw_core *core)
     return w->left == 0 ? w->flight == 0 : w->level >= lw_writer_beats(w) && w->flight != 8;
 }
 
-/* And the load of activations */
+/* And the load of activations. Waits for beats for them, for room in the queues of jobs, for
+ * activations to be done with, or for all jobs. */
 static bool front_acts(const struct lw_core *core)
 {
     const struct lw_front *f = &core->front;
+    if (reader_acts(&core->x))
+        return true;
     if (core->loader.loading && (lw_gearbox_valid(&core->x_box) || core->x.level != 0))
         return true;
     switch (f->state) {
@@ -103,8 +106,8 @@ static bool front_acts(const struct lw_core *core)
         return core->x.left == 0;
     case LW_COLLECT:
         return core->x.level != 0;
-    case LW_ISSUE: /* where a queue of jobs is full, it may soon have room */
-        return !f->job.load_x || !f->busy[!f->half];
+    case LW_ISSUE:
+        return (!f->job.load_x || !f->busy[!f->half]) && units_ready(core);
     case LW_FILL:
         return f->asking && (!f->job.wait || core->unfinished == 1) ? core->x.left == 0
                                                                     : !core->loader.loading;
@@ -117,22 +120,29 @@ static bool front_acts(const struct lw_core *core)
     return true;
 }
 
-/* Whether every unit but control, builder and the reader of keys waits until the memory gives a
- * beat on port 1 or an answer, a pass ends, or activations are done with. */
+/* Whether every unit but control, builder, the reader of keys and the front waits until the memory
+ * gives a beat on port 1 or an answer, or a pass ends. */
 static bool others_wait(const struct lw_core *core)
 {
     const struct lw_control *c = &core->control;
     if (((c->look | c->add) & LW_STAGE_LAST) || drain_acts(core) || writer_acts(core) ||
-        front_acts(core) || reader_acts(&core->x) || reader_acts(&core->scales))
+        reader_acts(&core->scales))
         return false;
     if (core->scales.level != 0 && lw_gearbox_ready(&core->scale_box))
         return false;
     return core->scales.left != 0 || !lw_queued(core, LW_UNIT_SCALES);
 }
 
-/* A cycle after others_wait; true where they go on waiting. */
+/* Jobs that control, builder and the reader of keys have taken */
+static uint32_t taken_alone(const struct lw_core *core)
+{
+    return core->taken[LW_UNIT_KEYS] + core->taken[LW_UNIT_BUILD] + core->taken[LW_UNIT_STEPS];
+}
+
+/* A cycle in which all others and the front wait; true where they go on waiting. */
 static bool short_cycle(struct lw_core *core)
 {
+    uint32_t taken = taken_alone(core);
     struct lw_events e = {.alpha_wait = lw_drain_waits(core)};
     lw_control_events(core, &e);
     lw_builder_events(core, &e);
@@ -145,25 +155,33 @@ static bool short_cycle(struct lw_core *core)
     lw_keys_step(core, &e);
     if (e.x_done)
         core->front.busy[e.x_half] = false;
-    return !(core->control.look & LW_STAGE_LAST) && !e.x_done;
+    return !(core->control.look & LW_STAGE_LAST) && !e.x_done && taken == taken_alone(core);
 }
 
-static void full_cycle(struct lw_core *core)
+/* A cycle of all units, or without the front where that waits. */
+static inline __attribute__((always_inline)) void full_cycle(struct lw_core *core, bool front)
 {
     struct lw_events e = {0};
     lw_drain_events(core, &e);
     lw_control_events(core, &e);
     lw_builder_events(core, &e);
     lw_stream_events(core, &e);
+    if (front)
+        lw_front_events(core, &e);
     count(core, &e);
 
     lw_control_step(core, &e);
     lw_builder_step(core, &e);
     lw_drain_step(core, &e);
     lw_writer_step(core, &e);
-    lw_streams_step(core, &e);
-    lw_loader_step(core, &e);
-    lw_front_step(core, &e); /* last: the units see a job from the next cycle on */
+    lw_keys_step(core, &e);
+    lw_streams_step(core, &e, front);
+    if (front) {
+        lw_loader_step(core, &e);
+        lw_front_step(core, &e); /* last: the units see a job from the next cycle on */
+    } else if (e.x_done) {
+        core->front.busy[e.x_half] = false;
+    }
     core->unfinished += e.issue;
     core->unfinished -= e.y_done;
 }
@@ -173,14 +191,19 @@ enum lw_status lw_core_run(struct lw_core *core, struct lw_passes *passes, struc
     const struct lw_dram *dram = &core->dram;
     struct lw_passes_run run;
     enum lw_status status = passes ? lw_passes_begin(passes, core, &run, error) : LW_OK;
-    for (bool ended = false, waiting = false; !ended && status == LW_OK;) {
+    bool front_waits = false, others = false; /* wait, too */
+    for (bool ended = false; !ended && status == LW_OK;) {
         ended = core->front.state == LW_DONE && core->unfinished == 0;
         lw_dram_cycle(&core->dram);
-        if (waiting && !dram->r[1].valid && !dram->b_valid) {
-            waiting = short_cycle(core);
+        if (front_waits && others && !dram->r[1].valid && !dram->b_valid) {
+            front_waits = others = short_cycle(core);
         } else {
-            full_cycle(core);
-            waiting = others_wait(core);
+            if (front_waits && !(dram->r[1].valid && dram->r[1].id == 0))
+                full_cycle(core, false);
+            else
+                full_cycle(core, true);
+            front_waits = !front_acts(core);
+            others = others_wait(core);
         }
         if (passes && (ended || (core->control.look & LW_STAGE_LAST)))
             ended = lw_passes_go_on(&run, core, ended);

@@ -48,19 +48,23 @@ static inline void lw_drain_events(const struct lw_core *core, struct lw_events 
     e->drain_bank = d->bank;
 }
 
-static inline void lw_stream_events(const struct lw_core *core, struct lw_events *e)
+static inline void lw_front_events(const struct lw_core *core, struct lw_events *e)
 {
     const struct lw_front *f = &core->front;
     e->x_free = core->x.left == 0;
     e->loading = core->loader.loading;
-    e->issue = f->state == LW_ISSUE && units_ready(core) && (!f->job.load_x || !f->busy[!f->half]);
+    e->issue = f->state == LW_ISSUE && (!f->job.load_x || !f->busy[!f->half]) && units_ready(core);
     e->load = e->issue && f->job.load_x;
-    e->key_beat = core->keys.level != 0 && lw_gearbox_ready(&core->key_box);
-    e->scale_beat = core->scales.level != 0 && lw_gearbox_ready(&core->scale_box);
     e->x_beat = core->loader.loading && core->x.level != 0 && lw_gearbox_ready(&core->x_box);
     e->collect = f->state == LW_COLLECT && core->x.level != 0;
     e->x_word = core->loader.loading && lw_gearbox_valid(&core->x_box);
     e->x_last = e->x_word && core->loader.left == 1;
+}
+
+static inline void lw_stream_events(const struct lw_core *core, struct lw_events *e)
+{
+    e->key_beat = core->keys.level != 0 && lw_gearbox_ready(&core->key_box);
+    e->scale_beat = core->scales.level != 0 && lw_gearbox_ready(&core->scale_box);
     const struct lw_gearbox *boxes = core->y_boxes;
     e->narrow = core->drain.narrow_words[core->drain.first_word];
     e->word = core->drain.words != 0 && lw_gearbox_ready(&boxes[e->narrow]) &&
@@ -141,9 +145,9 @@ static inline void lw_writer_step(struct lw_core *core, const struct lw_events *
 {
     struct lw_beat_writer *w = &core->writer;
     const struct lw_dram *dram = &core->dram;
-    uint32_t beats = lw_writer_beats(w);
     bool asked = w->state == LW_WRITER_ASK && dram->ready;
-    bool gathered = w->left != 0 && w->level >= beats && w->flight != 8;
+    bool gathered = w->state == LW_WRITER_GATHER && w->left != 0 && w->flight != 8 &&
+                    w->level >= lw_writer_beats(w);
     w->level += e->y_beat;
     w->level -= e->w_sent;
     w->flight -= dram->b_valid;
@@ -154,9 +158,10 @@ static inline void lw_writer_step(struct lw_core *core, const struct lw_events *
         w->left = job->y_beats;
     } else if (e->y_done) {
         w->state = LW_WRITER_IDLE;
-    } else if (w->state == LW_WRITER_GATHER && gathered) {
+    } else if (gathered) {
         w->state = LW_WRITER_ASK;
     } else if (asked) {
+        uint32_t beats = lw_writer_beats(w);
         lw_dram_write(&core->dram, w->at * dram->beat_bytes, beats);
         w->state = LW_WRITER_SEND;
         w->burst = beats;
@@ -236,10 +241,10 @@ static inline void lw_loader_step(struct lw_core *core, const struct lw_events *
     }
 }
 
-static inline void lw_streams_step(struct lw_core *core, const struct lw_events *e)
+/* Port 1; x_acts: the reader of activations and descriptors may do something. */
+static inline void lw_streams_step(struct lw_core *core, const struct lw_events *e, bool x_acts)
 {
     struct lw_dram *dram = &core->dram;
-    lw_keys_step(core, e);
     bool second = core->scales_held || !core->x.ar_valid;
     bool x_taken = core->x.ar_valid && dram->ready && !second;
     bool scales_taken = core->scales.ar_valid && dram->ready && second;
@@ -260,7 +265,8 @@ static inline void lw_streams_step(struct lw_core *core, const struct lw_events 
         lw_gearbox_step(&core->x_box, e->x_beat, e->x_beat && lw_reader_last(&core->x), e->x_word,
                         e->x_last);
     lw_reader_step(&core->scales, scales_taken, to_scales, dram->r[1].last, e->scale_beat);
-    lw_reader_step(&core->x, x_taken, to_x, dram->r[1].last, e->x_beat || e->collect);
+    if (x_acts)
+        lw_reader_step(&core->x, x_taken, to_x, dram->r[1].last, e->x_beat || e->collect);
     lw_take_stream(core, &core->scales, LW_UNIT_SCALES, scales_free);
 }
 

@@ -75,11 +75,11 @@ static inline void lw_reader_step(struct lw_reader *r, bool ar_taken, bool beat,
 {
     if (!r->ar_valid && r->left == 0 && !beat && !pop)
         return;
-    uint32_t beats = lw_reader_beats(r);
-    bool ask = !r->ar_valid && r->left != 0 && r->free >= beats && r->flight != 8;
+    bool may_ask = !r->ar_valid && r->left != 0 && r->flight != 8 && r->free != 0;
+    uint32_t beats = may_ask ? lw_reader_beats(r) : 0;
     if (ar_taken)
         r->ar_valid = false;
-    if (ask) {
+    if (may_ask && r->free >= beats) {
         r->ar_valid = true;
         r->ar_at = r->at;
         r->ar_beats = beats;

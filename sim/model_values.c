@@ -9,8 +9,9 @@ enum { MOST_LANES = 32 };
 
 /* The drain of SL rows: results of planes[plane][row] with stride R, from SL lanes of biases and
  * scales. */
-static void drain_lanes(const struct lw_job *job, size_t lanes, size_t stride,
-                        const int32_t *planes, const uint8_t *scales, int64_t *totals)
+static inline __attribute__((always_inline)) void
+drain_lanes(const struct lw_job *job, size_t lanes, size_t stride, const int32_t *planes,
+            const uint8_t *scales, int64_t *totals)
 {
     int16_t halves[MOST_LANES];
     size_t bytes = lanes * sizeof *halves;
@@ -59,8 +60,11 @@ static void run_column(const struct lw_job *job, size_t column, struct lw_sim_me
         at += slots * job->tiles * e->rows * sums->width;
         for (size_t i = 0; i < rows; i += lanes, row += lanes) {
             int64_t totals[MOST_LANES];
-            drain_lanes(job, lanes, e->rows,
-                        planes + i / e->rows * job->planes * e->rows + i % e->rows, scales, totals);
+            const int32_t *from = planes + i / e->rows * job->planes * e->rows + i % e->rows;
+            if (lanes == 8) /* the default, and then without loops over lanes */
+                drain_lanes(job, 8, e->rows, from, scales, totals);
+            else
+                drain_lanes(job, lanes, e->rows, from, scales, totals);
             write_rows(e, job, row, column, totals, memory.data + job->y_address);
             scales += 2 * lanes * (job->bias_words + job->planes);
         }
