@@ -101,7 +101,8 @@ static void expect_refusal(struct lw_rtl *rtl, const struct list *list, struct l
     struct lw_sim_memory memory = {image->data, image->bytes};
     cr_assert_eq(lw_rtl_run(rtl, &run, memory, &counts, &error), LW_MISMATCH);
     cr_assert(strstr(error.text, by_rtl), "%s", error.text);
-    cr_assert_eq(lw_model_run(&list->engine, &run, memory, true, NULL, &counts, &error), LW_CORRUPT);
+    cr_assert_eq(lw_model_run(&list->engine, &run, memory, true, NULL, &counts, &error),
+                 LW_CORRUPT);
     cr_assert(strstr(error.text, by_check), "%s", error.text);
 }
 
