@@ -57,6 +57,23 @@ Test(rtl, dependent_layers)
     lw_rtl_close(rtl);
 }
 
+/* Lists that begin alike: what the model knows of the passes of one serves the next. */
+Test(rtl, passes_that_come_again)
+{
+    for (int i = 1; i < 3; i++) {
+        struct lw_engine engine;
+        struct lw_rtl *rtl = open_engine(engines[i], false, &engine);
+        for (size_t products = 1; products <= LIST_PRODUCTS; products++) {
+            struct list list;
+            struct lw_sim_counts counts;
+            list_make_layer(&list, &engine, 96, 120, 2, products, products % 2);
+            list_run(rtl, &list, "ideal", 1, &counts);
+            list_free(&list);
+        }
+        lw_rtl_close(rtl);
+    }
+}
+
 /* With static scales a layer reads what the one before wrote. */
 Test(rtl, chained_layers)
 {
