@@ -1,4 +1,5 @@
 /* Cycles of the engine: first what every unit does, from the state before; then the new states. */
+#include "sim/model_front.h"
 #include "sim/model_others.h"
 #include "sim/model_passes.h"
 
@@ -107,7 +108,7 @@ static bool front_acts(const struct lw_core *core)
     case LW_COLLECT:
         return core->x.level != 0;
     case LW_ISSUE:
-        return (!f->job.load_x || !f->busy[!f->half]) && units_ready(core);
+        return (!f->job.load_x || !f->busy[!f->half]) && lw_units_ready(core);
     case LW_FILL:
         return f->asking && (!f->job.wait || core->unfinished == 1) ? core->x.left == 0
                                                                     : !core->loader.loading;

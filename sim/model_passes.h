@@ -26,6 +26,10 @@ enum lw_status lw_passes_begin(struct lw_passes *passes, const struct lw_core *c
 /* At the end of a pass (after the cycle of its last step) or of the list: goes to the end of the
  * last pass from here on that is known. True where that is the end of the list. */
 bool lw_passes_go_on(struct lw_passes_run *run, struct lw_core *core, bool ended);
+/* sim/model_canonical.c: gives a state the form in which states are compared; what comes next is
+ * the same. Time begins anew, addresses are taken within their 4 KB (bursts end there, and ideal
+ * memory has no rows), queues begin at their first place. */
+void lw_core_make_canonical(struct lw_core *core);
 void lw_passes_free(struct lw_passes *passes);
 
 #endif
