@@ -77,6 +77,7 @@ Test(simulate, wrong_usage)
                  "of class t8, and the engine computes class a8: quantize the model with --arith");
     shell_expect("echo a | \"$LUTWIDGE\" translate models/open-en-de/e132.lwm --device lut-mobile",
                  2, "quantize the model with --arith a8");
+    shell_expect("echo a | \"$LUTWIDGE\" translate $M --engine model --threads 2", 2, "one thread");
     shell_expect("echo a | \"$LUTWIDGE\" translate $M --engine vhdl", 2,
                  "there are kernels, reference, model and rtl");
     shell_expect("echo a | \"$LUTWIDGE\" translate $M --engine rtl --device x86-avx2", 2,
