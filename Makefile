@@ -117,7 +117,7 @@ $(BUILD)/include/%.sql.inc: %.sql
 	$(SAY) GEN $@
 	$(Q)(xxd -i < $< && echo ', 0') > $@
 # The registers of the engine, and its sources with what builds simulators of it.
-RTL_SOURCES := $(sort $(wildcard rtl/*.sv) rtl/registers rtl/registers.def sim/dram.c sim/dram.h sim/harness.cc sim/verilate)
+RTL_SOURCES := $(sort $(wildcard rtl/*.sv rtl/baselines/*.sv) rtl/registers rtl/registers.def sim/dram.c sim/dram.h sim/harness.cc sim/verilate)
 $(BUILD)/include/sim/registers.h: rtl/registers rtl/registers.def
 	@mkdir -p $(@D)
 	$(SAY) GEN $@

@@ -151,7 +151,7 @@ static const char *wrong_sizes(const struct lw_engine *e, const struct lw_job *j
     uint64_t steps = ((uint64_t)(job->passes - 1) * job->pass_slots + job->last_slots) * job->tiles;
     if (job->rows > blocks * e->rows || job->rows + e->rows <= blocks * e->rows)
         return "rows and blocks do not agree";
-    if (job->key_beats != beats_of(e, steps * e->tables * e->rows * e->mu))
+    if (job->key_beats != beats_of(e, steps * lw_engine_step_bits(e)))
         return "steps and beats of keys do not agree";
     if (job->scale_beats != beats_of(e, blocks * e->rows * (job->bias_words + job->planes) * 16))
         return "rows and beats of scales do not agree";

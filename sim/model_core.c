@@ -21,8 +21,7 @@ void lw_core_reset(struct lw_core *core, const struct lw_engine *engine,
     core->front.beats = beat > LW_JOB_BYTES ? 1 : LW_JOB_BYTES / beat;
     core->keys = (struct lw_reader){.free = LW_ENGINE_KEY_DEPTH, .page = page};
     core->scales = core->x = (struct lw_reader){.free = LW_DEPTH, .page = page};
-    core->key_box = (struct lw_gearbox){.in = engine->bus_bits,
-                                        .out = engine->rows * engine->tables * engine->mu};
+    core->key_box = (struct lw_gearbox){.in = engine->bus_bits, .out = lw_engine_step_bits(engine)};
     core->scale_box = (struct lw_gearbox){.in = engine->bus_bits, .out = engine->scale_lanes * 16};
     core->x_box = (struct lw_gearbox){.in = engine->bus_bits,
                                       .out = engine->columns * engine->mu * engine->x_bits};

@@ -1,7 +1,8 @@
 /* Sum over +-x = 2 * (sum of the x whose bit is set) - sum of all x, and keys whose top bit is
  * clear read one less than their sum: T - (number of top bits set) in all. Portably, both come from
  * tables of 256 entries for 8 activations; with AVX-512, from the numbers of bits that keys and the
- * activations' bits of each power of two have in common. */
+ * activations' bits of each power of two have in common. Bit-serial sums have no such ones missing;
+ * multipliers of several bits add up (2 v + 1) x. */
 #include "sim/model_sums.h"
 
 #include <stdlib.h>
@@ -77,7 +78,7 @@ static bool cpu_is_wide(void)
 static void make_tile(const struct lw_sums *s, size_t index, struct lw_tile *tile)
 {
     const int16_t *x = s->x + index * s->width;
-    tile->all = (int32_t)s->engine->tables;
+    tile->all = (int32_t)(s->engine->weight_bits ? 0 : s->engine->tables);
     for (size_t b = 0; b < tile->bytes; b++) {
         int32_t *sums = tile->sums[b];
         sums[0] = 0;
@@ -128,8 +129,28 @@ static void add_portably(const struct lw_sums *s, const uint8_t *keys, size_t at
     }
 }
 
+static void add_products(const struct lw_sums *s, const uint8_t *keys, size_t at, size_t slots,
+                         int32_t *planes)
+{
+    unsigned bits = s->engine->weight_bits; /* 4 or 8: of one byte */
+    int half = 1 << (bits - 1);
+    memset(planes, 0, slots * s->engine->rows * sizeof *planes);
+    for (size_t t = 0; t < s->tiles; t++) {
+        const int16_t *x = s->x + t * s->width;
+        for (size_t r = 0; r < slots * s->engine->rows; r++)
+            for (size_t i = 0; i < s->width; i++, at += bits) {
+                int key = keys[at >> 3] >> (at & 7) & (2 * half - 1);
+                planes[r] += (2 * ((key ^ half) - half) + 1) * x[i];
+            }
+    }
+}
+
 void lw_sums_pass(struct lw_sums *s, const uint8_t *keys, size_t at, size_t slots, int32_t *planes)
 {
+    if (s->engine->weight_bits > 1) {
+        add_products(s, keys, at, slots, planes);
+        return;
+    }
 #ifdef __x86_64__
     if (s->fast) {
         add_wide(s, keys + at / 8, slots, planes);
@@ -151,7 +172,7 @@ enum lw_status lw_sums_open(const struct lw_engine *engine, size_t tiles, struct
     if (!sums->x || !sums->slices || !sums->tile)
         return lw_fail(error, LW_FAILED, "out of memory for the model of the engine");
     sums->tile->bytes = (width + 7) / 8;
-    for (size_t t = 0; t < engine->tables; t++) {
+    for (size_t t = 0; t < engine->tables && engine->weight_bits == 0; t++) {
         size_t top = t * engine->mu + engine->mu - 1;
         sums->tile->tops[top >> 3] |= (uint8_t)(1u << (top & 7));
     }
@@ -172,7 +193,7 @@ void lw_sums_take(struct lw_sums *s, const uint8_t *x, size_t column, size_t til
     size_t bytes = e->x_bits / 8;
     int16_t *to = s->x;
     s->tiles = tiles;
-    s->all = (int32_t)(e->tables * tiles);
+    s->all = (int32_t)(e->weight_bits ? 0 : e->tables * tiles);
     x += column * e->mu * bytes;
     for (size_t table = 0; table < tiles * e->tables; table++, x += e->columns * e->mu * bytes)
         for (size_t k = 0; k < e->mu; k++, to++) {

@@ -57,7 +57,7 @@ static void run_column(const struct lw_job *job, size_t column, struct lw_sim_me
         size_t slots = last ? job->last_slots : job->pass_slots;
         size_t rows = (last ? job->last_blocks : job->pass_blocks) * e->rows;
         lw_sums_pass(sums, memory.data + job->key_address, at, slots, planes);
-        at += slots * job->tiles * e->rows * sums->width;
+        at += slots * job->tiles * lw_engine_step_bits(e);
         for (size_t i = 0; i < rows; i += lanes, row += lanes) {
             int64_t totals[MOST_LANES];
             const int32_t *from = planes + i / e->rows * job->planes * e->rows + i % e->rows;
