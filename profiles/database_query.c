@@ -87,6 +87,24 @@ static const struct named_query queries[] = {
      "subject, memory, cycles",
      "SELECT *, " AREA " AS kgates_model, " ENERGY " AS uj_model FROM simulations_view WHERE layer "
      "= 'all' AND error IS NULL ORDER BY what, subject, memory, cycles"},
+    /* The divergence of each part alone, in the mode that is measured. */
+    {"parts",
+     "SELECT max(model) AS model, lines, part || iif(word_class < 0, '', ' #' || word_class) AS "
+     "part" AT_BITS("divergence_nats", "nats") AT_BITS(
+         "relative_error",
+         "error") ", "
+                  "nullif(count(error), 0) AS failed FROM part_losses_view WHERE alpha = 'free' "
+                  "AND "
+                  "group_columns = 0 GROUP BY model_hash, source_hash, reference_hash, lines, "
+                  "calibration_lines, part_losses_view.part, word_class ORDER BY min(id)",
+     "SELECT * FROM part_losses_view ORDER BY id"},
+    {"plans",
+     "SELECT plan_losses_view.model, purpose, size_bytes / 1e6 AS MB, divergence_nats AS "
+     "divergence, nats_a_word_change AS \"nats change\", bleu AS BLEU, bleu_change AS \"BLEU "
+     "change\", group_concat(device || ' ' || round(cost) || ' ' || unit, ', ') AS costs, "
+     "plan_losses_view.error FROM plan_losses_view LEFT JOIN plan_costs_view USING (model_hash, "
+     "plan) GROUP BY plan_losses_view.id ORDER BY plan_losses_view.id",
+     "SELECT * FROM plan_losses_view ORDER BY id"},
 };
 enum { QUERIES = sizeof queries / sizeof *queries };
 
