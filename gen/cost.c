@@ -160,7 +160,7 @@ enum lw_status lw_work_of(const struct lw_spec *spec, struct lw_work *work, stru
     }
 #define LEVEL(bytes, gb_per_s, stall_ns) {bytes, gb_per_s, stall_ns}
 
-static const struct lw_core cores[] = {
+static const struct lw_cpu_core cores[] = {
     /* GHz; micro-operations a cycle: vector, shuffle, load, store; slack; ns a call */
     CORE("portable", 4.0, 5, 5, 3, 2, 2.0, 30, LEVEL(48e3, 240, 0), LEVEL(1.6e6, 165, 0),
          LEVEL(400e6, 28, 3), LEVEL(0, 15, 3)),
@@ -180,7 +180,7 @@ static const struct lw_core cores[] = {
          LEVEL(4e6, 20, 2), LEVEL(0, 10, 5)),
 };
 
-const struct lw_core *lw_core_of(const struct lw_device *device)
+const struct lw_cpu_core *lw_core_of(const struct lw_device *device)
 {
     size_t i = 0;
     while (strcmp(cores[i].device, device->name) != 0)
@@ -188,7 +188,7 @@ const struct lw_core *lw_core_of(const struct lw_device *device)
     return &cores[i];
 }
 
-double lw_core_cycles(const struct lw_core *core, const struct lw_work *work)
+double lw_core_cycles(const struct lw_cpu_core *core, const struct lw_work *work)
 {
     double cycles = work->vector / core->vector;
     cycles = fmax(cycles, work->shuffle / core->shuffle);
@@ -197,7 +197,7 @@ double lw_core_cycles(const struct lw_core *core, const struct lw_work *work)
     return fmax(cycles, work->tile / core->tile);
 }
 
-static size_t level_of(const struct lw_core *core, double bytes)
+static size_t level_of(const struct lw_cpu_core *core, double bytes)
 {
     size_t i = 0;
     while (i + 1 < LW_CORE_LEVELS && bytes > core->levels[i].bytes)
@@ -205,7 +205,7 @@ static size_t level_of(const struct lw_core *core, double bytes)
     return i;
 }
 
-double lw_core_ns(const struct lw_core *core, const struct lw_work *work, double calls,
+double lw_core_ns(const struct lw_cpu_core *core, const struct lw_work *work, double calls,
                   double key_bytes, double footprint)
 {
     size_t level = level_of(core, footprint);
