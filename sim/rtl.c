@@ -3,6 +3,7 @@
 #include "sim/rtl.h"
 
 #include "models/file.h"
+#include "models/hash.h"
 #include "sim/dram.h"
 
 #include <dlfcn.h>
@@ -15,7 +16,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 extern char **environ;
 
