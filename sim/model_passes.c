@@ -1,12 +1,13 @@
 /* Numbers that only count down to a far end are told apart only where it is near. */
 #include "sim/model_passes.h"
 
+#include "models/hash.h"
+
 #include "sim/timings.h"
 
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 enum { SLOTS = 16384, MOST = SLOTS / 2, FIELDS = 8, PASSES = 8, AHEAD = 2 };
 

@@ -1,9 +1,9 @@
 #include "sim/timings.h"
 
+#include "models/hash.h"
+
 #include <stdlib.h>
 #include <string.h>
-#define XXH_STATIC_LINKING_ONLY /* a state without malloc */
-#include <xxhash.h>
 
 struct lw_timing {
     struct lw_timing_key key;
