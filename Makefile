@@ -156,7 +156,7 @@ $(BUILD)/include/%.sql.inc: %.sql
 	$(SAY) GEN $@
 	$(Q)(xxd -i < $< && echo ', 0') > $@
 # The registers of the engine, and its sources with what builds simulators of it.
-RTL_SOURCES := $(sort $(wildcard rtl/*.sv) rtl/registers rtl/registers.def sim/dram.c sim/dram.h sim/harness.cc sim/verilate)
+RTL_SOURCES := $(sort $(wildcard rtl/*.sv rtl/baselines/*.sv) rtl/registers rtl/registers.def sim/dram.c sim/dram.h sim/harness.cc sim/verilate)
 $(BUILD)/include/sim/registers.h: rtl/registers rtl/registers.def
 	@mkdir -p $(@D)
 	$(SAY) GEN $@
@@ -176,8 +176,9 @@ $(USES_GENERATOR): CFLAGS += -DLW_GENERATOR='"$(GENERATOR)"'
 $(USES_GENERATOR): $(wildcard gen/*)
 # Names the simulators whose figures the database keeps.
 SIMULATOR := $(shell cat $(RTL_SOURCES) $(sort $(wildcard sim/*.c sim/*.h gen/engine.* gen/stream.* gen/job.c)) | sha256sum | cut -c1-16)
-$(BUILD)/profiles/database_simulations.o: CFLAGS += -DLW_SIMULATOR='"$(SIMULATOR)"'
-$(BUILD)/profiles/database_simulations.o: $(RTL_SOURCES) $(wildcard sim/*) gen/stream.c gen/job.c gen/engine.c
+USES_SIMULATOR := $(BUILD)/profiles/database_simulations.o $(BUILD)/profiles/costs_engine.o
+$(USES_SIMULATOR): CFLAGS += -DLW_SIMULATOR='"$(SIMULATOR)"'
+$(USES_SIMULATOR): $(RTL_SOURCES) $(wildcard sim/*) gen/stream.c gen/job.c gen/engine.c
 $(BUILD)/profiles/database.o: $(patsubst %,$(BUILD)/include/%.inc,$(wildcard profiles/schema_*.sql))
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)

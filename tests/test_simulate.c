@@ -38,6 +38,7 @@ Test(simulate, steps_and_layers)
     shell_expect("\"$LUTWIDGE\" simulate $M --step --columns 2 --memory ideal --db $T/x.db", 0,
                  "step (N = 2) on mu4-t16-r8-c1-x8-bus512-slots64-sl8-words512, ideal memory, by "
                  "the C model:\nlayer ");
+    cr_expect_not_null(strstr(shell_output, " M cycles simulated a second"));
     cr_expect_not_null(strstr(shell_output, "\nstep, waiting (N = 2) on "));
     cr_expect_not_null(strstr(shell_output, "\nall  "));
     cr_expect_not_null(strstr(shell_output, "\ntime: "));
@@ -115,6 +116,8 @@ Test(simulate, sweeps_go_on_and_keep_what_fails)
          "what,mu,r,done,error\nstep,3,4,1,\n\"step, waiting\",3,4,1,\n"
          "step,3,6,,\"engine: sl is 4, which does not divide r, 6\"\n"
          "\"step, waiting\",3,6,,\"engine: sl is 4, which does not divide r, 6\"\n");
+    shell_expect("\"$LUTWIDGE\" query engines --db $T/x.db", 0, "kgates (model)");
+    shell_expect("\"$LUTWIDGE\" query engines --db $T/x.db --csv | wc -l", 0, "5\n");
     shell_expect("\"$LUTWIDGE\" sweep $T/s.yaml --model $M --db $T/x.db --retry", 0,
                  "4 of them in ");
     shell_expect("printf 'mux: 3\\n' > $T/s.yaml; \"$LUTWIDGE\" sweep $T/s.yaml", 5,
