@@ -40,7 +40,7 @@ TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,\
 TEST_SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c)))
 LONG_TESTS := $(patsubst tests/long/%.c,$(BUILD)/tests/long/%,$(sort $(wildcard tests/long/test_*.c)))
 
-.PHONY: all help bootstrap demo test test-long bench-peers goldens format clean
+.PHONY: all help bootstrap demo test test-long formal coverage bench-peers goldens format clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 .SECONDARY:
@@ -134,6 +134,11 @@ test-long: ## the long tests
 	@+$(MAKE) --no-print-directory -j$$(nproc) $(BUILD)/lutwidge $(LONG_TESTS)
 	@$(TEST_ENVIRONMENT) tests/run $(LONG_TESTS)
 	@$(TEST_ENVIRONMENT) tests/long/retrain
+	@rtl/formal/run
+
+formal: ## prove FIFO and control of the engine, and find each seeded bug (40 s)
+	@+$(MAKE) --no-print-directory bootstrap
+	@rtl/formal/run
 
 # Python packages of the peers; torch for the CPU alone, the other is many times larger.
 PEERS := build/peers/venv
