@@ -112,7 +112,7 @@ static int64_t bias_of(const struct lw_job *job, const uint8_t *at, size_t lanes
 /* The drain of a pass: planes[block][plane][row] to results. */
 static void drain_pass(const struct lw_engine *e, const struct lw_job *job, size_t column,
                        size_t first_row, size_t rows, const int32_t *planes, const uint8_t *scales,
-                       uint8_t *y)
+                       uint8_t *y, uint64_t *saturations)
 {
     size_t lanes = e->scale_lanes, words = job->bias_words + job->planes;
     for (size_t i = 0; i < rows; i++) {
@@ -126,6 +126,7 @@ static void drain_pass(const struct lw_engine *e, const struct lw_job *job, size
         if (job->operation == LW_JOB_STATIC) {
             int16_t value = lw_static_value(total, job->shift, job->relu, e->x_bits);
             memcpy(y + bytes * index, &value, bytes);
+            *saturations += lw_static_saturates(total, job->shift, job->relu, e->x_bits);
         } else {
             memcpy(y + 8 * index, &total, sizeof total);
         }
@@ -134,7 +135,7 @@ static void drain_pass(const struct lw_engine *e, const struct lw_job *job, size
 
 static void run_column(const struct lw_engine *e, const struct lw_job *job, size_t column,
                        const uint8_t *x, const uint8_t *memory, uint8_t *y, struct tile *tile,
-                       int32_t *planes)
+                       int32_t *planes, uint64_t *saturations)
 {
     size_t at = 0, first_row = 0, step = e->rows * tile->width;
     for (size_t pass = 0; pass < job->passes; pass++) {
@@ -147,14 +148,15 @@ static void run_column(const struct lw_engine *e, const struct lw_job *job, size
             for (size_t s = 0; s < slots; s++, at += step)
                 add_step(e, tile, memory + job->key_address, at, planes + s * e->rows);
         }
-        drain_pass(e, job, column, first_row, rows, planes, memory + job->scale_address, y);
+        drain_pass(e, job, column, first_row, rows, planes, memory + job->scale_address, y,
+                   saturations);
         first_row += rows;
     }
 }
 
 enum lw_status lw_model_values(const struct lw_engine *engine, const struct lw_job *job,
                                uint32_t x_address, struct lw_sim_memory memory,
-                               struct lw_error *error)
+                               uint64_t *saturations, struct lw_error *error)
 {
     struct tile *tile = calloc(1, sizeof *tile);
     int32_t *planes = malloc((size_t)engine->slots * engine->rows * sizeof *planes);
@@ -170,7 +172,8 @@ enum lw_status lw_model_values(const struct lw_engine *engine, const struct lw_j
         uint8_t *y = memory.data + job->y_address;
         memset(y, 0, (size_t)job->y_beats * engine->bus_bits / 8);
         for (size_t c = 0; c < engine->columns; c++)
-            run_column(engine, job, c, memory.data + x_address, memory.data, y, tile, planes);
+            run_column(engine, job, c, memory.data + x_address, memory.data, y, tile, planes,
+                       saturations);
     } else {
         status = lw_fail(error, LW_FAILED, "out of memory for the model of the engine");
     }

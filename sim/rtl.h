@@ -23,6 +23,7 @@ struct lw_sim_run {
     uint32_t list;        /* address of the first descriptor */
     uint64_t most_cycles; /* the run is left after so many, as if reset; 0: never */
     const char *trace;    /* an FST file to write, or NULL; only of an RTL opened for it */
+    uint64_t trace_from, trace_cycles; /* of the list; 0 cycles: to its end */
 };
 
 struct lw_sim_counts {

@@ -18,7 +18,7 @@ module drain_proof (
   reg rst_q = 1;
   always @(posedge clk_i) rst_q <= 0;
 
-  wire job_ready, bank, drained, scale_ready, scale_clear, valid, last, narrow, alpha_wait, y_wait;
+  wire job_ready, bank, drained, scale_ready, scale_clear, valid, last, narrow, sum_read, saturations, alpha_wait, y_wait;
   wire [3:0] slot;
   wire [63:0] result;
   reg [1:0] full_q;
@@ -28,7 +28,8 @@ module drain_proof (
     .pass_blocks_i(pass_blocks_i), .last_blocks_i(last_blocks_i), .full_i(full_q), .bank_o(bank), .slot_o(slot),
     .sums_i(4'b0), .drained_o(drained), .scale_valid_i(scale_valid_i), .scale_ready_o(scale_ready),
     .scale_clear_o(scale_clear), .scales_i(16'b0), .valid_q(valid), .last_q(last), .narrow_q(narrow),
-    .result_o(result), .taken_i(taken_i), .alpha_wait_o(alpha_wait), .y_wait_o(y_wait));
+    .result_o(result), .taken_i(taken_i), .sum_read_o(sum_read), .saturations_o(saturations),
+    .alpha_wait_o(alpha_wait), .y_wait_o(y_wait));
   wire taken = scale_valid_i & scale_ready;
   always @* assume (planes_i != 0 & bias_words_i != 0 & passes_i != 0 & pass_blocks_i != 0 & last_blocks_i != 0);
 
@@ -86,9 +87,8 @@ module drain_proof (
     assume (~(taken_i & held_q == 0));
     if (~rst_q) begin
       if (taken) assert (work_q & full_q[bank_q] & bank == bank_q);
-      if (taken & element_q >= words_q) begin
-        assert (slot == base_q + element_q[3:0] - words_q);
-      end
+      assert (sum_read == (taken & element_q >= words_q));
+      if (sum_read) assert (slot == base_q + element_q[3:0] - words_q);
       assert (drained == end_bank);
       assert (scale_clear == (end_bank & passes_end));
       // Never more results than there is room for, and no waiting without a cause
