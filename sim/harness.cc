@@ -200,6 +200,7 @@ const char *stuck_unit(uint32_t units)
     } names[] = {{1u << 7, "the drain waits for scales"},
                  {1u << 8, "the drain waits for room for results"},
                  {1u << 5, "control waits for a bank of plane sums"},
+                 {1u << 3 | 1u << 6 | 1u << 10, "the load of activations waits for beats"},
                  {1u << 6 | 1u << 10, "the table builder waits for activations"},
                  {1u << 6, "control waits for tables"},
                  {1u << 4, "control waits for keys"},
@@ -269,8 +270,8 @@ extern "C" void *lw_harness_new()
     return h;
 }
 
-// 0, or 1 and a text. most_cycles: leave the run there; 0: never. trace_cycles: of the trace, from
-// cycle trace_from of the list on; 0: all.
+// 0; or 1 where the engine fails, 2 where the trace does, and a text. most_cycles: leave the run
+// there; 0: never. trace_cycles: of the trace, from cycle trace_from of the list on; 0: all.
 extern "C" int lw_harness_run(void *self, const lw_dram_timing *timing, uint64_t seed,
                               uint8_t *memory, size_t memory_bytes, uint32_t list,
                               uint64_t most_cycles, const char *trace, uint64_t trace_from,
@@ -292,7 +293,7 @@ extern "C" int lw_harness_run(void *self, const lw_dram_timing *timing, uint64_t
             delete h->trace;
             h->trace = nullptr;
             snprintf(text, text_bytes, "cannot write the trace %s", trace);
-            return 1;
+            return 2;
         }
     }
 #else

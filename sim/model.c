@@ -31,9 +31,9 @@ enum lw_status lw_model_run(const struct lw_engine *engine, const struct lw_sim_
         lw_core_stream_keys(core);
         lw_core_cycle(core, &issued);
         if (issued && values)
-            status = lw_model_values(engine, &core->front.job,
-                                     core->front.x_address[core->front.half], memory,
-                                     &core->counts[LW_COUNT_SATURATIONS], error);
+            status =
+                lw_model_values(engine, &core->front.job, core->front.x_address[core->front.half],
+                                memory, &core->counts[LW_COUNT_SATURATIONS], error);
     }
     memcpy(counts->values, core->counts, sizeof counts->values);
     lw_model_accesses(engine, run->list, memory, counts);

@@ -9,8 +9,9 @@
 #include <stdbool.h>
 
 /* As lw_rtl_run after a reset. With `values` false the results are not computed, only the counters
- * are, but for saturations. LW_CORRUPT where the list is not one that the RTL takes (lw_job_check_list), LW_FAILED
- * without memory, LW_USAGE for an unknown memory; run->trace and run->most_cycles must be unset. */
+ * are, but for saturations. LW_CORRUPT where the list is not one that the RTL takes
+ * (lw_job_check_list), LW_FAILED without memory, LW_USAGE for an unknown memory; run->trace and
+ * run->most_cycles must be unset. */
 enum lw_status lw_model_run(const struct lw_engine *engine, const struct lw_sim_run *run,
                             struct lw_sim_memory memory, bool values, struct lw_sim_counts *counts,
                             struct lw_error *error);

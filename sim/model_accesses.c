@@ -1,4 +1,5 @@
-/* How often memories on the chip are accessed: that follows from the jobs, not from when they run. */
+/* How often memories on the chip are accessed: that follows from the jobs, not from when they run.
+ */
 #include "sim/model.h"
 
 static void count_job(const struct lw_engine *engine, const struct lw_job *job, uint64_t *n)

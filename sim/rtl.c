@@ -33,7 +33,8 @@ struct lw_rtl {
     void *library, *harness;
     int (*run)(void *self, const struct lw_dram_timing *timing, uint64_t seed, uint8_t *memory,
                size_t memory_bytes, uint32_t list, uint64_t most_cycles, const char *trace,
-               uint64_t trace_from, uint64_t trace_cycles, uint64_t *counters, char *text, size_t text_bytes);
+               uint64_t trace_from, uint64_t trace_cycles, uint64_t *counters, char *text,
+               size_t text_bytes);
     void (*delete)(void *self);
     bool trace;
 };
@@ -250,10 +251,11 @@ enum lw_status lw_rtl_run(struct lw_rtl *rtl, const struct lw_sim_run *run,
         return lw_fail(error, LW_USAGE, "memory '%s' is none of ideal, typical, poor", run->memory);
     if (run->trace && !rtl->trace)
         return lw_fail(error, LW_USAGE, "this RTL was not opened for a trace");
-    if (rtl->run(rtl->harness, &timing, run->seed, memory.data, memory.bytes, run->list,
-                 run->most_cycles, run->trace, run->trace_from, run->trace_cycles, counts->values, text, sizeof text))
-        return lw_fail(error, LW_MISMATCH, "the RTL: %s", text);
-    return LW_OK;
+    int failed = rtl->run(rtl->harness, &timing, run->seed, memory.data, memory.bytes, run->list,
+                          run->most_cycles, run->trace, run->trace_from, run->trace_cycles,
+                          counts->values, text, sizeof text);
+    return failed ? lw_fail(error, failed == 2 ? LW_FAILED : LW_MISMATCH, "the RTL: %s", text)
+                  : LW_OK;
 }
 
 void lw_rtl_close(struct lw_rtl *rtl)

@@ -112,7 +112,7 @@ Test(rtl, damaged_lists)
     struct lw_engine engine;
     struct lw_rtl *rtl = open_engine("", false, &engine);
     struct list list;
-    list_make_layer(&list, &engine, 64, 64, 2, 1, false);
+    list_make_layer(&list, &engine, 64, 128, 2, 1, false);
     struct lw_image image = list_image(&list);
     uint8_t *line = image.data + list.address;
     struct lw_job good = get_job(&image, &list), job = good;
