@@ -135,10 +135,16 @@ test-long: ## the long tests
 	@$(TEST_ENVIRONMENT) tests/run $(LONG_TESTS)
 	@$(TEST_ENVIRONMENT) tests/long/retrain
 	@rtl/formal/run
+	@tests/coverage $(BUILD)/tests/long/test_rtl_coverage
 
 formal: ## prove FIFO and control of the engine, and find each seeded bug (40 s)
 	@+$(MAKE) --no-print-directory bootstrap
 	@rtl/formal/run
+
+coverage: ## lines and toggles of rtl/ that random jobs reach
+	@+$(MAKE) --no-print-directory bootstrap
+	@+$(MAKE) --no-print-directory $(BUILD)/tests/long/test_rtl_coverage
+	@tests/coverage $(BUILD)/tests/long/test_rtl_coverage
 
 # Python packages of the peers; torch for the CPU alone, the other is many times larger.
 PEERS := build/peers/venv

@@ -63,6 +63,7 @@ struct Harness {
     uint32_t write_address;
     uint64_t quiet;
     bool outside;
+    uint32_t shape, sizes; // of the registers Shape and Memory
 };
 
 void dump(Harness *h)
@@ -212,12 +213,18 @@ const char *stuck_unit(uint32_t units)
     return "the front waits for a descriptor";
 }
 
-int finish(Harness *h, uint64_t *counters, char *text, size_t text_bytes)
+int finish(Harness *h, uint32_t list, uint64_t *counters, char *text, size_t text_bytes)
 {
     uint32_t status = read_register(h, LW_REG_STATUS);
     for (uint32_t i = 0; i < LW_COUNTERS; i++) {
         uint64_t low = read_register(h, LW_REG_COUNTERS + 8 * i);
         counters[i] = uint64_t(read_register(h, LW_REG_COUNTERS + 8 * i + 4)) << 32 | low;
+    }
+    if (read_register(h, LW_REG_VERSION) != 1 || read_register(h, LW_REG_SHAPE) != h->shape ||
+        read_register(h, LW_REG_MEMORY) != h->sizes ||
+        read_register(h, LW_REG_DESCRIPTOR) != list) {
+        snprintf(text, text_bytes, "its registers name another engine or list");
+        return 1;
     }
     if (!(status >> 2 & 1))
         return 0;
@@ -255,15 +262,19 @@ int simulate(Harness *h, uint32_t list, uint64_t most_cycles, uint64_t *counters
         if (most_cycles && h->now == most_cycles)
             return 0; // left in the middle; the next run resets
     }
-    return finish(h, counters, text, text_bytes);
+    return finish(h, list, counters, text, text_bytes);
 }
 
 } // namespace
 
-extern "C" void *lw_harness_new()
+// shape, sizes: what the registers Shape and Memory have to say.
+extern "C" void *lw_harness_new(uint32_t shape, uint32_t sizes)
 {
     auto *h = new Harness;
-    h->context.randReset(2); // flip-flops begin with random bits
+    h->shape = shape;
+    h->sizes = sizes;
+    // Flip-flops begin with random bits, but not where changes of bits are counted.
+    h->context.randReset(VM_COVERAGE ? 0 : 2);
     h->context.traceEverOn(LW_TRACE);
     h->top = new Vlw_engine(&h->context);
     h->top->rst_i = 1;

@@ -189,15 +189,27 @@ static enum lw_status build(const char *cache, const char *library,
     return status;
 }
 
-static enum lw_status load(const char *library, bool trace, struct lw_rtl **rtl,
-                           struct lw_error *error)
+/* What the registers Shape and Memory say (rtl/registers.def). */
+static uint32_t shape_of(const struct lw_engine *e)
+{
+    return e->mu | e->tables << 4 | e->rows << 10 | e->columns << 16 | e->scale_lanes << 19 |
+           (uint32_t)(e->x_bits == 16) << 25;
+}
+
+static uint32_t sizes_of(const struct lw_engine *e)
+{
+    return e->bus_bits | e->slots << 12;
+}
+
+static enum lw_status load(const char *library, const struct lw_engine *engine, bool trace,
+                           struct lw_rtl **rtl, struct lw_error *error)
 {
     struct lw_rtl *made = calloc(1, sizeof *made);
     if (!made)
         return lw_fail(error, LW_FAILED, "out of memory");
     made->trace = trace;
     made->library = dlopen(library, RTLD_NOW | RTLD_LOCAL);
-    void *(*create)(void) = NULL;
+    void *(*create)(uint32_t shape, uint32_t sizes) = NULL;
     if (made->library) {
         *(void **)&create = dlsym(made->library, "lw_harness_new");
         *(void **)&made->run = dlsym(made->library, "lw_harness_run");
@@ -210,7 +222,7 @@ static enum lw_status load(const char *library, bool trace, struct lw_rtl **rtl,
         free(made);
         return status;
     }
-    made->harness = create();
+    made->harness = create(shape_of(engine), sizes_of(engine));
     *rtl = made;
     return LW_OK;
 }
@@ -235,7 +247,7 @@ enum lw_status lw_rtl_open(const struct lw_engine *engine, const char *cache, bo
     if (access(library, R_OK))
         status = build(cache, library, parameters, trace, error);
     if (status == LW_OK)
-        status = load(library, trace, rtl, error);
+        status = load(library, engine, trace, rtl, error);
     free(library);
     return status;
 }

@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
+#include <string.h>
 
 static const char *const engines[] = {
     "mu2-t4-r4-bus128-slots16-sl4-words256",
@@ -20,6 +21,45 @@ ParameterizedTestParameters(rtl_coverage, jobs)
     return cr_make_param_array(size_t, indices, ENGINES);
 }
 
+/* Lists that the engine refuses, and one that it waits for. */
+static void run_damaged(struct lw_rtl *rtl, const struct list *list, const struct lw_job *job,
+                        bool wrong_crc, const char *expected)
+{
+    struct lw_error error = {0};
+    struct lw_sim_counts counts;
+    struct lw_image image = list_image(list);
+    struct lw_sim_run run = {.memory = "ideal", .list = list->address};
+    lw_job_encode(job, image.data + list->address);
+    image.data[list->address + 60] ^= wrong_crc;
+    cr_assert_eq(
+        lw_rtl_run(rtl, &run, (struct lw_sim_memory){image.data, image.bytes}, &counts, &error),
+        LW_MISMATCH);
+    cr_assert(strstr(error.text, expected), "%s", error.text);
+    lw_image_free(&image);
+}
+
+static void run_all_damaged(struct lw_rtl *rtl, const struct lw_engine *engine)
+{
+    struct list list;
+    struct lw_job good, job;
+    list_make_layer(&list, engine, 64, 64, 2, 1, false);
+    cr_assert(lw_job_decode(list.image.data + list.address, &good, NULL) == LW_OK);
+    run_damaged(rtl, &list, &good, true, "reason 1");
+    job = good;
+    job.operation = 3;
+    run_damaged(rtl, &list, &job, false, "reason 2");
+    job = good;
+    job.mu ^= 1;
+    run_damaged(rtl, &list, &job, false, "reason 3");
+    job = good;
+    job.tiles = 0;
+    run_damaged(rtl, &list, &job, false, "reason 4");
+    job = good;
+    job.key_beats--;
+    run_damaged(rtl, &list, &job, false, "waits for keys");
+    list_free(&list);
+}
+
 ParameterizedTest(size_t *index, rtl_coverage, jobs)
 {
     struct lw_engine engine;
@@ -29,6 +69,7 @@ ParameterizedTest(size_t *index, rtl_coverage, jobs)
     list_make_edges(&list, &engine);
     list_run(rtl, &list, "poor", 1, &counts);
     list_free(&list);
+    run_all_damaged(rtl, &engine);
     lw_rtl_close(rtl);
     run_random_lists(engines[*index], 2000, 40, 200);
 }
