@@ -325,9 +325,12 @@ extern "C" void lw_harness_delete(void *self)
 {
     auto *h = static_cast<Harness *>(self);
 #if VM_COVERAGE
-    static int count;
-    std::string file = std::string(getenv("LW_RTL_COVERAGE")) + "/" + std::to_string(getpid()) +
-                       "-" + std::to_string(count++) + ".dat";
+    std::string file; // one a process and engine that was opened
+    int count = 0;
+    do
+        file = std::string(getenv("LW_RTL_COVERAGE")) + "/" + std::to_string(getpid()) + "-" +
+               std::to_string(count++) + ".dat";
+    while (access(file.c_str(), F_OK) == 0);
     h->context.coveragep()->write(file.c_str());
 #endif
     delete h->top;

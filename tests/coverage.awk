@@ -5,9 +5,10 @@ function field(key,   at, rest) {
     rest = substr($0, at + length(key) + 2)
     return substr(rest, 1, match(rest, /[\001\047]/) - 1)
 }
+BEGIN { rules = 0 }
 FNR == 1 { input++ }
 input == 1 && /^[^#]/ {
-    excluded_file[rules] = $1
+    excluded_file[rules] = "^" $1 "$"
     excluded_point[rules++] = "^" $2 "$"
 }
 input == 2 && /^C/ {
@@ -15,7 +16,7 @@ input == 2 && /^C/ {
     kind = field("page") ~ /^v_toggle/ ? "toggle" : "line"
     point = kind == "toggle" ? field("o") : field("l")
     for (i = 0; i < rules; i++)
-        if (file == excluded_file[i] && point ~ excluded_point[i]) {
+        if (file ~ excluded_file[i] && point ~ excluded_point[i]) {
             if ($NF == 0) used[i] = 1
             next
         }

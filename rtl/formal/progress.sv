@@ -21,7 +21,7 @@ module progress_proof (
   input wire        drained_i,
   input wire        drained_bank_i
 );
-  localparam T = 3, Wait = 2, Drain = 5;
+  localparam T = 3, Wait = 1, Drain = 3;
   localparam Bound = Drain + 3 + (T + 2) * (Wait + 1) + 2;
   reg rst_q = 1;
   always @(posedge clk_i) rst_q <= 0;

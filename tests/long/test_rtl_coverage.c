@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static const char *const engines[] = {
     "mu2-t4-r4-bus128-slots16-sl4-words256",
@@ -19,6 +20,34 @@ ParameterizedTestParameters(rtl_coverage, jobs)
     for (size_t i = 0; i < ENGINES; i++)
         indices[i] = i;
     return cr_make_param_array(size_t, indices, ENGINES);
+}
+
+/* The list far up in a memory of 4 GB. */
+static void run_far(struct lw_rtl *rtl, const struct list *list, uint32_t offset)
+{
+    struct lw_error error = {0};
+    struct lw_sim_counts counts;
+    size_t bytes = (size_t)1 << 32;
+    uint8_t *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    cr_assert_neq(memory, MAP_FAILED);
+    struct lw_image image = {memory + offset, list->image.bytes, list->image.bytes};
+    struct lw_job job = {.last = false};
+    memcpy(image.data, list->image.data, image.bytes);
+    for (uint8_t *line = image.data + list->address; !job.last;
+         line += lw_job_stride(&list->engine)) {
+        cr_assert(lw_job_decode(line, &job, NULL) == LW_OK);
+        job.x_address += offset;
+        job.key_address += offset;
+        job.scale_address += offset;
+        job.y_address += offset;
+        lw_job_encode(&job, line);
+    }
+    struct lw_sim_run run = {.memory = "ideal", .list = offset + list->address};
+    cr_assert_eq(lw_rtl_run(rtl, &run, (struct lw_sim_memory){memory, bytes}, &counts, &error),
+                 LW_OK, "%s", error.text);
+    list_check(list, &image, "RTL");
+    munmap(memory, bytes);
 }
 
 /* Lists that the engine refuses, and one that it waits for. */
@@ -55,8 +84,8 @@ static void run_all_damaged(struct lw_rtl *rtl, const struct lw_engine *engine)
     job.tiles = 0;
     run_damaged(rtl, &list, &job, false, "reason 4");
     job = good;
-    job.key_beats--;
-    run_damaged(rtl, &list, &job, false, "waits for keys");
+    job.y_beats++;
+    run_damaged(rtl, &list, &job, false, "writer waits");
     list_free(&list);
 }
 
@@ -68,6 +97,8 @@ ParameterizedTest(size_t *index, rtl_coverage, jobs)
     struct lw_sim_counts counts;
     list_make_edges(&list, &engine);
     list_run(rtl, &list, "poor", 1, &counts);
+    run_far(rtl, &list, 0xaaaaa000);
+    run_far(rtl, &list, 0x55555000);
     list_free(&list);
     run_all_damaged(rtl, &engine);
     lw_rtl_close(rtl);
