@@ -6,14 +6,16 @@ CXX := clang++-19
 BUILD := build/$(if $(SAN),san,release)
 VERSION := 0.1.0
 
-ROOMS := models gen sim runtime profiles
+ROOMS := models gen sim runtime library profiles
 PACKAGES := jansson libcyaml yaml-0.1 libxxhash sqlite3 popt
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror
 comma := ,
 SANITIZE := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize=vptr -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer)
 OPTIMIZE := $(if $(SAN),-O1,-O2)
-COMMON := -g $(OPTIMIZE) $(SANITIZE) $(WARNINGS) -ffp-contract=off -fno-math-errno -D_GNU_SOURCE -I. \
+# Version 4 of DWARF is what valgrind of Debian 12 reads.
+COMMON := -gdwarf-4 $(OPTIMIZE) $(SANITIZE) $(WARNINGS) -ffp-contract=off -fno-math-errno -fPIC \
+	-fvisibility=hidden -D_GNU_SOURCE -I. \
 	-I$(BUILD)/include -DLW_VERSION='"$(VERSION)"' -MMD -MP
 CFLAGS = -std=c11 $(COMMON) $(shell pkg-config --cflags $(PACKAGES))
 CXXFLAGS = -std=c++17 $(COMMON)
@@ -34,18 +36,31 @@ sources = $(sort $(wildcard $(1)/*.c) $(wildcard $(1)/*.cc))
 objects = $(patsubst %,$(BUILD)/%.o,$(basename $(filter-out runtime/vector.c sim/harness.cc,$(call sources,$(1)))))
 LIBRARY := $(BUILD)/liblutwidge-all.a
 LIBRARY_OBJECTS := $(foreach room,$(ROOMS),$(call objects,$(room))) $(ISAS:%=$(BUILD)/runtime/vector-%.o)
-SLOW_TESTS := $(patsubst %,tests/test_%.c,bench bundle classes compile generate golden kernels library picks prefix qemu simulate static translate)
+SLOW_TESTS := $(patsubst %,tests/test_%.c,bench bundle classes compile generate golden install kernels library library_api \
+	library_calls library_program picks prefix qemu simulate static translate)
 TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,\
 	$(filter-out $(SLOW_TESTS),$(sort $(wildcard tests/test_*.c))) $(SLOW_TESTS))
 TEST_SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c)))
 LONG_TESTS := $(patsubst tests/long/%.c,$(BUILD)/tests/long/%,$(sort $(wildcard tests/long/test_*.c)))
 
-.PHONY: all help bootstrap demo test test-long formal coverage bench-peers goldens format clean
+# liblutwidge: what its calls need and no more, as a shared library and as one object in an archive. Both export the names of
+# library/symbols.map alone.
+SHARED := $(BUILD)/liblutwidge.so.$(VERSION)
+SONAME := liblutwidge.so.$(firstword $(subst ., ,$(VERSION)))
+STATIC := $(BUILD)/liblutwidge.a
+SHARED_LIBS := -ljansson -lxxhash -lsentencepiece -lpthreadpool -lstdc++ -lm
+PREFIX := /usr/local
+LIBDIR := $(PREFIX)/lib
+INSTALLED := $(PREFIX)/bin/lutwidge $(PREFIX)/include/lutwidge.h $(PREFIX)/share/man/man3/lutwidge.3 \
+	$(PREFIX)/share/lutwidge/examples/translate.c $(LIBDIR)/pkgconfig/lutwidge.pc $(LIBDIR)/liblutwidge.a \
+	$(LIBDIR)/$(notdir $(SHARED)) $(LIBDIR)/$(SONAME) $(LIBDIR)/liblutwidge.so
+
+.PHONY: all help bootstrap demo test test-long formal coverage bench-peers goldens install uninstall format clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 .SECONDARY:
 
-all: $(BUILD)/lutwidge ## build the program
+all: $(BUILD)/lutwidge $(SHARED) $(STATIC) ## build the program and the library
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -63,6 +78,23 @@ $(LIBRARY): $(LIBRARY_OBJECTS)
 	@rm -f $@
 	$(SAY) AR $@
 	$(Q)llvm-ar-19 rcs $@ $^
+
+LIBRARY_API := $(call objects,library)
+$(SHARED): $(LIBRARY_API) $(LIBRARY) library/symbols.map
+	$(SAY) LD $@
+	$(Q)$(CC) $(filter-out -rdynamic,$(LDFLAGS)) -shared -Wl,-soname,$(SONAME) -Wl,--version-script,library/symbols.map \
+		$(if $(SAN),,-Wl$(comma)-z$(comma)defs) -o $@ $(LIBRARY_API) $(LIBRARY) -Wl,--as-needed $(SHARED_LIBS)
+	$(Q)ln -sf $(notdir $@) $(BUILD)/$(SONAME)
+	$(Q)ln -sf $(SONAME) $(BUILD)/liblutwidge.so
+
+$(STATIC): $(LIBRARY_API) $(LIBRARY) library/symbols.map
+	@rm -f $@
+	$(SAY) AR $@
+	$(Q)ld.lld-19 -r -o $(BUILD)/liblutwidge.o $(LIBRARY_API) $(LIBRARY)
+	$(Q)sed -n 's/^    \(lutwidge_[a-z_]*\);$$/\1/p' library/symbols.map > $(BUILD)/symbols
+	$(Q)llvm-objcopy-19 --keep-global-symbols=$(BUILD)/symbols \
+		$(if $(SAN),--keep-global-symbol=___asan_globals_registered) $(BUILD)/liblutwidge.o
+	$(Q)llvm-ar-19 rcs $@ $(BUILD)/liblutwidge.o
 
 $(BUILD)/%.o: %.c | bootstrap
 	@mkdir -p $(@D)
@@ -85,7 +117,7 @@ $(BUILD)/include/%.sql.inc: %.sql
 	$(SAY) GEN $@
 	$(Q)(xxd -i < $< && echo ', 0') > $@
 # The registers of the engine, and its sources with what builds simulators of it.
-RTL_SOURCES := $(sort $(wildcard rtl/*.sv) rtl/registers rtl/registers.def sim/dram.c sim/dram.h sim/harness.cc sim/verilate)
+RTL_SOURCES := $(sort $(wildcard rtl/*.sv rtl/baselines/*.sv) rtl/registers rtl/registers.def sim/dram.c sim/dram.h sim/harness.cc sim/verilate)
 $(BUILD)/include/sim/registers.h: rtl/registers rtl/registers.def
 	@mkdir -p $(@D)
 	$(SAY) GEN $@
@@ -105,8 +137,9 @@ $(USES_GENERATOR): CFLAGS += -DLW_GENERATOR='"$(GENERATOR)"'
 $(USES_GENERATOR): $(wildcard gen/*)
 # Names the simulators whose figures the database keeps.
 SIMULATOR := $(shell cat $(RTL_SOURCES) $(sort $(wildcard sim/*.c sim/*.h gen/engine.* gen/stream.* gen/job.c)) | sha256sum | cut -c1-16)
-$(BUILD)/profiles/database_simulations.o: CFLAGS += -DLW_SIMULATOR='"$(SIMULATOR)"'
-$(BUILD)/profiles/database_simulations.o: $(RTL_SOURCES) $(wildcard sim/*) gen/stream.c gen/job.c gen/engine.c
+USES_SIMULATOR := $(BUILD)/profiles/database_simulations.o $(BUILD)/profiles/costs_engine.o
+$(USES_SIMULATOR): CFLAGS += -DLW_SIMULATOR='"$(SIMULATOR)"'
+$(USES_SIMULATOR): $(RTL_SOURCES) $(wildcard sim/*) gen/stream.c gen/job.c gen/engine.c
 $(BUILD)/profiles/database.o: $(patsubst %,$(BUILD)/include/%.inc,$(wildcard profiles/schema_*.sql))
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)
@@ -126,22 +159,23 @@ TEST_ENVIRONMENT := LUTWIDGE=$(abspath $(BUILD)/lutwidge) XDG_CACHE_HOME=$(abspa
 
 test: ## all quick tests, quickest first
 	@+$(MAKE) --no-print-directory bootstrap
-	@+$(MAKE) --no-print-directory -j$$(nproc) $(BUILD)/lutwidge $(TESTS)
+	@+$(MAKE) --no-print-directory -j$$(nproc) all $(TESTS)
 	@$(TEST_ENVIRONMENT) tests/run $(TESTS)
 
 test-long: ## the long tests
 	@+$(MAKE) --no-print-directory bootstrap
-	@+$(MAKE) --no-print-directory -j$$(nproc) $(BUILD)/lutwidge $(LONG_TESTS)
+	@+$(MAKE) --no-print-directory -j$$(nproc) all $(LONG_TESTS)
 	@$(TEST_ENVIRONMENT) tests/run $(LONG_TESTS)
 	@$(TEST_ENVIRONMENT) tests/long/retrain
+	@BUILD=$(abspath $(BUILD)) tests/long/valgrind
 	@rtl/formal/run
 	@tests/coverage $(BUILD)/tests/long/test_rtl_coverage
 
-formal: ## prove FIFO and control of the engine, and find each seeded bug (40 s)
+formal: ## prove FIFO and control of the engine, and find each seeded bug (50 s)
 	@+$(MAKE) --no-print-directory bootstrap
 	@rtl/formal/run
 
-coverage: ## lines and toggles of rtl/ that random jobs reach
+coverage: ## lines and toggles of rtl/ that random jobs reach (4 min)
 	@+$(MAKE) --no-print-directory bootstrap
 	@+$(MAKE) --no-print-directory $(BUILD)/tests/long/test_rtl_coverage
 	@tests/coverage $(BUILD)/tests/long/test_rtl_coverage
@@ -164,8 +198,24 @@ bench-peers: $(BUILD)/lutwidge $(PEERS)/done ## translation beside CTranslate2 a
 goldens: $(BUILD)/lutwidge ## renew the committed kernels of tests/golden; read the diff
 	for f in tests/golden/*.txt; do $< generate --spec $$(basename $$f .txt) > $$f || exit 1; done
 
+install: all ## install under PREFIX (/usr/local), LIBDIR (PREFIX/lib), in DESTDIR
+	$(Q)install -d $(sort $(dir $(INSTALLED:%=$(DESTDIR)%)))
+	$(Q)install -m 755 $(BUILD)/lutwidge $(DESTDIR)$(PREFIX)/bin
+	$(Q)install -m 644 library/lutwidge.h $(DESTDIR)$(PREFIX)/include
+	$(Q)install -m 644 docs/man/lutwidge.3 $(DESTDIR)$(PREFIX)/share/man/man3
+	$(Q)install -m 644 examples/translate.c $(DESTDIR)$(PREFIX)/share/lutwidge/examples
+	$(Q)install -m 644 $(STATIC) $(SHARED) $(DESTDIR)$(LIBDIR)
+	$(Q)ln -sf $(notdir $(SHARED)) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	$(Q)ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/liblutwidge.so
+	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' library/lutwidge.pc.in \
+		> $(DESTDIR)$(LIBDIR)/pkgconfig/lutwidge.pc
+
+uninstall: ## remove what install put there
+	$(Q)rm -f $(INSTALLED:%=$(DESTDIR)%)
+	$(Q)rmdir -p --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/share/lutwidge/examples
+
 format: ## format all sources with clang-format
-	clang-format-19 -i $(foreach room,$(ROOMS) cli tests tests/long,$(wildcard $(room)/*.[ch] $(room)/*.cc))
+	clang-format-19 -i $(foreach room,$(ROOMS) cli tests tests/long examples,$(wildcard $(room)/*.[ch] $(room)/*.cc))
 
 clean: ## remove everything generated
 	rm -rf build

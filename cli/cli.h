@@ -77,6 +77,7 @@ int cli_generate(int argc, const char **argv);
 int cli_translate(int argc, const char **argv);
 int cli_score(int argc, const char **argv);
 int cli_profile(int argc, const char **argv);
+int cli_allocate(int argc, const char **argv);
 int cli_bench(int argc, const char **argv);
 int cli_simulate(int argc, const char **argv);
 int cli_sweep(int argc, const char **argv);

@@ -39,12 +39,25 @@ const struct cli_verb cli_verbs[] = {
      "lutwidge score --ref test.de out.de\n"
      "lutwidge translate open3.lwm < test.en | lutwidge score --ref test.de --json\n",
      "--ref REF [HYP]", cli_score},
-    {"profile", "measure what few bits cost each part of a model alone",
+    {"profile", "measure what allocate needs, or what few bits cost each part of a model alone",
+     "lutwidge profile models/open-en-de --device host,arm-exynos-m4,lut-mobile \\\n"
+     "    --source dev.en --ref dev.de --db lutwidge.db\n"
      "lutwidge profile models/open-en-de --what sensitivity --source dev.en --ref dev.de --by "
      "kind\n"
      "lutwidge profile models/open-en-de --what sensitivity --source dev.en --ref dev.de \\\n"
      "    --bits 2-3 --modes free/row,free/64 --no-bleu\n",
-     "MODEL_DIR --what sensitivity --source SRC --ref REF", cli_profile},
+     "MODEL_DIR --device D[,D...] | --what sensitivity  --source SRC --ref REF", cli_profile},
+    {"allocate", "choose the bits of each part of a model from what was measured",
+     "lutwidge allocate models/open-en-de --max-size 2MB -o plan.yaml\n"
+     "lutwidge allocate models/open-en-de --device host --max-size 3MB --max-latency 2ms -o "
+     "plan.yaml\n"
+     "lutwidge allocate models/open-en-de --device lut-mobile --minimise latency --max-drop 0.5 "
+     "\\\n"
+     "    --pin embedding=4 -o plan.yaml\n"
+     "lutwidge allocate models/open-en-de --max-size 3MB --verify 3 --source dev.en --ref dev.de "
+     "-o "
+     "plan.yaml\n",
+     "MODEL_DIR --device D [LIMITS] -o PLAN.yaml", cli_allocate},
     {"bench", "time product kernels beside OpenBLAS and oneDNN",
      "lutwidge bench\n"
      "lutwidge bench --shapes 512x512,2048x512 --bits 1-2 --columns 1,4 --alpha free,uniform\n"
@@ -59,7 +72,7 @@ const struct cli_verb cli_verbs[] = {
      "M.lwm --layer NAME | --step | --text TEXT | FILE", cli_simulate},
     {"sweep", "simulate many engines and keep what they take",
      "lutwidge sweep models/sweeps/engines.yaml --model a8.lwm --db lutwidge.db\n"
-     "lutwidge query simulations\n",
+     "lutwidge query engines\n",
      "SWEEP.yaml", cli_sweep},
     {"query", "print what the database holds",
      "lutwidge query runs\n"

@@ -49,10 +49,8 @@ static enum lw_status count_line(void *context, const int32_t *ids, size_t count
     return lw_frequencies_add(context, ids, count, error);
 }
 
-/* Counts for the words of one side; those of both sides where they share a vocabulary. */
-static enum lw_status count_words(const struct cli_plan_request *request,
-                                  const struct lw_model *model, bool target,
-                                  struct lw_frequencies *counts, struct lw_error *error)
+enum lw_status cli_count_words(const struct cli_plan_request *request, const struct lw_model *model,
+                               bool target, struct lw_frequencies *counts, struct lw_error *error)
 {
     const struct lw_tokenizer_data *t = &model->tokenizer;
     bool shared = t->source_words == t->target_words;
@@ -98,7 +96,7 @@ static enum lw_status find_row_bits(const struct cli_plan_request *request,
     if (choice->words.kind == LW_WORDS_ALIKE)
         return LW_OK;
     if (lw_words_need_counts(choice))
-        status = count_words(request, model, target, &counts, error);
+        status = cli_count_words(request, model, target, &counts, error);
     planning->row_bits[matrix] = malloc(rows);
     if (status == LW_OK && !planning->row_bits[matrix])
         status = lw_fail(error, LW_FAILED, "out of memory for the plan");
@@ -164,4 +162,12 @@ void cli_plan_free(struct cli_planning *planning)
     free(planning->whys);
     lw_plan_free(&planning->plan);
     *planning = (struct cli_planning){0};
+}
+
+void cli_made_by_plan(const char *name, bool nested, const char *arith,
+                      char made_by[CLI_MADE_BY_BYTES])
+{
+    snprintf(made_by, CLI_MADE_BY_BYTES, "lutwidge %s quantize --plan %.64s%s%s%s", LW_VERSION,
+             name ? name : "(unnamed)", nested ? " --nested" : "", arith ? " --arith " : "",
+             arith ? arith : "");
 }

@@ -7,6 +7,8 @@
 #include "models/words.h"
 #include "runtime/calibrate.h"
 
+#include <stdbool.h>
+
 /* As the options give them; NULL where not given. */
 struct cli_plan_request {
     const char *plan;                      /* YAML, or NULL: `bits` and `fit` for all matrices */
@@ -32,6 +34,16 @@ struct cli_planning {
 enum lw_status cli_plan(const struct cli_plan_request *request, const struct lw_model *model,
                         struct cli_planning *planning, struct lw_error *error);
 void cli_plan_free(struct cli_planning *planning);
+
+/* What a model that is made by a plan says of it; `name` and `arith` may be NULL. */
+enum { CLI_MADE_BY_BYTES = 256 };
+void cli_made_by_plan(const char *name, bool nested, const char *arith,
+                      char made_by[CLI_MADE_BY_BYTES]);
+
+/* Counts for the words of one side, from the request's texts or table; those of both sides where
+ * they share a vocabulary. LW_USAGE where the request has none. */
+enum lw_status cli_count_words(const struct cli_plan_request *request, const struct lw_model *model,
+                               bool target, struct lw_frequencies *counts, struct lw_error *error);
 
 /* Moments of the inputs of all matrices, of `model` (dense) over the first lines of the texts, in
  * class f32, with progress. A zeroed calibration where the planning needs none; LW_USAGE where it

@@ -1,5 +1,6 @@
 /* lutwidge profile: measurements of a model that planning needs. */
 #include "cli/cli.h"
+#include "cli/profile_cells.h"
 #include "cli/profile_points.h"
 
 #include "models/file.h"
@@ -7,18 +8,20 @@
 #include "models/marian.h"
 #include "profiles/database_sensitivity.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST_THREADS = 1024 };
+enum { MOST_THREADS = 1024, MOST_PLANS = 1000 };
 
 /* What the user asked for, and where it stands. */
 struct task {
     const char *folder, *what, *source, *reference, *database;
     struct cli_point_request request;
-    int lines, threads, no_bleu, retry, quiet;
+    const char **devices; /* NULL: none; with `what` refused */
+    int lines, threads, no_bleu, retry, quiet, plans;
 
     struct lw_model model;
     struct lw_trial trial;
@@ -30,13 +33,24 @@ struct task {
     size_t failed;
 };
 
-static enum lw_status check_options(const struct task *task, struct lw_error *error)
+enum { CELL_LINES = 100, SENSITIVITY_LINES = 200 };
+
+static enum lw_status check_options(struct task *task, struct lw_error *error)
 {
-    if (!task->what)
-        return lw_fail(error, LW_USAGE, "profile what? Give --what; there is: sensitivity");
-    if (strcmp(task->what, "sensitivity") != 0)
+    if (!task->what && !task->devices)
+        return lw_fail(error, LW_USAGE,
+                       "profile what? Give --device for all that allocate needs, or --what "
+                       "sensitivity");
+    if (task->what && task->devices)
+        return lw_fail(error, LW_USAGE,
+                       "--what sensitivity is of no device; leave out one of --what and --device");
+    if (task->what && strcmp(task->what, "sensitivity") != 0)
         return lw_fail(error, LW_USAGE, "there is no profile of '%s'; there is: sensitivity",
                        task->what);
+    if (task->plans < 0 || task->plans > MOST_PLANS)
+        return lw_fail(error, LW_USAGE, "--plans takes 0 to %d", MOST_PLANS);
+    if (task->lines == INT_MIN)
+        task->lines = task->what ? SENSITIVITY_LINES : CELL_LINES;
     if (!task->source || !task->reference)
         return lw_fail(error, LW_USAGE, "name a text to measure on with --source and --ref");
     if (task->lines < 1)
@@ -53,12 +67,18 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
 {
     task->threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
     struct poptOption options[] = {
+        {"device", 'd', POPT_ARG_ARGV, &task->devices, 0,
+         "measure all that allocate needs for host (this machine), an Arm CPU (static cycles) or "
+         "an engine (simulated cycles); a list of names, may be repeated",
+         "DEVICES"},
+        {"plans", 0, POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &task->plans, 0,
+         "with --device: whole plans that predictions are calibrated with", "N"},
         {"what", 'w', POPT_ARG_STRING, &task->what, 0,
          "sensitivity: what few bits cost each part of the model alone", "WHAT"},
         {"source", 's', POPT_ARG_STRING, &task->source, 0, "text to translate", "FILE"},
         {"ref", 'r', POPT_ARG_STRING, &task->reference, 0, "its reference translation", "FILE"},
-        {"lines", 'n', POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &task->lines, 0,
-         "use the first N lines of the text", "N"},
+        {"lines", 'n', POPT_ARG_INT, &task->lines, 0,
+         "use the first N lines of the text (default: 200; 100 with --device)", "N"},
         {"by", 0, POPT_ARG_STRING | POPT_ARGFLAG_SHOW_DEFAULT, &task->request.by, 0,
          "quantise all layers of a kind together (kind), every matrix by itself (matrix), or both",
          "BY"},
@@ -246,14 +266,29 @@ static enum lw_status profile(struct task *task, const char *command, struct lw_
 
 int cli_profile(int argc, const char **argv)
 {
-    struct task task = {.lines = 200,
+    struct task task = {.lines = INT_MIN,
+                        .plans = 8,
                         .database = "lutwidge.db",
                         .request = {"both", "1-4", "free/row,uniform/row"}};
     struct lw_error error = {0};
     enum lw_status status = parse(argc, argv, &task, &error);
     if (status == LW_OK) {
         char *command = cli_command_line(argc, argv);
-        status = profile(&task, command, &error);
+        status = task.what
+                     ? profile(&task, command, &error)
+                     : cli_profile_cells(&(struct cli_profile_request){.folder = task.folder,
+                                                                       .source = task.source,
+                                                                       .reference = task.reference,
+                                                                       .database = task.database,
+                                                                       .command = command,
+                                                                       .devices = task.devices,
+                                                                       .lines = task.lines,
+                                                                       .plans = task.plans,
+                                                                       .threads = task.threads,
+                                                                       .no_bleu = task.no_bleu,
+                                                                       .retry = task.retry,
+                                                                       .quiet = task.quiet},
+                                         &error);
         free(command);
     }
     /* cli_parse has printed its own errors. */

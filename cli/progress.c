@@ -1,6 +1,8 @@
 /* Progress on stderr, clocks and memory of the process. */
 #include "cli/cli.h"
 
+#include "runtime/memory.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,16 +19,7 @@ double cli_now_s(void)
 
 double cli_peak_memory_bytes(void)
 {
-    /* getrusage will not do: its figure survives exec, so a large parent would show. */
-    FILE *stream = fopen("/proc/self/status", "re");
-    double kilobytes = NAN;
-    char line[256];
-    while (stream && fgets(line, sizeof line, stream))
-        if (sscanf(line, "VmHWM: %lf", &kilobytes) == 1)
-            break;
-    if (stream)
-        fclose(stream);
-    return kilobytes * 1024;
+    return lw_peak_memory_bytes();
 }
 
 void cli_progress_start(struct cli_progress *progress, const char *label)

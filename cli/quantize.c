@@ -107,11 +107,9 @@ static enum lw_status write_file(const struct task *task, const struct lw_plan *
                                  const struct lw_nested *model, struct lw_error *error)
 {
     const char *fit = task->request.fit;
-    char made_by[256];
+    char made_by[CLI_MADE_BY_BYTES];
     if (task->request.plan)
-        snprintf(made_by, sizeof made_by, "lutwidge %s quantize --plan %.64s%s%s%s", LW_VERSION,
-                 plan->name ? plan->name : "(unnamed)", task->nested ? " --nested" : "",
-                 task->arith ? " --arith " : "", task->arith ? task->arith : "");
+        cli_made_by_plan(plan->name, task->nested, task->arith, made_by);
     else if (task->nested)
         snprintf(made_by, sizeof made_by, "lutwidge %s quantize --bits %d --nested --arith %s",
                  LW_VERSION, task->request.bits, task->made);

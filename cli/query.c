@@ -26,7 +26,7 @@ int cli_query(int argc, const char **argv)
     else if (!rest[0] == !sql)
         status = lw_fail(&error, LW_USAGE,
                          "give either the name of a query (runs, translations, sensitivity, "
-                         "kernels, static, simulations) or --sql");
+                         "kernels, static, simulations, engines, parts, plans) or --sql");
 
     struct lw_database *database = NULL;
     enum lw_output output = as_json ? LW_OUTPUT_JSON : as_csv ? LW_OUTPUT_CSV : LW_OUTPUT_TABLE;

@@ -133,6 +133,18 @@ static enum lw_status take(struct task *task, const char *what, const char *subj
                           : LW_OK;
 }
 
+/* How fast it was, to stderr: the figures themselves do not depend on it. */
+static void print_effort(const struct task *task)
+{
+    const struct lw_sim_effort *effort = task->simulator.effort;
+    if (!task->request.quiet)
+        fprintf(stderr,
+                "%.3f M cycles of %zu lists in %.3f s: %.1f M cycles simulated a second; %zu lists "
+                "were like one before\n",
+                (double)effort->cycles / 1e6, effort->lists, effort->seconds,
+                (double)effort->cycles / effort->seconds / 1e6, effort->lists - effort->simulated);
+}
+
 static enum lw_status simulate_layer(struct task *task, const struct lw_model *model,
                                      struct lw_error *error)
 {
@@ -195,6 +207,8 @@ static enum lw_status simulate_part(struct task *task, struct lw_error *error)
     if (status == LW_OK)
         status =
             task->step ? simulate_step(task, &model, error) : simulate_layer(task, &model, error);
+    if (status == LW_OK)
+        print_effort(task);
     lw_simulator_close(&task->simulator);
     lw_model_free(&model);
     free(file);
@@ -227,6 +241,8 @@ static enum lw_status simulate_text(struct task *task, struct lw_error *error)
                                        &simulation, error);
     if (status == LW_OK)
         status = take(task, "text", subject, &simulation, error);
+    if (status == LW_OK)
+        print_effort(task);
     lw_simulation_free(&simulation);
     cli_unload(&loaded);
     free(subject);

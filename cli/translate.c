@@ -2,28 +2,26 @@
 #include "cli/cli.h"
 #include "cli/loaded.h"
 #include "cli/prefix.h"
+#include "cli/team.h"
 #include "cli/text_run.h"
 
 #include "models/lwm.h"
 #include "profiles/database.h"
 #include "profiles/score.h"
-#include "runtime/tokenizer.h"
-#include "runtime/translator.h"
 
 #include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-enum { MOST_BATCH = 1024 };
+enum { MOST_BATCH = 1024, MOST_THREADS = 1024 };
 
 struct translate_options {
     struct cli_request request;
-    const char *reference, *database;
-    int beams, max_length, lines, batch;
+    const char *reference, *database, *memory;
+    int beams, max_length, lines, batch, threads;
     double length_penalty;
     int scores, quiet;
 };
@@ -62,7 +60,7 @@ static enum lw_status record(const char *command, const char *path, const struct
     return cli_record(database, &row, error);
 }
 
-static void print_engine(const struct cli_loaded *loaded, double seconds)
+static void print_engine(const struct cli_loaded *loaded)
 {
     struct lw_sim_counts counts;
     lw_tally_sum(&loaded->work, &counts);
@@ -70,7 +68,8 @@ static void print_engine(const struct cli_loaded *loaded, double seconds)
            clock_hz = loaded->device->clock_mhz * 1e6;
     fprintf(stderr, "engine: %.0f cycles in %zu lists, %.4f s at the %g MHz of %s", cycles,
             lw_tally_lists(&loaded->work), cycles / clock_hz, clock_hz / 1e6, loaded->device->name);
-    fprintf(stderr, "; %.2f M cycles simulated a second\n", cycles / seconds / 1e6);
+    fprintf(stderr, "; %.2f M cycles simulated a second of CPU time\n",
+            cycles / loaded->simulator.effort->seconds / 1e6);
 }
 
 static void print_summary(const struct cli_text_run *run, const struct cli_loaded *loaded,
@@ -86,26 +85,7 @@ static void print_summary(const struct cli_text_run *run, const struct cli_loade
         fprintf(stderr, "; %zu lines refused", run->refused);
     fputc('\n', stderr);
     if (loaded->device)
-        print_engine(loaded, run->seconds);
-}
-
-static enum lw_status open_text(const char *input, const char *reference, struct cli_text_run *run,
-                                struct lw_error *error)
-{
-    struct stat about;
-    run->input = stdin;
-    run->input_name = "standard input";
-    if (input && strcmp(input, "-") != 0) {
-        run->input = fopen(input, "re");
-        run->input_name = input;
-    }
-    if (!run->input)
-        return lw_fail(error, LW_FAILED, "cannot open %s: %m", input);
-    if (fstat(fileno(run->input), &about) == 0 && S_ISREG(about.st_mode))
-        run->input_bytes = (size_t)about.st_size;
-    if (reference && !(run->references = fopen(reference, "re")))
-        return lw_fail(error, LW_FAILED, "cannot open %s: %m", reference);
-    return LW_OK;
+        print_engine(loaded);
 }
 
 static enum lw_status choose_search(const struct translate_options *options,
@@ -130,6 +110,17 @@ static enum lw_status choose_search(const struct translate_options *options,
     return LW_OK;
 }
 
+static enum lw_status check_numbers(const struct translate_options *options, struct lw_error *error)
+{
+    if (options->batch < 1 || options->batch > MOST_BATCH)
+        return lw_fail(error, LW_USAGE, "--batch takes 1 to %d, not %d", MOST_BATCH,
+                       options->batch);
+    if (options->threads < 1 || options->threads > MOST_THREADS)
+        return lw_fail(error, LW_USAGE, "--threads takes 1 to %d, not %d", MOST_THREADS,
+                       options->threads);
+    return LW_OK;
+}
+
 /* Whether the database can be written to at all, before the work rather than after it. SQLite is
  * left alone until then: its pages would count as memory of the translation. */
 static enum lw_status check_database(const char *path, struct lw_error *error)
@@ -148,13 +139,12 @@ static enum lw_status translate(const char *command, const char *path, const cha
     struct cli_loaded loaded = {0};
     struct lw_search search;
     struct lw_score score = {0};
-    struct cli_text_run run = {
-        .scores = options->scores, .quiet = options->quiet, .batch = (size_t)options->batch};
-    run.most_lines = options->lines >= 0 ? (size_t)options->lines : SIZE_MAX;
-    if (options->batch < 1 || options->batch > MOST_BATCH)
-        return lw_fail(error, LW_USAGE, "--batch takes 1 to %d, not %d", MOST_BATCH,
-                       options->batch);
-    enum lw_status status = open_text(input, options->reference, &run, error);
+    struct cli_team team = {0};
+    struct cli_text_run run = {.scores = options->scores, .quiet = options->quiet};
+    size_t batch = (size_t)options->batch, threads = (size_t)options->threads;
+    enum lw_status status = check_numbers(options, error);
+    if (status == LW_OK)
+        status = cli_text_open(input, options->reference, &run, error);
     if (status == LW_OK && options->database)
         status = check_database(options->database, error);
     if (status == LW_OK)
@@ -164,13 +154,16 @@ static enum lw_status translate(const char *command, const char *path, const cha
                          (size_t)loaded.size_bytes);
     if (status == LW_OK)
         status = choose_search(options, &loaded.model.config, &search, error);
+    if (status == LW_OK && options->memory)
+        status = cli_team_fits(&loaded, &search, threads, batch, cli_text_window(batch * threads),
+                               options->memory, error);
     if (status == LW_OK)
-        status =
-            lw_tokenizer_open(&loaded.model.tokenizer, &loaded.model.config, &run.tokenizer, error);
-    if (status == LW_OK)
-        status = lw_translator_open_batch(&loaded.model, &loaded.backend, &search, run.batch,
-                                          &run.translator, error);
+        status = cli_team_open(&loaded, &search, threads, batch, &team, error);
     if (status == LW_OK) {
+        run.most_lines = options->lines >= 0 ? (size_t)options->lines : SIZE_MAX;
+        run.at_once = batch * threads;
+        run.tokenizer = team.tokenizer;
+        run.team = team.team;
         cli_progress_start(&run.progress, "translating");
         status = cli_text_translate(&run, error);
         if (run.input_bytes && !run.quiet)
@@ -183,25 +176,25 @@ static enum lw_status translate(const char *command, const char *path, const cha
     if (status == LW_OK && options->database)
         status = record(command, path, &loaded, &run, &search, &score, options->database, error);
     *worst = run.worst;
-    lw_translator_close(run.translator);
-    lw_tokenizer_close(run.tokenizer);
+    cli_team_close(&team);
     cli_unload(&loaded);
-    if (run.references)
-        fclose(run.references);
-    if (run.input && run.input != stdin)
-        fclose(run.input);
+    cli_text_close(&run);
     return status;
 }
 
 int cli_translate(int argc, const char **argv)
 {
-    struct translate_options o = {.length_penalty = NAN, .lines = -1, .batch = 1};
+    struct translate_options o = {.length_penalty = NAN, .lines = -1, .batch = 1, .threads = 1};
     const char **rest = NULL;
     struct poptOption options[] = {
         {"beam", 'b', POPT_ARG_INT, &o.beams, 0, "beams; 1 is greedy (default: the model's)", "N"},
         {"batch", 0, POPT_ARG_INT, &o.batch, 0,
          "translate N lines of like length together (default 1): faster, more memory, same bytes; "
          "lines are read and written 16 N at a time",
+         "N"},
+        {"threads", 0, POPT_ARG_INT, &o.threads, 0,
+         "translate on N threads (default 1): same bytes; lines are read and written 16 N times "
+         "the batch at a time",
          "N"},
         {"max-length", 0, POPT_ARG_INT, &o.max_length, 0,
          "longest translation in words, its start word included (default: the model's)", "N"},
@@ -220,6 +213,10 @@ int cli_translate(int argc, const char **argv)
         {"max-model-size", 0, POPT_ARG_STRING, &o.request.size, 0,
          "of nested planes, load the best prefix of at most this size (2MB), tokeniser aside; "
          "refuse any other .lwm file or bundle that is larger, and fp32 folders",
+         "SIZE"},
+        {"max-memory", 0, POPT_ARG_STRING, &o.memory, 0,
+         "refuse to begin where more might be resident (64MB), with lines as long as the model "
+         "takes",
          "SIZE"},
         {"scores", 's', POPT_ARG_NONE, &o.scores, 0, "print each line's score and a tab before it",
          NULL},

@@ -6,7 +6,6 @@
 static void emit_vector(struct lw_program *p, int x, int inverse, int total, struct lw_address to)
 {
     int q = lw_emit(p, LW_OP_MUL_F, "q", x, inverse, -1);
-    q = lw_emit(p, LW_OP_ROUND, "q", q, -1, -1);
     q = lw_emit(p, LW_OP_TO_INTEGER, "q", q, -1, -1);
     lw_emit_store(p, LW_OP_STORE_BYTES, q, 0, to);
     lw_emit_update(p, LW_OP_ADD_W, total, q, -1);

@@ -112,10 +112,8 @@ static void emit_table(struct lw_program *p, int inverse, struct lw_address x, s
         int low = lw_emit(p, LW_OP_ADD_F, "e", v[0], v[1], -1);
         int high = lw_emit(p, LW_OP_ADD_F, "e", v[2], v[3], -1);
         int sum = lw_emit(p, LW_OP_ADD_F, "e", low, high, -1);
-        if (!round_first) {
+        if (!round_first)
             sum = lw_emit(p, LW_OP_MUL_F, "e", sum, inverse, -1);
-            sum = lw_emit(p, LW_OP_ROUND, "e", sum, -1, -1);
-        }
         int entries = lw_emit(p, LW_OP_TO_INTEGER, "entry", sum, -1, -1);
         struct lw_address to = table;
         to.offset += part * lanes;

@@ -186,6 +186,9 @@ void lw_schedule_build(const struct lw_spec *spec, struct lw_schedule *s)
     build(spec, s);
     enum lw_isa vectors = lw_isa_info(spec->isa)->vectors;
     s->prefetch_bytes = vectors == LW_ISA_AVX2 || vectors == LW_ISA_AVX512 ? PREFETCH_BYTES : 0;
+    if (s->unit ==
+        LW_UNIT_TILE) /* its blocks are read side by side: the same place of the next tile */
+        s->prefetch_bytes = s->blocks_a_tile * s->steps * s->spec.bits * s->key_bytes;
     s->narrow = s->spec.rows && s->planes_inside && is_narrow(s);
 }
 

@@ -258,7 +258,7 @@ static enum lw_status take_model(const struct lw_model *source, const struct lw_
         for (size_t c = 0; c < matrix->code_count; c++)
             planes += lw_code_plane_bytes(&matrix->codes[c]);
     }
-    owned->codes = malloc(scales + planes);
+    owned->codes = calloc(1, scales + planes); /* pages that nobody writes take no memory */
     if (!owned->codes)
         return lw_fail(error, LW_FAILED, "out of memory for the quantised model");
     place_codes(model, owned->codes, (uint8_t *)owned->codes + scales);
@@ -317,6 +317,26 @@ enum lw_status lw_quantize_model(const struct lw_model *source, const struct lw_
         if (pool)
             pthreadpool_destroy(pool);
         free_workers(&job);
+    }
+    if (status != LW_OK)
+        lw_model_free(model);
+    return status;
+}
+
+enum lw_status lw_quantize_outline(const struct lw_model *source, const struct lw_quantize *request,
+                                   struct lw_model *model, struct lw_error *error)
+{
+    *model = (struct lw_model){0};
+    enum lw_status status = lw_quantize_check(source, request, error);
+    if (status == LW_OK)
+        status = take_model(source, request, model, error);
+    for (size_t i = 0; i < source->matrix_count && status == LW_OK; i++) {
+        const struct lw_matrix *matrix = &source->matrices[i];
+        float largest = 0;
+        for (size_t w = 0; w < matrix->rows * matrix->columns; w++)
+            largest = fmaxf(largest, fabsf(matrix->dense[w]));
+        for (size_t c = 0; c < model->matrices[i].code_count; c++)
+            model->matrices[i].codes[c].exponent = lw_quantize_exponent(largest);
     }
     if (status != LW_OK)
         lw_model_free(model);

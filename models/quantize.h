@@ -40,6 +40,11 @@ enum lw_status lw_quantize_model(const struct lw_model *source, const struct lw_
                                  struct lw_model *model, struct lw_quantize_report *report,
                                  struct lw_error *error);
 
+/* What lw_quantize_model would give but for the fits: all codes and scales are zero, and exponents
+ * those of the largest weights. Enough for its size and for what its products take. */
+enum lw_status lw_quantize_outline(const struct lw_model *source, const struct lw_quantize *request,
+                                   struct lw_model *model, struct lw_error *error);
+
 /* True where a choice weights errors. */
 bool lw_quantize_needs_moments(const struct lw_choice *choices, size_t matrix_count);
 

@@ -21,6 +21,22 @@ struct named_query {
 #define AT_BITS(figure, label)                                                                     \
     AT(figure, "1", label) AT(figure, "2", label) AT(figure, "3", label) AT(figure, "4", label)
 
+/* A model of an engine's area in thousands of gates (two-input NANDs), and of its energy in uJ: see
+ * docs/ACCELERATOR.md. Constants are of no process in particular: for comparing engines. */
+#define ENTRY "(x_bits + 3)"                /* bits of a table's entry */
+#define SUM "(x_bits + 16)"                 /* of a plane sum */
+#define LOOKUPS "(t * r * c)"               /* in a step */
+#define ENTRIES "(1 << (mu - 1))"           /* of a half table */
+#define FIFO_BITS "((256 + 96) * bus_bits)" /* keys, and three of 32 beats */
+#define AREA                                                                                       \
+    "(2 * t * c * " ENTRIES " * " ENTRY " * 7 + " LOOKUPS " * (" ENTRIES " - 1) * " ENTRY          \
+    " * 2.5 + " LOOKUPS " * " SUM " * 6 + scale_lanes * c * " SUM                                  \
+    " * 16 * 6 + (2 * slots * r * c "                                                              \
+    "* " SUM " + 2 * x_words * mu * c * x_bits + " FIFO_BITS ") * 1.5) / 1e3"
+#define ENERGY                                                                                     \
+    "(bytes * 8 * 4.0 + steps * " LOOKUPS " * " ENTRY " * 0.01 + steps * r * c * " SUM " * 0.2 + " \
+    "tables * c * " ENTRIES " * " ENTRY " * 0.02 + elements * scale_lanes * c * 1.0) / 1e6"
+
 static const struct named_query queries[] = {
     {"runs",
      "SELECT id, replace(substr(time_utc, 1, 16), 'T', ' ') AS \"time (UTC)\", verb, model, " BITS
@@ -64,6 +80,31 @@ static const struct named_query queries[] = {
      "\"bound %\", bytes / 1e6 AS MB, 1e3 * seconds AS ms, error FROM simulations_view "
      "WHERE layer = 'all' ORDER BY id",
      "SELECT * FROM simulations_view ORDER BY id"},
+    {"engines",
+     "SELECT what, engine, memory, clock_mhz AS MHz, cycles, 1e3 * seconds AS ms, bytes / 1e6 AS "
+     "MB, " AREA " AS \"kgates (model)\", " ENERGY " AS \"uJ (model)\", 100 * utilisation AS "
+     "\"steps %\" FROM simulations_view WHERE layer = 'all' AND error IS NULL ORDER BY what, "
+     "subject, memory, cycles",
+     "SELECT *, " AREA " AS kgates_model, " ENERGY " AS uj_model FROM simulations_view WHERE layer "
+     "= 'all' AND error IS NULL ORDER BY what, subject, memory, cycles"},
+    /* The divergence of each part alone, in the mode that is measured. */
+    {"parts",
+     "SELECT max(model) AS model, lines, part || iif(word_class < 0, '', ' #' || word_class) AS "
+     "part" AT_BITS("divergence_nats", "nats") AT_BITS(
+         "relative_error",
+         "error") ", "
+                  "nullif(count(error), 0) AS failed FROM part_losses_view WHERE alpha = 'free' "
+                  "AND "
+                  "group_columns = 0 GROUP BY model_hash, source_hash, reference_hash, lines, "
+                  "calibration_lines, part_losses_view.part, word_class ORDER BY min(id)",
+     "SELECT * FROM part_losses_view ORDER BY id"},
+    {"plans",
+     "SELECT plan_losses_view.model, purpose, size_bytes / 1e6 AS MB, divergence_nats AS "
+     "divergence, nats_a_word_change AS \"nats change\", bleu AS BLEU, bleu_change AS \"BLEU "
+     "change\", group_concat(device || ' ' || round(cost) || ' ' || unit, ', ') AS costs, "
+     "plan_losses_view.error FROM plan_losses_view LEFT JOIN plan_costs_view USING (model_hash, "
+     "plan) GROUP BY plan_losses_view.id ORDER BY plan_losses_view.id",
+     "SELECT * FROM plan_losses_view ORDER BY id"},
 };
 enum { QUERIES = sizeof queries / sizeof *queries };
 

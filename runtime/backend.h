@@ -51,6 +51,11 @@ enum lw_status lw_backend_reference(const struct lw_model *model, struct lw_back
 enum lw_status lw_backend_kernels(const struct lw_model *model, const struct lw_bundle *bundle,
                                   struct lw_backend *backend, struct lw_error *error);
 
+/* Bytes that the backend in fp32, and that by kernels, take of their own; SIZE_MAX where they
+ * overflow. */
+size_t lw_backend_f32_bytes(const struct lw_model *model);
+size_t lw_backend_kernels_bytes(const struct lw_model *model, const struct lw_bundle *bundle);
+
 static inline void lw_backend_close(struct lw_backend *backend)
 {
     if (backend->close)

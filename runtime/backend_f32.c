@@ -59,3 +59,8 @@ enum lw_status lw_backend_f32_part(const struct lw_model *model, struct lw_backe
 {
     return open_f32(model, LW_EXPAND_F32, backend, error);
 }
+
+size_t lw_backend_f32_bytes(const struct lw_model *model)
+{
+    return lw_expand_bytes(model, LW_EXPAND_ALL);
+}

@@ -3,12 +3,15 @@
 #include "runtime/backend.h"
 
 #include "gen/registry.h"
+#include "models/checked.h"
+#include "runtime/expand.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLUMNS_AT_ONCE = 64, INPUTS = 8 };
+enum { COLUMNS_AT_ONCE = 64, INPUTS = 8, SPARE_COLUMNS = 16 };
 
 struct kernels {
     const struct lw_model *model;
@@ -163,6 +166,15 @@ static struct sizes measure(const struct lw_model *model, const struct lw_bundle
     return s;
 }
 
+size_t lw_backend_kernels_bytes(const struct lw_model *model, const struct lw_bundle *bundle)
+{
+    struct sizes s = measure(model, bundle);
+    size_t bytes =
+        s.columns * s.input_bytes + 64 +
+        (s.columns * (s.mixed_rows + 1) + SPARE_COLUMNS * (s.tile_rows + 1)) * sizeof(float);
+    return lw_checked_add(bytes, lw_expand_bytes(model, LW_EXPAND_F32), &bytes) ? bytes : SIZE_MAX;
+}
+
 enum lw_status lw_backend_kernels(const struct lw_model *model, const struct lw_bundle *bundle,
                                   struct lw_backend *backend, struct lw_error *error)
 {
@@ -175,7 +187,7 @@ enum lw_status lw_backend_kernels(const struct lw_model *model, const struct lw_
         if (k->tables)
             memset(k->tables, 0, bytes); /* tiles read the inputs of columns that are not there */
         k->stored = calloc(sizes.columns, (sizes.mixed_rows + 1) * sizeof *k->stored);
-        k->spare = calloc(16, (sizes.tile_rows + 1) * sizeof *k->spare);
+        k->spare = calloc(SPARE_COLUMNS, (sizes.tile_rows + 1) * sizeof *k->spare);
     }
     enum lw_status status =
         k && k->tables && k->stored && k->spare

@@ -21,6 +21,13 @@ static size_t gather_columns(struct lw_translator *t, struct lw_line *const *lin
     return n;
 }
 
+static enum lw_status search_line(struct lw_translator *t, struct lw_line *line, float *logits,
+                                  size_t step, struct lw_error *error)
+{
+    enum lw_status status = lw_search_step(t, line, logits, step, error);
+    return status == LW_OK ? lw_search_show(t, line, step, error) : status;
+}
+
 /* Logits and search of as many lines at once as there is room for logits. */
 static enum lw_status search_lines(struct lw_translator *t, struct lw_line *const *lines,
                                    size_t count, size_t step, struct lw_error *error)
@@ -34,7 +41,7 @@ static enum lw_status search_lines(struct lw_translator *t, struct lw_line *cons
         status = lw_decode_logits(t, column, n, error);
         column += n;
         for (float *x = t->logits; i < end && status == LW_OK; x += lines[i++]->decoded * words)
-            status = lw_search_step(t, lines[i], x, step, error);
+            status = search_line(t, lines[i], x, step, error);
     }
     return status;
 }
@@ -82,23 +89,29 @@ static size_t end_of_group(const struct lw_translator *t, const struct lw_reques
     return end > first ? end : first + 1;
 }
 
+/* Jobs [first, end) together. A step fails for all of its lines; one by one each gets its own
+ * result or error. */
+static void translate_group(struct lw_translator *t, struct lw_request *jobs, size_t first,
+                            size_t end)
+{
+    struct lw_error together = {0};
+    bool several = end - first > 1;
+    if (several && translate_jobs(t, jobs, first, end, &together) == LW_OK)
+        return;
+    for (size_t i = first; i < end; i++)
+        jobs[i].status = translate_jobs(t, jobs, i, i + 1, &jobs[i].error);
+}
+
 void lw_translate_batch(struct lw_translator *translator, struct lw_request *jobs, size_t count)
 {
+    translator->stopped = false;
     for (size_t i = 0; i < count; i++)
         jobs[i].status =
             lw_check_source(translator->model, jobs[i].source, jobs[i].count, &jobs[i].error);
     for (size_t first = 0, end; first < count; first = end) {
         end = end_of_group(translator, jobs, first, count);
-        if (jobs[first].status != LW_OK)
-            continue;
-        struct lw_error together = {0};
-        bool several = end - first > 1;
-        enum lw_status status = LW_OK;
-        if (several)
-            status = translate_jobs(translator, jobs, first, end, &together);
-        /* A step fails for all of its lines; one by one each gets its own result or error. */
-        for (size_t i = first; (!several || status != LW_OK) && i < end; i++)
-            jobs[i].status = translate_jobs(translator, jobs, i, i + 1, &jobs[i].error);
+        if (jobs[first].status == LW_OK)
+            translate_group(translator, jobs, first, end);
     }
 }
 
@@ -107,6 +120,7 @@ enum lw_status lw_translate(struct lw_translator *translator, const int32_t *sou
 {
     enum lw_status status = lw_check_source(translator->model, source, count, error);
     struct lw_request job = {.source = source, .count = count};
+    translator->stopped = false;
     if (status == LW_OK)
         status = translate_jobs(translator, &job, 0, 1, error);
     if (status == LW_OK)

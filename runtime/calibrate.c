@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum lw_status lw_force(struct lw_translator *translator, const struct lw_pair *pair, double *nats,
-                        struct lw_error *error)
+enum lw_status lw_force_seen(struct lw_translator *translator, const struct lw_pair *pair,
+                             void (*see)(void *context, size_t step, const float *log_probability),
+                             void *context, double *nats, struct lw_error *error)
 {
     struct lw_translator *t = translator;
     size_t words = t->model->config.target_words;
@@ -26,8 +27,16 @@ enum lw_status lw_force(struct lw_translator *translator, const struct lw_pair *
         *nats -= (double)t->logits[pair->target[i]];
         if (isnan(*nats))
             status = lw_fail(error, LW_FAILED, "the logits of step %zu are not finite", i);
+        else if (see)
+            see(context, i, t->logits);
     }
     return status;
+}
+
+enum lw_status lw_force(struct lw_translator *translator, const struct lw_pair *pair, double *nats,
+                        struct lw_error *error)
+{
+    return lw_force_seen(translator, pair, NULL, NULL, nats, error);
 }
 
 static enum lw_status multiply_seen(void *self, const struct lw_product *products, size_t count,

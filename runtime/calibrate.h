@@ -16,6 +16,11 @@
  * logarithm. The translator may have any beams. LW_USAGE where a side is too long for it. */
 enum lw_status lw_force(struct lw_translator *translator, const struct lw_pair *pair, double *nats,
                         struct lw_error *error);
+/* The same; `see`, where it is not NULL, is shown the logarithms of the probabilities of all words
+ * at each step. */
+enum lw_status lw_force_seen(struct lw_translator *translator, const struct lw_pair *pair,
+                             void (*see)(void *context, size_t step, const float *log_probability),
+                             void *context, double *nats, struct lw_error *error);
 
 /* A backend that shows every input to `see` before it passes the products on to `inner`, which it
  * borrows. x is [columns][K]; the `count` products read the same x. */

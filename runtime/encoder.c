@@ -64,8 +64,11 @@ static enum lw_status encode_group(struct lw_translator *t, const struct group *
     for (size_t i = 0, first = 0; i < g->count; first += jobs[i++].count)
         lw_embed(t, model->source_embedding, jobs[i].source, jobs[i].count, 0, false,
                  t->encoded + first * d);
-    for (size_t i = 0; i < model->config.encoder_layers && status == LW_OK; i++)
-        status = run_layer(t, &model->encoder[i], g, error);
+    for (size_t i = 0; i < model->config.encoder_layers && status == LW_OK; i++) {
+        status = lw_ask_watch(t, 0, NULL, 0, error);
+        if (status == LW_OK)
+            status = run_layer(t, &model->encoder[i], g, error);
+    }
     return status == LW_OK ? prepare_cross(t, g, error) : status;
 }
 
@@ -102,6 +105,7 @@ enum lw_status lw_encode(struct lw_translator *translator, const int32_t *source
 {
     struct lw_line *line = translator->lines;
     const struct lw_request job = {.source = source, .count = count};
+    translator->stopped = false;
     enum lw_status status = lw_check_source(translator->model, source, count, error);
     if (status != LW_OK)
         return status;

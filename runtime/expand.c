@@ -3,6 +3,7 @@
 #include "models/checked.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 static bool is_wanted(const struct lw_matrix *matrix, enum lw_expand which)
@@ -24,6 +25,15 @@ static bool count_coded(const struct lw_model *model, enum lw_expand which, size
             return false;
     }
     return true;
+}
+
+size_t lw_expand_bytes(const struct lw_model *model, enum lw_expand which)
+{
+    size_t bytes, pointers;
+    bool fits = count_coded(model, which, &bytes) && lw_checked_mul(bytes, sizeof(float), &bytes) &&
+                lw_checked_mul(model->matrix_count, sizeof(float *), &pointers) &&
+                lw_checked_add(bytes, pointers, &bytes);
+    return fits ? bytes : SIZE_MAX;
 }
 
 enum lw_status lw_expand(const struct lw_model *model, enum lw_expand which,

@@ -17,6 +17,8 @@ enum lw_expand { LW_EXPAND_ALL, LW_EXPAND_F32 };
 /* Decodes coded matrices; dense ones are borrowed. LW_FAILED when out of memory. */
 enum lw_status lw_expand(const struct lw_model *model, enum lw_expand which,
                          struct lw_expanded *expanded, struct lw_error *error);
+/* Bytes that lw_expand would take; SIZE_MAX where they overflow. */
+size_t lw_expand_bytes(const struct lw_model *model, enum lw_expand which);
 void lw_expanded_free(struct lw_expanded *expanded);
 
 #endif

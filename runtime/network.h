@@ -62,11 +62,13 @@ struct lw_translator {
     const struct lw_backend *backend;
     const struct lw_vector *vector;
     struct lw_search search;
-    size_t steps;          /* T */
-    size_t most_lines;     /* together */
-    size_t most_columns;   /* of a sub-layer */
-    size_t most_rows;      /* R */
-    size_t output_columns; /* whose logits there is room for */
+    size_t steps;                /* T */
+    size_t most_lines;           /* together */
+    size_t most_columns;         /* of a sub-layer */
+    size_t most_rows;            /* R */
+    size_t output_columns;       /* whose logits there is room for */
+    struct lw_token_watch watch; /* go_on may be NULL */
+    bool stopped;                /* by the watch, in this call */
     void *arena;
 
     float *positions; /* [positions][d] */
@@ -103,6 +105,12 @@ struct lw_translator {
     float *scores;
     struct lw_finished *finished;
 };
+
+/* runtime/translator.c */
+
+/* LW_FAILED where the watch wants no more. */
+enum lw_status lw_ask_watch(struct lw_translator *translator, size_t request, const int32_t *words,
+                            size_t count, struct lw_error *error);
 
 /* runtime/layers.c */
 
@@ -153,5 +161,8 @@ void lw_search_begin(struct lw_line *line);
  * hypothesis. */
 enum lw_status lw_search_step(struct lw_translator *translator, struct lw_line *line, float *logits,
                               size_t step, struct lw_error *error);
+/* After the step: shows the line to the watch. */
+enum lw_status lw_search_show(struct lw_translator *translator, struct lw_line *line, size_t step,
+                              struct lw_error *error);
 
 #endif

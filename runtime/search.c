@@ -47,6 +47,27 @@ static enum lw_status normalise(const struct lw_translator *t, size_t step, floa
     return LW_OK;
 }
 
+/* The words of a beam that runs after `steps` steps, as the line's output. */
+static void trace_back(const struct lw_translator *t, struct lw_line *line, size_t beam,
+                       size_t steps)
+{
+    if (t->search.beams == 1)
+        return; /* greedy search leaves its words there */
+    for (size_t i = steps; i-- > 0;) {
+        line->output[i] = line->words[i * t->search.beams + beam];
+        beam = line->parents[i * t->search.beams + beam];
+    }
+}
+
+static void take_hypothesis(const struct lw_translator *t, struct lw_line *line, size_t i,
+                            struct lw_hypothesis *hypothesis)
+{
+    const struct lw_finished *from = &line->finished[i];
+    *hypothesis = (struct lw_hypothesis){line->output, from->step + 1, from->score};
+    trace_back(t, line, from->beam, from->step);
+    line->output[from->step] = from->word;
+}
+
 static enum lw_status greedy_step(struct lw_translator *t, struct lw_line *line, float *x,
                                   size_t step, struct lw_error *error)
 {
@@ -60,8 +81,11 @@ static enum lw_status greedy_step(struct lw_translator *t, struct lw_line *line,
     line->scores[0] += lw_log_probability(x[word], by);
     line->words[step] = line->output[step] = word;
     line->running = word != config->eos && !is_last_step(t, step);
-    if (!line->running)
-        line->best = (struct lw_hypothesis){line->output, step + 1, line->scores[0]};
+    if (!line->running) {
+        line->finished[line->finished_count++] =
+            (struct lw_finished){line->scores[0], step, 0, word};
+        take_hypothesis(t, line, 0, &line->best);
+    }
     return LW_OK;
 }
 
@@ -138,18 +162,6 @@ static bool may_improve(const struct lw_translator *t, const struct lw_line *lin
            penalised(t, line->scores[0], step + 1) > line->finished[line->finished_count - 1].score;
 }
 
-static void trace_back(const struct lw_translator *t, struct lw_line *line)
-{
-    const struct lw_finished *from = &line->finished[0];
-    size_t beam = from->beam;
-    line->best = (struct lw_hypothesis){line->output, from->step + 1, from->score};
-    line->output[from->step] = from->word;
-    for (size_t i = from->step; i-- > 0;) {
-        line->output[i] = line->words[i * t->search.beams + beam];
-        beam = line->parents[i * t->search.beams + beam];
-    }
-}
-
 static enum lw_status beam_step(struct lw_translator *t, struct lw_line *line, float *logits,
                                 size_t step, struct lw_error *error)
 {
@@ -166,7 +178,7 @@ static enum lw_status beam_step(struct lw_translator *t, struct lw_line *line, f
     advance(t, line, candidates, step);
     if (line->running == 0 || !may_improve(t, line, step)) {
         line->running = 0;
-        trace_back(t, line);
+        take_hypothesis(t, line, 0, &line->best);
     }
     lw_reorder(t, line, line->parents + step * t->search.beams, line->running, step);
     return LW_OK;
@@ -186,4 +198,27 @@ enum lw_status lw_search_step(struct lw_translator *translator, struct lw_line *
 {
     return translator->search.beams == 1 ? greedy_step(translator, line, logits, step, error)
                                          : beam_step(translator, line, logits, step, error);
+}
+
+enum lw_status lw_search_show(struct lw_translator *translator, struct lw_line *line, size_t step,
+                              struct lw_error *error)
+{
+    struct lw_translator *t = translator;
+    if (!t->watch.go_on)
+        return LW_OK;
+    if (line->running)
+        trace_back(t, line, 0, step + 1);
+    return lw_ask_watch(t, (size_t)(line - t->lines), line->output,
+                        line->running ? step + 1 : line->best.count, error);
+}
+
+size_t lw_translator_hypotheses(const struct lw_translator *translator, size_t request)
+{
+    return translator->lines[request].finished_count;
+}
+
+void lw_translator_hypothesis(struct lw_translator *translator, size_t request, size_t i,
+                              struct lw_hypothesis *hypothesis)
+{
+    take_hypothesis(translator, &translator->lines[request], i, hypothesis);
 }

@@ -35,27 +35,23 @@ static bool part_bytes(const struct part *part, size_t *bytes)
     return true;
 }
 
-static enum lw_status take_parts(struct lw_translator *t, const struct part *parts, size_t count,
-                                 struct lw_error *error)
+/* Adds up the parts and, where there is an arena, puts them there; false on overflow. */
+static bool place_parts(const struct part *parts, size_t count, char *arena, size_t *all)
 {
-    size_t all = 0, bytes;
-    bool fits = true;
-    for (size_t i = 0; i < count; i++)
-        fits = fits && part_bytes(&parts[i], &bytes) && lw_checked_add(all, bytes, &all);
-    t->arena = fits ? aligned_alloc(ALIGNMENT, all) : NULL;
-    if (!t->arena)
-        return lw_fail(error, LW_FAILED, "out of memory for translating with %zu beams",
-                       t->search.beams);
-    char *at = t->arena;
+    size_t bytes;
+    *all = 0;
     for (size_t i = 0; i < count; i++) {
-        part_bytes(&parts[i], &bytes);
-        memcpy(parts[i].field, &(void *){at}, sizeof(void *));
-        at += bytes;
+        if (arena)
+            memcpy(parts[i].field, &(void *){arena + *all}, sizeof(void *));
+        if (!part_bytes(&parts[i], &bytes) || !lw_checked_add(*all, bytes, all))
+            return false;
     }
-    return LW_OK;
+    return true;
 }
 
-static enum lw_status take_memory(struct lw_translator *t, struct lw_error *error)
+/* The arrays of a translator whose limits are set: their bytes together and, where there is an
+ * arena, their places. */
+static bool place(struct lw_translator *t, char *arena, size_t *all)
 {
     const struct lw_config *c = &t->model->config;
     size_t d = c->d_model, beams = t->search.beams, steps = t->steps, layers = c->decoder_layers;
@@ -95,7 +91,18 @@ static enum lw_status take_memory(struct lw_translator *t, struct lw_error *erro
         {&t->finished, sizeof(struct lw_finished), {lines, beams}},
         {&t->output, sizeof(int32_t), {lines, steps}},
     };
-    return take_parts(t, parts, sizeof parts / sizeof *parts, error);
+    return place_parts(parts, sizeof parts / sizeof *parts, arena, all);
+}
+
+static enum lw_status take_memory(struct lw_translator *t, struct lw_error *error)
+{
+    size_t bytes;
+    t->arena = place(t, NULL, &bytes) ? aligned_alloc(ALIGNMENT, bytes) : NULL;
+    if (!t->arena)
+        return lw_fail(error, LW_FAILED, "out of memory for translating with %zu beams",
+                       t->search.beams);
+    place(t, t->arena, &bytes);
+    return LW_OK;
 }
 
 static void divide_among_lines(struct lw_translator *t)
@@ -156,10 +163,9 @@ static enum lw_status check_config(const struct lw_config *config, struct lw_err
     return status;
 }
 
-enum lw_status lw_translator_open_batch(const struct lw_model *model,
-                                        const struct lw_backend *backend,
-                                        const struct lw_search *search, size_t lines,
-                                        struct lw_translator **translator, struct lw_error *error)
+/* A translator with its limits and nothing else. */
+static enum lw_status set_limits(const struct lw_model *model, const struct lw_search *search,
+                                 size_t lines, struct lw_translator *t, struct lw_error *error)
 {
     enum lw_status status = check_search(&model->config, search, error);
     if (status == LW_OK && (lines < 1 || lines > MOST_LINES))
@@ -169,19 +175,47 @@ enum lw_status lw_translator_open_batch(const struct lw_model *model,
         status = check_config(&model->config, error);
     if (status != LW_OK)
         return status;
-    struct lw_translator *t = calloc(1, sizeof *t);
+    size_t beams = search->beams, positions = model->config.positions;
+    *t = (struct lw_translator){
+        .model = model,
+        .search = *search,
+        .steps = search->max_length - 1,
+        .most_lines = lines,
+        .most_columns = larger(positions, beams * lines),
+        .most_rows = larger(positions, lines * LINE_WORDS),
+        .output_columns = larger(beams, lines > 1 ? LW_OUTPUT_COLUMNS : 1),
+    };
+    return LW_OK;
+}
+
+enum lw_status lw_translator_measure(const struct lw_model *model, const struct lw_search *search,
+                                     size_t lines, size_t *bytes, struct lw_error *error)
+{
+    struct lw_translator t;
+    enum lw_status status = set_limits(model, search, lines, &t, error);
+    if (status != LW_OK)
+        return status;
+    if (!place(&t, NULL, bytes) || !lw_checked_add(*bytes, sizeof t, bytes))
+        return lw_fail(error, LW_FAILED, "%zu beams take more memory than there can be",
+                       search->beams);
+    return LW_OK;
+}
+
+enum lw_status lw_translator_open_batch(const struct lw_model *model,
+                                        const struct lw_backend *backend,
+                                        const struct lw_search *search, size_t lines,
+                                        struct lw_translator **translator, struct lw_error *error)
+{
+    struct lw_translator limits;
+    enum lw_status status = set_limits(model, search, lines, &limits, error);
+    if (status != LW_OK)
+        return status;
+    struct lw_translator *t = malloc(sizeof *t);
     if (!t)
         return lw_fail(error, LW_FAILED, "out of memory for a translator");
-    t->model = model;
+    *t = limits;
     t->backend = backend;
     t->vector = lw_vector_host();
-    t->search = *search;
-    t->most_lines = lines;
-    t->steps = search->max_length - 1;
-    size_t beams = search->beams, positions = model->config.positions;
-    t->most_columns = larger(positions, beams * lines);
-    t->most_rows = larger(positions, lines * LINE_WORDS);
-    t->output_columns = larger(beams, lines > 1 ? LW_OUTPUT_COLUMNS : 1);
     status = take_memory(t, error);
     if (status != LW_OK) {
         free(t);
@@ -206,4 +240,19 @@ void lw_translator_close(struct lw_translator *translator)
         return;
     free(translator->arena);
     free(translator);
+}
+
+void lw_translator_watch(struct lw_translator *translator, const struct lw_token_watch *watch)
+{
+    translator->watch = watch ? *watch : (struct lw_token_watch){0};
+}
+
+enum lw_status lw_ask_watch(struct lw_translator *translator, size_t request, const int32_t *words,
+                            size_t count, struct lw_error *error)
+{
+    struct lw_translator *t = translator;
+    if (!t->watch.go_on)
+        return LW_OK;
+    t->stopped = t->stopped || !t->watch.go_on(t->watch.context, request, words, count);
+    return t->stopped ? lw_fail(error, LW_FAILED, "the translation was stopped") : LW_OK;
 }

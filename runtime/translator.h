@@ -7,6 +7,7 @@
 #include "models/transformer.h"
 #include "runtime/backend.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,6 +41,23 @@ enum lw_status lw_translator_open_batch(const struct lw_model *model,
                                         struct lw_translator **translator, struct lw_error *error);
 void lw_translator_close(struct lw_translator *translator);
 
+/* Bytes that lw_translator_open_batch would take. LW_USAGE as there; LW_FAILED where they overflow.
+ */
+enum lw_status lw_translator_measure(const struct lw_model *model, const struct lw_search *search,
+                                     size_t lines, size_t *bytes, struct lw_error *error);
+
+/* Asked before each layer of the encoder, with no words, and after each step of the search for each
+ * line that took part, with the number of its request and the words of its best beam, or of its
+ * best hypothesis where that ended it. (A step that fails for lines together is done again line by
+ * line, from the first word.) Where go_on gives false the call ends: what is not finished has
+ * LW_FAILED. */
+struct lw_token_watch {
+    bool (*go_on)(void *context, size_t request, const int32_t *words, size_t count);
+    void *context;
+};
+/* Copies the watch; NULL ends it. */
+void lw_translator_watch(struct lw_translator *translator, const struct lw_token_watch *watch);
+
 /* Translates `count` source ids (</s> included). LW_USAGE where count is 0 or exceeds the model's
  * positions or an id is outside the vocabulary; LW_FAILED where logits are not finite. */
 enum lw_status lw_translate(struct lw_translator *translator, const int32_t *source, size_t count,
@@ -57,6 +75,13 @@ struct lw_request {
 /* Translates up to as many lines together as the translator was opened for: each gets the bytes
  * that it gets alone. Lines of like length waste least. */
 void lw_translate_batch(struct lw_translator *translator, struct lw_request *jobs, size_t count);
+
+/* How many hypotheses a request of the last call that succeeded has: 1, or with several beams at
+ * most as many. lw_translate has the request 0. */
+size_t lw_translator_hypotheses(const struct lw_translator *translator, size_t request);
+/* One of them; 0 is the best. Its words take the place of those given before for this request. */
+void lw_translator_hypothesis(struct lw_translator *translator, size_t request, size_t i,
+                              struct lw_hypothesis *hypothesis);
 
 /* The pieces of a translation, for tests and measurements. */
 

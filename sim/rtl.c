@@ -39,7 +39,7 @@ struct lw_rtl {
     bool trace;
 };
 
-enum { PARAMETERS = 10, PARAMETER_BYTES = 24 };
+enum { PARAMETERS = 11, PARAMETER_BYTES = 24 };
 
 static void name_parameters(const struct lw_engine *engine,
                             char parameters[PARAMETERS][PARAMETER_BYTES])
@@ -47,11 +47,17 @@ static void name_parameters(const struct lw_engine *engine,
     const struct {
         const char *name;
         unsigned value;
-    } list[PARAMETERS] = {{"Mu", engine->mu},          {"T", engine->tables},
-                          {"R", engine->rows},         {"C", engine->columns},
-                          {"XWidth", engine->x_bits},  {"Bus", engine->bus_bits},
-                          {"Slots", engine->slots},    {"Sl", engine->scale_lanes},
-                          {"XWords", engine->x_words}, {"KeyDepth", LW_ENGINE_KEY_DEPTH}};
+    } list[PARAMETERS] = {{"Mu", engine->mu},
+                          {"T", engine->tables},
+                          {"R", engine->rows},
+                          {"C", engine->columns},
+                          {"XWidth", engine->x_bits},
+                          {"Bus", engine->bus_bits},
+                          {"Slots", engine->slots},
+                          {"Sl", engine->scale_lanes},
+                          {"XWords", engine->x_words},
+                          {"KeyDepth", LW_ENGINE_KEY_DEPTH},
+                          {"Weight", engine->weight_bits}};
     for (size_t i = 0; i < PARAMETERS; i++)
         snprintf(parameters[i], PARAMETER_BYTES, "%s=%u", list[i].name, list[i].value);
 }
@@ -193,7 +199,7 @@ static enum lw_status build(const char *cache, const char *library,
 static uint32_t shape_of(const struct lw_engine *e)
 {
     return e->mu | e->tables << 4 | e->rows << 10 | e->columns << 16 | e->scale_lanes << 19 |
-           (uint32_t)(e->x_bits == 16) << 25;
+           (uint32_t)(e->x_bits == 16) << 25 | e->weight_bits << 26;
 }
 
 static uint32_t sizes_of(const struct lw_engine *e)

@@ -2,11 +2,11 @@
 
 #include "gen/cache.h"
 #include "sim/dram.h"
-#include "sim/model.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static const struct lw_sim_device devices[] = {
     {"lut-mobile", "mu4-t16-r8-c1-x8-bus512-slots64-sl8-words512", "typical", 400},
@@ -61,6 +61,9 @@ enum lw_status lw_simulator_open(enum lw_simulates by, const struct lw_engine *e
     if (!lw_dram_timing_named(memory, &timing))
         return lw_fail(error, LW_USAGE, "memory '%s' is none of ideal, typical, poor", memory);
     snprintf(simulator->memory, sizeof simulator->memory, "%s", memory);
+    simulator->effort = calloc(1, sizeof *simulator->effort);
+    if (!simulator->effort)
+        return lw_fail(error, LW_FAILED, "out of memory for a simulator");
     if (by == LW_SIMULATES_MODEL)
         return LW_OK;
     return open_rtl(simulator, false, error);
@@ -79,6 +82,14 @@ enum lw_status lw_simulator_trace(struct lw_simulator *simulator, const char *pa
     return open_rtl(simulator, true, error);
 }
 
+/* Of this thread alone: what else runs on the machine does not count. */
+static double cpu_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
 enum lw_status lw_simulator_run(const struct lw_simulator *simulator, struct lw_sim_memory memory,
                                 uint32_t list, bool values, struct lw_sim_counts *counts,
                                 struct lw_error *error)
@@ -89,12 +100,24 @@ enum lw_status lw_simulator_run(const struct lw_simulator *simulator, struct lw_
                              .trace = simulator->trace,
                              .trace_from = simulator->trace_from,
                              .trace_cycles = simulator->trace_cycles};
-    return simulator->rtl ? lw_rtl_run(simulator->rtl, &run, memory, counts, error)
-                          : lw_model_run(&simulator->engine, &run, memory, values, counts, error);
+    struct lw_sim_effort *effort = simulator->effort;
+    double start_s = cpu_s();
+    size_t known = effort->known.lists.count;
+    enum lw_status status = simulator->rtl ? lw_rtl_run(simulator->rtl, &run, memory, counts, error)
+                                           : lw_model_run(&simulator->engine, &run, memory, values,
+                                                          &effort->known, counts, error);
+    effort->seconds += cpu_s() - start_s;
+    effort->lists++;
+    effort->simulated += simulator->rtl || effort->known.lists.count != known;
+    effort->cycles += status == LW_OK ? counts->values[LW_COUNT_BUSY] : 0;
+    return status;
 }
 
 void lw_simulator_close(struct lw_simulator *simulator)
 {
     lw_rtl_close(simulator->rtl);
+    if (simulator->effort)
+        lw_model_forget(&simulator->effort->known);
+    free(simulator->effort);
     *simulator = (struct lw_simulator){0};
 }

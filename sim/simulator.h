@@ -5,6 +5,7 @@
 
 #include "gen/engine.h"
 #include "models/status.h"
+#include "sim/model.h"
 #include "sim/rtl.h"
 
 #include <stdbool.h>
@@ -25,12 +26,21 @@ struct lw_sim_device {
 /* NULL: no such device. */
 const struct lw_sim_device *lw_sim_device_named(const char *name);
 
+/* What a simulator did since it was opened. */
+struct lw_sim_effort {
+    struct lw_model_known known; /* of the model */
+    size_t lists, simulated;     /* run; whose cycles were not known before */
+    double seconds;              /* of CPU time */
+    uint64_t cycles;
+};
+
 struct lw_simulator {
     enum lw_simulates by;
     struct lw_engine engine;
-    char memory[16];    /* its timing: "ideal", "typical" or "poor" */
-    uint64_t seed;      /* of random stalls */
-    struct lw_rtl *rtl; /* owned; NULL for the model */
+    char memory[16];              /* its timing: "ideal", "typical" or "poor" */
+    uint64_t seed;                /* of random stalls */
+    struct lw_rtl *rtl;           /* owned; NULL for the model */
+    struct lw_sim_effort *effort; /* owned */
     /* An FST file that runs write (borrowed), or NULL, and its cycles of a list; 0: to the end. */
     const char *trace;
     uint64_t trace_from, trace_cycles;

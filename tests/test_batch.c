@@ -40,6 +40,21 @@ static void make_jobs(struct lw_request *jobs, int32_t sources[JOBS][LONGEST])
     sources[UNUSABLE][0] = 1000;
 }
 
+/* All hypotheses of request j, the last first: asking for one changes no other. */
+static void check_hypotheses(struct lw_translator *batched, size_t j, struct lw_translator *alone)
+{
+    size_t count = lw_translator_hypotheses(alone, 0);
+    cr_assert_eq(lw_translator_hypotheses(batched, j), count);
+    for (size_t i = count; i-- > 0;) {
+        struct lw_hypothesis got, want;
+        lw_translator_hypothesis(batched, j, i, &got);
+        lw_translator_hypothesis(alone, 0, i, &want);
+        cr_assert_eq(got.count, want.count, "request %zu, hypothesis %zu", j, i);
+        cr_assert_arr_eq(got.words, want.words, want.count * sizeof *want.words);
+        cr_assert_arr_eq(&got.score, &want.score, sizeof want.score);
+    }
+}
+
 static void check_batches(const struct lw_backend *products, size_t beams, size_t together)
 {
     struct lw_search search = {beams, STEPS, 1.0f, false};
@@ -66,6 +81,7 @@ static void check_batches(const struct lw_backend *products, size_t beams, size_
             cr_assert_eq(jobs[j].best.count, best.count, "job %zu of %zu together", j, together);
             cr_assert_arr_eq(jobs[j].best.words, best.words, best.count * sizeof *best.words);
             cr_assert_arr_eq(&jobs[j].best.score, &best.score, sizeof best.score);
+            check_hypotheses(batched, j - first, alone);
         }
     }
     lw_translator_close(alone);
@@ -107,4 +123,76 @@ Test(batch, refuses_no_lines_and_too_many)
             LW_USAGE);
         cr_assert_not_null(strstr(error.text, "between 1 and 1024"));
     }
+}
+
+/* What a watch is told of each request, and when it has had enough. */
+struct watched {
+    size_t asked, stop_at; /* 0: never */
+    size_t counts[JOBS];
+    int32_t words[JOBS][STEPS];
+};
+
+static bool watch_words(void *context, size_t request, const int32_t *words, size_t count)
+{
+    struct watched *w = context;
+    if (count) {
+        w->counts[request] = count;
+        memcpy(w->words[request], words, count * sizeof *words);
+    }
+    return ++w->asked != w->stop_at;
+}
+
+/* Each request's words end in its translation. */
+Test(batch, a_watch_sees_each_request)
+{
+    for (size_t beams = 1; beams <= 4; beams += 3) {
+        struct lw_search search = {beams, STEPS, 1.0f, false};
+        struct watched watched = {0};
+        const struct lw_token_watch watch = {watch_words, &watched};
+        struct lw_translator *translator;
+        struct lw_request jobs[JOBS];
+        int32_t sources[JOBS][LONGEST];
+        make_jobs(jobs, sources);
+        cr_assert_eq(lw_translator_open_batch(&model, &backend, &search, JOBS, &translator, NULL),
+                     LW_OK);
+        lw_translator_watch(translator, &watch);
+        lw_translate_batch(translator, jobs, JOBS);
+        for (size_t j = 0; j < JOBS; j++) {
+            cr_assert_eq(watched.counts[j], jobs[j].best.count); /* 0 of the one that is refused */
+            if (j == UNUSABLE)
+                continue;
+            cr_assert_arr_eq(watched.words[j], jobs[j].best.words,
+                             watched.counts[j] * sizeof *jobs[j].best.words);
+        }
+        lw_translator_close(translator);
+    }
+}
+
+/* Wherever it stops, in the encoder or the search: it is not asked again, and nothing that was not
+ * finished has a translation. */
+Test(batch, a_watch_stops_all)
+{
+    struct lw_search search = {3, STEPS, 1.0f, false};
+    struct lw_translator *translator;
+    struct lw_request jobs[JOBS];
+    int32_t sources[JOBS][LONGEST];
+    make_jobs(jobs, sources);
+    cr_assert_eq(lw_translator_open_batch(&model, &backend, &search, JOBS, &translator, NULL),
+                 LW_OK);
+    for (size_t stop_at = 1; stop_at < 60; stop_at += 3) {
+        struct watched watched = {.stop_at = stop_at};
+        const struct lw_token_watch watch = {watch_words, &watched};
+        lw_translator_watch(translator, &watch);
+        lw_translate_batch(translator, jobs, UNUSABLE);
+        cr_assert_eq(watched.asked, stop_at);
+        for (size_t j = 0; j < UNUSABLE; j++) {
+            cr_assert_eq(jobs[j].status, LW_FAILED);
+            cr_assert_str_eq(jobs[j].error.text, "the translation was stopped");
+        }
+    }
+    lw_translator_watch(translator, NULL);
+    lw_translate_batch(translator, jobs, UNUSABLE);
+    for (size_t j = 0; j < UNUSABLE; j++)
+        cr_assert_eq(jobs[j].status, LW_OK);
+    lw_translator_close(translator);
 }

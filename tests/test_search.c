@@ -116,9 +116,11 @@ static bool literal_step(const struct literal *l, struct sequence *running,
     return improvable && !(all_finished && l->search.early_stopping) && !all_end;
 }
 
-static struct sequence literal_beams(const struct literal *l)
+/* All hypotheses, best first; those that have not ended are none. */
+static void literal_beams(const struct literal *l, struct sequence finished[BEAMS])
 {
-    struct sequence running[BEAMS] = {0}, finished[BEAMS] = {0};
+    struct sequence running[BEAMS] = {0};
+    memset(finished, 0, BEAMS * sizeof *finished);
     for (size_t b = 0; b < l->search.beams; b++) {
         running[b].words[0] = l->config->decoder_start;
         running[b].score = b == 0 ? 0.0f : -1e9f;
@@ -127,10 +129,9 @@ static struct sequence literal_beams(const struct literal *l)
     size_t length = 1;
     while (literal_step(l, running, finished, length))
         length++;
-    return finished[0];
 }
 
-static struct sequence literal_greedy(const struct literal *l)
+static void literal_greedy(const struct literal *l, struct sequence *end)
 {
     struct sequence s = {.words = {l->config->decoder_start}, .length = 1};
     do {
@@ -140,7 +141,28 @@ static struct sequence literal_greedy(const struct literal *l)
         top(x, WORDS, 1, &best);
         s.words[s.length++] = (int32_t)best;
     } while (s.words[s.length - 1] != l->config->eos && s.length < l->search.max_length);
-    return s;
+    s.ended = true;
+    *end = s;
+}
+
+/* Every hypothesis, the last first: to ask for one must not change the others. */
+static void compare_all(const struct literal *l, struct lw_translator *translator,
+                        const struct sequence *want)
+{
+    size_t count = 0;
+    while (count < l->search.beams && want[count].ended)
+        count++;
+    cr_assert_eq(lw_translator_hypotheses(translator, 0), count, "%zu hypotheses, literally %zu",
+                 lw_translator_hypotheses(translator, 0), count);
+    for (size_t i = count; i-- > 0;) {
+        struct lw_hypothesis got;
+        lw_translator_hypothesis(translator, 0, i, &got);
+        cr_assert_eq(got.count + 1, want[i].length, "hypothesis %zu", i);
+        cr_assert_arr_eq(got.words, want[i].words + 1, got.count * sizeof *got.words);
+        if (l->search.beams > 1)
+            cr_assert_eq(got.score, want[i].score, "hypothesis %zu: %g, literally %g", i,
+                         (double)got.score, (double)want[i].score);
+    }
 }
 
 /* Returns the number of generated words. */
@@ -159,14 +181,19 @@ static size_t compare(const struct lw_model *model, const struct lw_search *sear
     cr_assert_eq(lw_translate(translator, source, SOURCE, &best, &error), LW_OK, "%s", error.text);
     cr_assert_eq(lw_encode(plain, source, SOURCE, &encoded, &error), LW_OK, "%s", error.text);
     struct literal literal = {&model->config, *search, plain};
-    struct sequence want = search->beams == 1 ? literal_greedy(&literal) : literal_beams(&literal);
-    cr_assert_eq(best.count + 1, want.length, "%zu words, literally %zu", best.count,
-                 want.length - 1);
-    cr_assert_arr_eq(best.words, want.words + 1, best.count * sizeof *best.words);
+    struct sequence want[BEAMS];
+    if (search->beams == 1)
+        literal_greedy(&literal, want);
+    else
+        literal_beams(&literal, want);
+    cr_assert_eq(best.count + 1, want->length, "%zu words, literally %zu", best.count,
+                 want->length - 1);
+    cr_assert_arr_eq(best.words, want->words + 1, best.count * sizeof *best.words);
     if (search->beams > 1)
-        cr_assert_eq(best.score, want.score, "%g, literally %g", (double)best.score,
-                     (double)want.score);
+        cr_assert_eq(best.score, want->score, "%g, literally %g", (double)best.score,
+                     (double)want->score);
     size_t count = best.count;
+    compare_all(&literal, translator, want);
     lw_translator_close(plain);
     lw_translator_close(translator);
     lw_backend_close(&backend);

@@ -38,6 +38,7 @@ Test(simulate, steps_and_layers)
     shell_expect("\"$LUTWIDGE\" simulate $M --step --columns 2 --memory ideal --db $T/x.db", 0,
                  "step (N = 2) on mu4-t16-r8-c1-x8-bus512-slots64-sl8-words512, ideal memory, by "
                  "the C model:\nlayer ");
+    cr_expect_not_null(strstr(shell_output, " M cycles simulated a second"));
     cr_expect_not_null(strstr(shell_output, "\nstep, waiting (N = 2) on "));
     cr_expect_not_null(strstr(shell_output, "\nall  "));
     cr_expect_not_null(strstr(shell_output, "\ntime: "));
@@ -94,6 +95,7 @@ Test(simulate, wrong_usage)
                  "of class t8, and the engine computes class a8: quantize the model with --arith");
     shell_expect("echo a | \"$LUTWIDGE\" translate models/open-en-de/e132.lwm --device lut-mobile",
                  2, "quantize the model with --arith a8");
+    shell_expect("echo a | \"$LUTWIDGE\" translate $M --engine model --threads 2", 2, "one thread");
     shell_expect("echo a | \"$LUTWIDGE\" translate $M --engine vhdl", 2,
                  "there are kernels, reference, model and rtl");
     shell_expect("echo a | \"$LUTWIDGE\" translate $M --engine rtl --device x86-avx2", 2,
@@ -132,6 +134,8 @@ Test(simulate, sweeps_go_on_and_keep_what_fails)
          "what,mu,r,done,error\nstep,3,4,1,\n\"step, waiting\",3,4,1,\n"
          "step,3,6,,\"engine: sl is 4, which does not divide r, 6\"\n"
          "\"step, waiting\",3,6,,\"engine: sl is 4, which does not divide r, 6\"\n");
+    shell_expect("\"$LUTWIDGE\" query engines --db $T/x.db", 0, "kgates (model)");
+    shell_expect("\"$LUTWIDGE\" query engines --db $T/x.db --csv | wc -l", 0, "5\n");
     shell_expect("\"$LUTWIDGE\" sweep $T/s.yaml --model $M --db $T/x.db --retry", 0,
                  "4 of them in ");
     shell_expect("printf 'mux: 3\\n' > $T/s.yaml; \"$LUTWIDGE\" sweep $T/s.yaml", 5,

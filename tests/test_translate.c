@@ -41,6 +41,9 @@ static void check_same_bytes(void)
         shell_expect("$LUTWIDGE translate $T/bundle $T/in -b 1 -s -q | cmp - $T/greedy", 0, "");
         shell_expect("$LUTWIDGE translate $T/bundle $T/in -b 1 -s -q --batch 4 | cmp - $T/greedy",
                      0, "");
+        shell_expect("$LUTWIDGE translate $T/bundle $T/in -b 1 -s -q --threads 3 --batch 2 | "
+                     "cmp - $T/greedy",
+                     0, "");
         shell_expect("head -n 2 $T/in | $LUTWIDGE translate $T/bundle -b 4 -s -q | cmp - $T/beam",
                      0, "");
     }
@@ -220,6 +223,58 @@ Test(translate, a_cache_that_was_cleaned_half_is_made_again)
                  0, "made again");
 }
 
+/* Whatever computes the products; lines that are refused keep their place. */
+Test(translate, threads_change_nothing)
+{
+    static const char *const kinds[] = {"", " --arith f32", " --engine reference"};
+    char line[512];
+    quantize("t8");
+    shell_expect("{ head -n 2 $T/in; printf 'bad \\377\n\nA day.\n'; } > $T/five", 0, "");
+    for (size_t k = 0; k < 3; k++) {
+        snprintf(line, sizeof line,
+                 "$LUTWIDGE translate $T/m.lwm $T/five -b 1 --max-length 9 -s%s > $T/one",
+                 kinds[k]);
+        shell_expect(line, 5, "line 3: invalid UTF-8");
+        for (int threads = 2; threads <= (k < 2 ? 4 : 2); threads++) {
+            snprintf(line, sizeof line,
+                     "$LUTWIDGE translate $T/m.lwm $T/five -b 1 --max-length 9 -s --threads %d%s "
+                     "> $T/some",
+                     threads, kinds[k]);
+            shell_expect(line, 5, "line 3: invalid UTF-8");
+            shell_expect("cmp $T/one $T/some", 0, "");
+        }
+    }
+}
+
+#if !__has_feature(address_sanitizer)
+/* What the refusal says is enough, and what is resident in the end stays below it. */
+Test(translate, memory_is_refused_before_it_is_taken)
+{
+    static const char *const options[] = {"-b 1", "-b 4 --batch 4", "-b 2 --threads 3",
+                                          "-b 2 --arith f32 --threads 2"};
+    char line[512];
+    quantize("t8");
+    shell_expect("$LUTWIDGE translate $T/m.lwm $T/in -n 1 -q", 0, ""); /* makes the kernels */
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        snprintf(line, sizeof line,
+                 "$LUTWIDGE translate $T/m.lwm $T/in %s --max-memory 1MB 2> $T/log > $T/out",
+                 options[i]);
+        shell_expect(line, 3, "");
+        shell_expect("test ! -s $T/out; cat $T/log", 0, "more than --max-memory 1MB; fewer beams");
+        snprintf(line, sizeof line,
+                 "M=$(sed -n 's/.*up to \\([0-9]*\\) MB.*/\\1/p' $T/log); "
+                 "$LUTWIDGE translate $T/m.lwm $T/in %s --max-memory ${M}MB 2>&1 > $T/out | "
+                 "sed -n 's/.*peak memory \\([0-9]*\\).*/\\1/p' > $T/peak; "
+                 "test $(cat $T/peak) -lt $M && wc -l < $T/out",
+                 options[i]);
+        shell_expect(line, 0, "6\n");
+    }
+    shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --max-memory lots", 2, "--max-memory takes");
+    shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --max-memory 1GB --engine reference", 2,
+                 "is not known");
+}
+#endif
+
 Test(translate, bad_lines_lose_nothing)
 {
     shell_expect("{ echo Hello; echo; printf 'bad \\377 byte\\n'; printf '  \\t \\n'; "
@@ -271,6 +326,9 @@ Test(translate, requests_that_make_no_sense_are_refused)
     shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --device x87", 2, "arm-cortex-a55");
     shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --engine warp", 2, "reference");
     shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --beam 65", 2, "1 to 64");
+    shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --batch 0", 2, "--batch takes 1 to 1024");
+    shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --threads 0", 2, "--threads takes 1 to 1024");
+    shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --threads 2 --arith blas", 2, "one thread");
     shell_expect("$LUTWIDGE translate models/open-en-de $T/nothing", 1, "nothing");
     shell_expect("$LUTWIDGE generate $T/m.lwm -o $T", 2, "no bundle");
     shell_expect("$LUTWIDGE generate models/open-en-de -o $T/b", 2,

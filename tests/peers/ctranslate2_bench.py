@@ -147,14 +147,15 @@ class Worker:
 class Lutwidge:
     """Each round is a run of the program; what a run of no lines takes is loading."""
 
-    def __init__(self, name, arguments, model, beam, batch):
+    def __init__(self, name, arguments, model, beam, batch, threads):
         self.name, self.idle = name, 0
         self.command = [arguments.lutwidge, "translate", model, str(arguments.text), "--beam", str(beam), "--batch",
-                        str(batch)]
+                        str(batch), "--threads", str(threads)]
         if arguments.length:
             self.command += ["--max-length", str(arguments.length + 2)]
         self.run(0)  # makes the bundle
-        self.load = min(self.run(0)["cpu"] for _ in range(3))
+        loads = [self.run(0) for _ in range(3)]
+        self.load, self.wall_load = min(r["cpu"] for r in loads), min(r["wall"] for r in loads)
 
     def run(self, lines):
         before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
@@ -167,7 +168,7 @@ class Lutwidge:
     def round(self, lines):
         result = self.run(lines)
         result["cpu"] -= self.load
-        result["wall"] -= self.load
+        result["wall"] -= self.wall_load
         return result
 
     def close(self):
@@ -192,9 +193,7 @@ def print_row(engine, rounds, lines, threads, references):
 def measure(arguments, beam, batch, threads, references, folder):
     common = {"text": str(arguments.text), "model": str(arguments.model), "beam": beam, "batch": batch,
               "threads": threads, "length": arguments.length}
-    engines = []
-    if threads == 1:  # lutwidge translates by one thread
-        engines += [Lutwidge(f"lutwidge {pathlib.Path(m).stem}", arguments, m, beam, batch) for m in arguments.ours]
+    engines = [Lutwidge(f"lutwidge {pathlib.Path(m).stem}", arguments, m, beam, batch, threads) for m in arguments.ours]
     for kind in ("int8", "float32"):
         engines.append(Worker(f"CTranslate2 {kind}", {**common, "engine": "ctranslate2", "kind": kind,
                                                       "folder": str(folder / kind)}))

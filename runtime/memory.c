@@ -1,0 +1,69 @@
+#include "runtime/memory.h"
+
+#include "models/checked.h"
+#include "runtime/backend.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What SentencePiece and our index of words make of a tokeniser, measured as 5 times its bytes with
+ * all that malloc takes for it, and what a thread keeps on its stack and in its heap besides. */
+enum { TOKENIZER_TIMES = 8, MEMBER_BYTES = 256 << 10, MODEL_BYTES = 1 << 20 };
+
+/* getrusage will not do: its figure survives exec, so a large parent would show. */
+static double read_bytes(const char *key)
+{
+    FILE *stream = fopen("/proc/self/status", "re");
+    double kilobytes = NAN;
+    char line[256];
+    while (stream && isnan(kilobytes) && fgets(line, sizeof line, stream))
+        if (strncmp(line, key, strlen(key)) == 0)
+            kilobytes = strtod(line + strlen(key), NULL);
+    if (stream)
+        fclose(stream);
+    return kilobytes * 1024;
+}
+
+double lw_resident_bytes(void)
+{
+    return read_bytes("VmRSS:");
+}
+
+double lw_peak_memory_bytes(void)
+{
+    return read_bytes("VmHWM:");
+}
+
+static size_t add(size_t a, size_t b)
+{
+    size_t sum;
+    return lw_checked_add(a, b, &sum) ? sum : SIZE_MAX;
+}
+
+size_t lw_model_memory(const struct lw_model *model, size_t file_bytes)
+{
+    const struct lw_tokenizer_data *t = &model->tokenizer;
+    size_t tokenizer = t->source_spm_bytes + t->source_words_bytes;
+    if (t->target_spm != t->source_spm)
+        tokenizer += t->target_spm_bytes;
+    if (t->target_words != t->source_words)
+        tokenizer += t->target_words_bytes;
+    return add(add(file_bytes, MODEL_BYTES), TOKENIZER_TIMES * tokenizer);
+}
+
+enum lw_status lw_member_memory(const struct lw_model *model, const struct lw_bundle *bundle,
+                                const struct lw_search *search, size_t together, size_t *bytes,
+                                struct lw_error *error)
+{
+    size_t arena;
+    enum lw_status status = lw_translator_measure(model, search, together, &arena, error);
+    if (status != LW_OK)
+        return status;
+    size_t products =
+        bundle ? lw_backend_kernels_bytes(model, bundle) : lw_backend_f32_bytes(model);
+    size_t requests = together * sizeof(struct lw_request); /* no more than 1,024 */
+    *bytes = add(add(arena, products), add(requests, MEMBER_BYTES));
+    return LW_OK;
+}
