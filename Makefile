@@ -66,7 +66,7 @@ INSTALLED := $(PREFIX)/bin/lutwidge $(PREFIX)/include/lutwidge.h $(PREFIX)/share
 	$(LIBDIR)/$(notdir $(SHARED)) $(LIBDIR)/$(SONAME) $(LIBDIR)/liblutwidge.so \
 	$(patsubst %,$(PREFIX)/lib/lutwidge/standalone-%.o,$(MACHINE) aarch64)
 
-.PHONY: all help bootstrap arm64-libraries demo test test-long bench-peers goldens install uninstall format clean
+.PHONY: all help bootstrap arm64-libraries demo test test-long formal coverage bench-peers goldens install uninstall format clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 .SECONDARY:
@@ -207,6 +207,17 @@ test-long: ## the long tests
 	@$(TEST_ENVIRONMENT) tests/run $(LONG_TESTS)
 	@$(TEST_ENVIRONMENT) tests/long/retrain
 	@BUILD=$(abspath $(BUILD)) tests/long/valgrind
+	@rtl/formal/run
+	@tests/coverage $(BUILD)/tests/long/test_rtl_coverage
+
+formal: ## prove FIFO and control of the engine, and find each seeded bug (50 s)
+	@+$(MAKE) --no-print-directory bootstrap
+	@rtl/formal/run
+
+coverage: ## lines and toggles of rtl/ that random jobs reach (4 min)
+	@+$(MAKE) --no-print-directory bootstrap
+	@+$(MAKE) --no-print-directory $(BUILD)/tests/long/test_rtl_coverage
+	@tests/coverage $(BUILD)/tests/long/test_rtl_coverage
 
 # Python packages of the peers; torch for the CPU alone, the other is many times larger.
 PEERS := build/peers/venv

@@ -46,15 +46,30 @@ static void put_word(uint8_t *line, size_t word, uint32_t value)
         line[4 * word + i] = (uint8_t)(value >> 8 * i);
 }
 
-int16_t lw_static_value(int64_t total, unsigned shift, bool relu, unsigned x_bits)
+static int64_t static_rounded(int64_t total, unsigned shift, bool relu)
 {
-    int64_t unit = (int64_t)1 << shift, most = ((int64_t)1 << (x_bits - 1)) - 1;
+    int64_t unit = (int64_t)1 << shift;
     int64_t value = total >> shift, rest = total & (unit - 1);
     if (2 * rest > unit || (2 * rest == unit && (value & 1)))
         value++;
-    if (relu && value < 0)
-        value = 0;
+    return relu && value < 0 ? 0 : value;
+}
+
+static int64_t static_most(unsigned x_bits)
+{
+    return ((int64_t)1 << (x_bits - 1)) - 1;
+}
+
+int16_t lw_static_value(int64_t total, unsigned shift, bool relu, unsigned x_bits)
+{
+    int64_t value = static_rounded(total, shift, relu), most = static_most(x_bits);
     return (int16_t)(value > most ? most : value < -most ? -most : value);
+}
+
+bool lw_static_saturates(int64_t total, unsigned shift, bool relu, unsigned x_bits)
+{
+    int64_t value = static_rounded(total, shift, relu), most = static_most(x_bits);
+    return value > most || value < -most;
 }
 
 void lw_job_encode(const struct lw_job *job, uint8_t line[LW_JOB_BYTES])

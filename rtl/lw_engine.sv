@@ -82,6 +82,7 @@ module lw_engine #(
   localparam XWord = C * Mu * XWidth;
   localparam YWord = Sl * C * 64;
   localparam Credits = 4;
+  localparam CountWidth = $clog2(Sl * C + 1);
   localparam BeatLog = $clog2(Bus / 8);
   localparam [31:0] Shape = Mu + T * 16 + R * 1024 + C * 65536 + Sl * 524288 + (XWidth == 16 ? 33554432 : 0) + Weight * 67108864;
   localparam [31:0] Memory = Bus + Slots * 4096;
@@ -264,6 +265,8 @@ module lw_engine #(
   // Results
   wire result_valid, result_last, result_narrow, word_valid, word_last, word_narrow, word_ready, word_fifo_ready, alpha_wait, y_wait;
   wire [YWord-1:0] result, word;
+  wire sum_read;
+  wire [CountWidth-1:0] saturations;
   lw_drain #(.R(R), .C(C), .Sl(Sl), .Slots(Slots), .SumWidth(SumWidth), .XWidth(XWidth), .Credits(Credits)) u_drain (
     .clk_i(clk_i), .rst_i(rst_i), .job_valid_i(drain_job), .job_ready_o(drain_take), .planes_i(drain_fields[51:48]),
     .bias_words_i(drain_fields[53:52]), .narrow_i(drain_fields[61]), .relu_i(drain_fields[60]),
@@ -271,7 +274,7 @@ module lw_engine #(
     .last_blocks_i(drain_fields[47:32]), .full_i(full), .bank_o(drain_bank), .slot_o(drain_slot),
     .sums_i(plane_sums), .drained_o(drained), .scale_valid_i(scale_valid), .scale_ready_o(scale_ready),
     .scale_clear_o(scale_clear), .scales_i(scales), .valid_q(result_valid), .last_q(result_last),
-    .narrow_q(result_narrow), .result_o(result), .taken_i(word_valid & word_ready), .alpha_wait_o(alpha_wait), .y_wait_o(y_wait));
+    .narrow_q(result_narrow), .result_o(result), .taken_i(word_valid & word_ready), .sum_read_o(sum_read), .saturations_o(saturations), .alpha_wait_o(alpha_wait), .y_wait_o(y_wait));
   lw_fifo #(.Width(YWord + 2), .Depth(Credits)) u_results (
     .clk_i(clk_i), .rst_i(rst_i), .valid_i(result_valid), .ready_o(word_fifo_ready), .data_i({result_narrow, result_last, result}),
     .valid_o(word_valid), .ready_i(word_ready),  .data_o({word_narrow, word_last, word}),
@@ -320,6 +323,10 @@ module lw_engine #(
   assign events[CountTables] = |table_write;
   assign events[CountElements] = scale_valid & scale_ready;
   assign events[CountJobs] = y_done;
+  assign events[CountXWrites] = x_word_valid & x_word_ready;
+  assign events[CountSumReads] = add & ~add_first;
+  assign events[CountDrainReads] = sum_read;
+  assign events[CountSaturations] = saturations != 0;
   wire [8:0] causes = {stalls, step};
   always @(posedge clk_i)
     if (~rst_i & busy_q) begin
@@ -329,8 +336,8 @@ module lw_engine #(
 
   wire [$clog2(Counters)-1:0] counter;
   wire [63:0] count;
-  lw_counters #(.Count(Counters)) u_counters (
-    .clk_i(clk_i), .clear_i(start), .events_i(events), .index_i(counter), .value_o(count));
+  lw_counters #(.Count(Counters), .AmountWidth(CountWidth)) u_counters (
+    .clk_i(clk_i), .clear_i(start), .events_i(events), .amount_i(saturations), .index_i(counter), .value_o(count));
   lw_registers #(.Shape(Shape), .Memory(Memory), .Count(Counters)) u_registers (
     .clk_i(clk_i), .rst_i(rst_i), .aw_valid_i(s_awvalid_i), .aw_ready_o(s_awready_o), .aw_addr_i(s_awaddr_i),
     .w_valid_i(s_wvalid_i), .w_ready_o(s_wready_o), .w_data_i(s_wdata_i), .b_valid_o(s_bvalid_o),

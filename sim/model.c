@@ -23,10 +23,27 @@ static enum lw_status simulate(const struct lw_engine *engine, const struct lw_s
     return status;
 }
 
+/* Counters that depend on time. */
+static enum lw_status known_or_simulated(const struct lw_engine *engine,
+                                         const struct lw_sim_run *run,
+                                         const struct lw_dram_timing *timing,
+                                         struct lw_sim_memory memory, struct lw_model_known *known,
+                                         struct lw_sim_counts *counts, struct lw_error *error)
+{
+    if (!known)
+        return simulate(engine, run, timing, memory, NULL, counts, error);
+    struct lw_timing_key key = lw_timing_key(engine, run, memory);
+    if (lw_timings_find(&known->lists, key, counts))
+        return LW_OK;
+    enum lw_status status = simulate(engine, run, timing, memory, &known->passes, counts, error);
+    return status == LW_OK ? lw_timings_add(&known->lists, key, counts, error) : status;
+}
+
 enum lw_status lw_model_run(const struct lw_engine *engine, const struct lw_sim_run *run,
                             struct lw_sim_memory memory, bool values, struct lw_model_known *known,
                             struct lw_sim_counts *counts, struct lw_error *error)
 {
+    uint64_t saturations = 0;
     struct lw_dram_timing timing;
     struct lw_image image = {memory.data, memory.bytes, memory.bytes};
     if (!lw_dram_timing_named(run->memory, &timing))
@@ -35,16 +52,14 @@ enum lw_status lw_model_run(const struct lw_engine *engine, const struct lw_sim_
         return lw_fail(error, LW_USAGE, "the model writes no trace and is not left in the middle");
     enum lw_status status = lw_job_check_list(engine, &image, run->list, NULL, error);
     if (status == LW_OK && values)
-        status = lw_model_values(engine, run->list, memory, error);
+        status = lw_model_values(engine, run->list, memory, &saturations, error);
     if (status != LW_OK)
         return status;
-    if (!known)
-        return simulate(engine, run, &timing, memory, NULL, counts, error);
-    struct lw_timing_key key = lw_timing_key(engine, run, memory);
-    if (lw_timings_find(&known->lists, key, counts))
-        return LW_OK;
-    status = simulate(engine, run, &timing, memory, &known->passes, counts, error);
-    return status == LW_OK ? lw_timings_add(&known->lists, key, counts, error) : status;
+    status = known_or_simulated(engine, run, &timing, memory, known, counts, error);
+    counts->values[LW_COUNT_SATURATIONS] = saturations;
+    if (status == LW_OK)
+        lw_model_accesses(engine, run->list, memory, counts);
+    return status;
 }
 
 void lw_model_forget(struct lw_model_known *known)

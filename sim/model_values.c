@@ -32,7 +32,7 @@ drain_lanes(const struct lw_job *job, size_t lanes, size_t stride, const int32_t
 
 /* Writes results of a column from row `row` on. */
 static void write_rows(const struct lw_engine *e, const struct lw_job *job, size_t row,
-                       size_t column, const int64_t *totals, uint8_t *y)
+                       size_t column, const int64_t *totals, uint8_t *y, uint64_t *saturations)
 {
     size_t bytes = job->operation == LW_JOB_STATIC ? e->x_bits / 8 : 8;
     uint8_t *at = y + (row * e->columns + column) * bytes;
@@ -40,6 +40,7 @@ static void write_rows(const struct lw_engine *e, const struct lw_job *job, size
         if (job->operation == LW_JOB_STATIC) {
             int16_t value = lw_static_value(totals[i], job->shift, job->relu, e->x_bits);
             memcpy(at, &value, bytes);
+            *saturations += lw_static_saturates(totals[i], job->shift, job->relu, e->x_bits);
         } else {
             memcpy(at, &totals[i], sizeof *totals);
         }
@@ -47,7 +48,7 @@ static void write_rows(const struct lw_engine *e, const struct lw_job *job, size
 }
 
 static void run_column(const struct lw_job *job, size_t column, struct lw_sim_memory memory,
-                       struct lw_sums *sums, int32_t *planes)
+                       struct lw_sums *sums, int32_t *planes, uint64_t *saturations)
 {
     const struct lw_engine *e = sums->engine;
     size_t at = 0, row = 0, lanes = e->scale_lanes;
@@ -65,14 +66,15 @@ static void run_column(const struct lw_job *job, size_t column, struct lw_sim_me
                 drain_lanes(job, 8, e->rows, from, scales, totals);
             else
                 drain_lanes(job, lanes, e->rows, from, scales, totals);
-            write_rows(e, job, row, column, totals, memory.data + job->y_address);
+            write_rows(e, job, row, column, totals, memory.data + job->y_address, saturations);
             scales += 2 * lanes * (job->bias_words + job->planes);
         }
     }
 }
 
 enum lw_status lw_model_values(const struct lw_engine *engine, uint32_t list,
-                               struct lw_sim_memory memory, struct lw_error *error)
+                               struct lw_sim_memory memory, uint64_t *saturations,
+                               struct lw_error *error)
 {
     struct lw_sums sums;
     struct lw_job job = {0};
@@ -91,7 +93,7 @@ enum lw_status lw_model_values(const struct lw_engine *engine, uint32_t list,
         for (size_t column = 0; column < engine->columns; column++) {
             if (engine->columns > 1 || job.load_x || job.tiles != sums.tiles)
                 lw_sums_take(&sums, memory.data + x, column, job.tiles);
-            run_column(&job, column, memory, &sums, planes);
+            run_column(&job, column, memory, &sums, planes, saturations);
         }
     }
     lw_sums_close(&sums);

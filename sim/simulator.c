@@ -38,6 +38,17 @@ bool lw_simulates_parse(const char *name, enum lw_simulates *by)
     return false;
 }
 
+static enum lw_status open_rtl(struct lw_simulator *simulator, bool trace, struct lw_error *error)
+{
+    char *cache;
+    enum lw_status status = lw_cache_path("engines", &cache, error);
+    if (status != LW_OK)
+        return status;
+    status = lw_rtl_open(&simulator->engine, cache, trace, &simulator->rtl, error);
+    free(cache);
+    return status;
+}
+
 enum lw_status lw_simulator_open(enum lw_simulates by, const struct lw_engine *engine,
                                  const char *memory, uint64_t seed, struct lw_simulator *simulator,
                                  struct lw_error *error)
@@ -55,13 +66,20 @@ enum lw_status lw_simulator_open(enum lw_simulates by, const struct lw_engine *e
         return lw_fail(error, LW_FAILED, "out of memory for a simulator");
     if (by == LW_SIMULATES_MODEL)
         return LW_OK;
-    char *cache;
-    status = lw_cache_path("engines", &cache, error);
-    if (status != LW_OK)
-        return status;
-    status = lw_rtl_open(engine, cache, false, &simulator->rtl, error);
-    free(cache);
-    return status;
+    return open_rtl(simulator, false, error);
+}
+
+enum lw_status lw_simulator_trace(struct lw_simulator *simulator, const char *path, uint64_t from,
+                                  uint64_t cycles, struct lw_error *error)
+{
+    if (!simulator->rtl)
+        return lw_fail(error, LW_USAGE, "the model writes no trace; take the RTL");
+    lw_rtl_close(simulator->rtl);
+    simulator->rtl = NULL;
+    simulator->trace = path;
+    simulator->trace_from = from;
+    simulator->trace_cycles = cycles;
+    return open_rtl(simulator, true, error);
 }
 
 /* Of this thread alone: what else runs on the machine does not count. */
@@ -76,7 +94,12 @@ enum lw_status lw_simulator_run(const struct lw_simulator *simulator, struct lw_
                                 uint32_t list, bool values, struct lw_sim_counts *counts,
                                 struct lw_error *error)
 {
-    struct lw_sim_run run = {.memory = simulator->memory, .seed = simulator->seed, .list = list};
+    struct lw_sim_run run = {.memory = simulator->memory,
+                             .seed = simulator->seed,
+                             .list = list,
+                             .trace = simulator->trace,
+                             .trace_from = simulator->trace_from,
+                             .trace_cycles = simulator->trace_cycles};
     struct lw_sim_effort *effort = simulator->effort;
     double start_s = cpu_s();
     size_t known = effort->known.lists.count;

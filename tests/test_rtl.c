@@ -101,6 +101,8 @@ Test(rtl, static_edges)
         struct lw_sim_counts counts;
         list_make_edges(&list, &engine);
         list_run(rtl, &list, "ideal", 1, &counts);
+        cr_assert_gt(counts.values[LW_COUNT_SATURATIONS], 0);
+        cr_assert_eq(counts.values[LW_COUNT_X_WRITES], counts.values[LW_COUNT_TABLES]);
         list_free(&list);
         lw_rtl_close(rtl);
     }
@@ -132,7 +134,7 @@ Test(rtl, damaged_lists)
     struct lw_engine engine;
     struct lw_rtl *rtl = open_engine("", false, &engine);
     struct list list;
-    list_make_layer(&list, &engine, 64, 64, 2, 1, false);
+    list_make_layer(&list, &engine, 64, 128, 2, 1, false);
     struct lw_image image = list_image(&list);
     uint8_t *line = image.data + list.address;
     struct lw_job good = get_job(&image, &list), job = good;
@@ -154,7 +156,20 @@ Test(rtl, damaged_lists)
     job.key_address = 0x10000000;
     lw_job_encode(&job, line);
     expect_refusal(rtl, &list, &image, "outside", "not in the memory");
+    /* assertions name the unit */
+    job = good;
+    job.key_address += 4;
+    lw_job_encode(&job, line);
+    expect_refusal(rtl, &list, &image, "Assertion failed in TOP.lw_engine.u_keys", "not aligned");
+    job = good;
+    job.y_beats = 0;
+    lw_job_encode(&job, line);
+    expect_refusal(rtl, &list, &image, "Assertion failed in TOP.lw_engine.u_writer", "results");
     /* and the watchdog */
+    job = good;
+    job.x_beats--;
+    lw_job_encode(&job, line);
+    expect_refusal(rtl, &list, &image, "load of activations waits", "activations");
     job = good;
     job.key_beats--;
     lw_job_encode(&job, line);

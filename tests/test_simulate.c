@@ -59,6 +59,24 @@ Test(simulate, steps_and_layers)
          "count(*),count(DISTINCT cycles)\n4,1\n");
 }
 
+Test(simulate, traces)
+{
+    static const char layer[] = "\"$LUTWIDGE\" simulate $M --layer decoder.0.ffn.fc1 --parameters "
+                                "mu3-t8-r4-sl2-bus128 --trace $T/%s.fst %s";
+    char all[256], part[256];
+    snprintf(all, sizeof all, layer, "all", "--engine rtl");
+    snprintf(part, sizeof part, layer, "part",
+             "--engine rtl --trace-from 50 --trace-cycles 20 && test -s $T/part.fst && "
+             "test $(stat -c %s $T/part.fst) -lt $(stat -c %s $T/all.fst)");
+    shell_expect(all, 0, "time: ");
+    shell_expect(part, 0, "time: ");
+    snprintf(all, sizeof all, layer, "none/x", "--engine rtl");
+    shell_expect(all, 1, "cannot write the trace");
+    snprintf(all, sizeof all, layer, "x", "");
+    shell_expect(all, 2, "the model writes no trace");
+    shell_expect("\"$LUTWIDGE\" simulate $M --step --trace $T/x.fst", 2, "a trace is of a layer");
+}
+
 Test(simulate, wrong_usage)
 {
     shell_expect("\"$LUTWIDGE\" simulate $M", 2, "one of --layer, --step, --text and a file");
