@@ -151,10 +151,16 @@ $(BUILD)/runtime/vector-%.o: runtime/vector.c | bootstrap
 	$(Q)$(CC) $(CFLAGS) -O3 -Wno-psabi $(ISA_FLAGS_$*) -DLW_VECTOR_ISA=$* -c -o $@ $<
 
 # Files that carry data into the program are embedded as C arrays.
-$(BUILD)/include/%.sql.inc: %.sql
+EMBED = $(Q)(xxd -i < $< && echo ', 0') > $@
+$(BUILD)/include/%.inc: %
 	@mkdir -p $(@D)
 	$(SAY) GEN $@
-	$(Q)(xxd -i < $< && echo ', 0') > $@
+	$(EMBED)
+# The library that draws the report's charts, as Debian has it.
+$(BUILD)/include/profiles/report/d3.js.inc: /usr/share/javascript/d3/d3.min.js
+	@mkdir -p $(@D)
+	$(SAY) GEN $@
+	$(EMBED)
 # The registers of the engine, and its sources with what builds simulators of it.
 RTL_SOURCES := $(sort $(wildcard rtl/*.sv rtl/baselines/*.sv) rtl/registers rtl/registers.def sim/dram.c sim/dram.h sim/harness.cc sim/verilate)
 $(BUILD)/include/sim/registers.h: rtl/registers rtl/registers.def
@@ -179,6 +185,9 @@ SIMULATOR := $(shell cat $(RTL_SOURCES) $(sort $(wildcard sim/*.c sim/*.h gen/en
 USES_SIMULATOR := $(BUILD)/profiles/database_simulations.o $(BUILD)/profiles/costs_engine.o
 $(USES_SIMULATOR): CFLAGS += -DLW_SIMULATOR='"$(SIMULATOR)"'
 $(USES_SIMULATOR): $(RTL_SOURCES) $(wildcard sim/*) gen/stream.c gen/job.c gen/engine.c
+$(BUILD)/profiles/database_questions.o: $(patsubst %,$(BUILD)/include/%.inc,$(wildcard profiles/questions/*.sql))
+$(BUILD)/tests/filled.o: $(BUILD)/include/tests/filling.sql.inc
+$(BUILD)/profiles/report.o: $(patsubst %,$(BUILD)/include/%.inc,$(wildcard profiles/report/*) profiles/report/d3.js)
 $(BUILD)/profiles/database.o: $(patsubst %,$(BUILD)/include/%.inc,$(wildcard profiles/schema_*.sql))
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)

@@ -20,23 +20,6 @@ enum { MOST_VERIFIED = 32, MOST_TIGHTENINGS = 20 };
 /* The search ends then; a few dozen parts take well under a second. */
 static const double SEARCH_S = 60;
 
-static enum lw_status parse_ms(const char *text, double *ms, struct lw_error *error)
-{
-    char *end;
-    double value = strtod(text, &end);
-    if (end != text && strcmp(end, "us") == 0)
-        value /= 1e3;
-    else if (end != text && strcmp(end, "s") == 0)
-        value *= 1e3;
-    else if (end == text || (*end && strcmp(end, "ms") != 0))
-        value = NAN;
-    if (!(value > 0 && value < INFINITY))
-        return lw_fail(error, LW_USAGE, "--max-latency takes a time like 5ms or 800us, not '%s'",
-                       text);
-    *ms = value;
-    return LW_OK;
-}
-
 static enum lw_status parse_minimise(const char *name, enum lw_figure *figure,
                                      struct lw_error *error)
 {
@@ -131,7 +114,7 @@ static enum lw_status parse(int argc, const char **argv, struct cli_allocate *a,
     if (status == LW_OK && memory)
         status = cli_parse_bytes("--max-memory", memory, &a->memory_bytes, error);
     if (status == LW_OK && latency)
-        status = parse_ms(latency, &a->latency_ms, error);
+        status = cli_parse_ms("--max-latency", latency, &a->latency_ms, error);
     if (status == LW_OK)
         status = parse_minimise(minimise, &a->problem.minimise, error);
     return status == LW_OK ? check_options(a, error) : status;

@@ -82,5 +82,7 @@ int cli_bench(int argc, const char **argv);
 int cli_simulate(int argc, const char **argv);
 int cli_sweep(int argc, const char **argv);
 int cli_query(int argc, const char **argv);
+int cli_report_page(int argc, const char **argv);
+int cli_db(int argc, const char **argv);
 
 #endif

@@ -75,11 +75,20 @@ const struct cli_verb cli_verbs[] = {
      "lutwidge query engines\n",
      "SWEEP.yaml", cli_sweep},
     {"query", "print what the database holds",
-     "lutwidge query runs\n"
-     "lutwidge query sensitivity\n"
-     "lutwidge query kernels\n"
-     "lutwidge query --db lutwidge.db --csv --sql 'SELECT verb, bits, bleu FROM runs_view'\n",
-     "[NAME]", cli_query},
+     "lutwidge query pareto\n"
+     "lutwidge query best --max-size 3MB --device host\n"
+     "lutwidge query diff p12 p15\n"
+     "lutwidge query kernels --csv\n"
+     "lutwidge query --db lutwidge.db --sql 'SELECT verb, bits, bleu FROM runs_view'\n",
+     "NAME | diff A B | --sql SQL", cli_query},
+    {"report", "write one page with all figures, for a browser without a network",
+     "lutwidge report --db lutwidge.db -o report.html\n", "-o report.html", cli_report_page},
+    {"db", "check, merge or export databases",
+     "lutwidge db check\n"
+     "lutwidge db merge phone.db server.db --db all.db\n"
+     "lutwidge db export > lutwidge.jsonl\n"
+     "lutwidge db export part_losses --csv > losses.csv\n",
+     "check | merge OTHER.db... | export [TABLE]", cli_db},
 };
 const size_t cli_verb_count = sizeof cli_verbs / sizeof *cli_verbs;
 

@@ -50,6 +50,24 @@ static enum lw_status check_size(const char *path, size_t bytes, const char *siz
     return status;
 }
 
+enum lw_status cli_parse_ms(const char *option, const char *text, double *ms,
+                            struct lw_error *error)
+{
+    char *end;
+    double value = strtod(text, &end);
+    if (end != text && strcmp(end, "us") == 0)
+        value /= 1e3;
+    else if (end != text && strcmp(end, "s") == 0)
+        value *= 1e3;
+    else if (end == text || (*end && strcmp(end, "ms") != 0))
+        value = NAN;
+    if (!(value > 0 && value < INFINITY))
+        return lw_fail(error, LW_USAGE, "%s takes a time like 5ms or 800us, not '%s'", option,
+                       text);
+    *ms = value;
+    return LW_OK;
+}
+
 enum lw_status cli_choose_prefix(const char *path, const struct lw_nested *nested, const char *size,
                                  size_t *chunks, size_t *bytes, struct lw_error *error)
 {

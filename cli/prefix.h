@@ -11,6 +11,10 @@
 enum lw_status cli_parse_bytes(const char *option, const char *text, size_t *bytes,
                                struct lw_error *error);
 
+/* Milliseconds of "5", "5ms", "800us", "0.5s". LW_USAGE for anything else. */
+enum lw_status cli_parse_ms(const char *option, const char *text, double *ms,
+                            struct lw_error *error);
+
 /* The most chunks of an opened file at `path` that take at most `size` (as above); all where it is
  * NULL. *bytes is what they take without a tokeniser. An ordinary model takes what it takes and has
  * 0 chunks. LW_INFEASIBLE where nothing fits; the text names the least size. */

@@ -27,10 +27,13 @@ static const char schema_5[] = {
 static const char schema_6[] = {
 #include "profiles/schema_6.sql.inc"
 };
+static const char schema_7[] = {
+#include "profiles/schema_7.sql.inc"
+};
 
 /* migrations[v] brings version v to version v + 1; an empty file is version 0. */
-static const char *const migrations[] = {schema_1, schema_2, schema_3,
-                                         schema_4, schema_5, schema_6};
+static const char *const migrations[] = {schema_1, schema_2, schema_3, schema_4,
+                                         schema_5, schema_6, schema_7};
 enum { VERSION = sizeof migrations / sizeof *migrations };
 
 enum lw_status lw_database_fail(const struct lw_database *database, struct lw_error *error)
@@ -106,8 +109,8 @@ static enum lw_status migrate(struct lw_database *database, struct lw_error *err
     return status;
 }
 
-static enum lw_status open_file(const char *path, int flags, struct lw_database **out, int *version,
-                                struct lw_error *error)
+enum lw_status lw_database_open_file(const char *path, int flags, struct lw_database **out,
+                                     int *version, struct lw_error *error)
 {
     struct lw_database *database = calloc(1, sizeof *database);
     char *copy = strdup(path), *file;
@@ -148,8 +151,8 @@ enum lw_status lw_database_open(const char *path, struct lw_database **database,
                                 struct lw_error *error)
 {
     int version;
-    enum lw_status status =
-        open_file(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, database, &version, error);
+    enum lw_status status = lw_database_open_file(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+                                                  database, &version, error);
     if (status == LW_OK && version < VERSION)
         status = migrate(*database, error);
     if (status != LW_OK) {
@@ -164,7 +167,8 @@ enum lw_status lw_database_open_read_only(const char *path, struct lw_database *
 {
     int version;
     /* SQLite would not read what a killed writer left, for it must roll that back first. */
-    enum lw_status status = open_file(path, SQLITE_OPEN_READWRITE, database, &version, error);
+    enum lw_status status =
+        lw_database_open_file(path, SQLITE_OPEN_READWRITE, database, &version, error);
     if (status == LW_OK)
         status = execute(*database, "PRAGMA query_only = ON", error);
     if (status == LW_OK && version < VERSION)

@@ -6,6 +6,8 @@
 #include "models/status.h"
 
 #include <math.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 struct lw_database;
@@ -61,12 +63,38 @@ enum lw_status lw_database_add_run(struct lw_database *database, const struct lw
 enum lw_output {
     LW_OUTPUT_TABLE, /* aligned, for people: numbers rounded, nulls empty */
     LW_OUTPUT_JSON,  /* an array of objects, one a line */
+    LW_OUTPUT_LINES, /* JSON, an object a line and nothing else */
     LW_OUTPUT_CSV,   /* RFC 4180 with newlines alone; a header, nulls empty */
 };
-/* Prints a named query or one SELECT of the user's to a stream; exactly one of both is given. A
- * named query prints a digest as a table and everything as data. Whatever could change a file is
- * refused (LW_USAGE), and so are SQL errors and unknown names (the text lists those there are).
- * What the stream cannot take is left to its owner. */
+/* A named question, or one SELECT of the user's; exactly one of both is given. Limits are for best,
+ * the device for pareto and best, two deployments for diff; NAN and NULL: none. */
+struct lw_question {
+    const char *name, *sql;
+    double max_size_bytes, max_latency_ms, max_drop; /* BLEU points */
+    const char *device;
+    const char *first, *second;
+    int64_t last; /* rows that a table of single ones shows at most; 0: all */
+};
+#define LW_QUESTION(name_, sql_)                                                                   \
+    ((struct lw_question){.name = (name_),                                                         \
+                          .sql = (sql_),                                                           \
+                          .max_size_bytes = NAN,                                                   \
+                          .max_latency_ms = NAN,                                                   \
+                          .max_drop = NAN})
+struct lw_answer {
+    size_t rows;       /* printed */
+    size_t all;        /* that there are */
+    const char *fills; /* of a named question: the verb and arguments that make rows; static */
+};
+/* Prints the answer to a stream. A named question prints a digest as a table and everything as
+ * data. Whatever could change a file is refused (LW_USAGE), and so are SQL errors, unknown
+ * deployments and unknown names (the text lists those there are). LW_INFEASIBLE where no deployment
+ * keeps to the limits; the text names the extremes. What the stream cannot take is left to its
+ * owner. */
+enum lw_status lw_database_ask(struct lw_database *database, const struct lw_question *question,
+                               enum lw_output output, FILE *stream, struct lw_answer *answer,
+                               struct lw_error *error);
+/* The same without limits, and with all rows. */
 enum lw_status lw_database_query(struct lw_database *database, const char *name_or_null,
                                  const char *sql_or_null, enum lw_output output, FILE *stream,
                                  struct lw_error *error);

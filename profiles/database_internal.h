@@ -11,6 +11,10 @@ struct lw_database {
     char *path;
 };
 
+/* Opens by flags of SQLite and reads the version, 0 of a new file; refuses (LW_CORRUPT) what is
+ * foreign or newer. Migrates nothing. */
+enum lw_status lw_database_open_file(const char *path, int flags, struct lw_database **out,
+                                     int *version, struct lw_error *error);
 /* SQLite's last error, with the file's name; LW_CORRUPT where the file is damaged, else LW_FAILED.
  */
 enum lw_status lw_database_fail(const struct lw_database *database, struct lw_error *error);

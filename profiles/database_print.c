@@ -46,13 +46,14 @@ static bool print_json_row(sqlite3_stmt *statement, FILE *stream)
     return true;
 }
 
-static enum lw_status print_json(sqlite3_stmt *statement, FILE *stream, int *code,
-                                 struct lw_error *error)
+/* An array, or lines that stand alone. */
+static enum lw_status print_json(sqlite3_stmt *statement, bool lines, FILE *stream, size_t *count,
+                                 int *code, struct lw_error *error)
 {
     size_t rows = 0;
-    fputc('[', stream);
+    fputs(lines ? "" : "[", stream);
     while ((*code = sqlite3_step(statement)) == SQLITE_ROW) {
-        fputs(rows++ ? ",\n " : "", stream);
+        fputs(rows++ == 0 ? "" : lines ? "\n" : ",\n ", stream);
         if (!print_json_row(statement, stream))
             return lw_fail(
                 error, LW_FAILED,
@@ -60,7 +61,8 @@ static enum lw_status print_json(sqlite3_stmt *statement, FILE *stream, int *cod
                 "is not UTF-8",
                 rows);
     }
-    fputs("]\n", stream);
+    fputs(!lines ? "]\n" : rows ? "\n" : "", stream);
+    *count = rows;
     return LW_OK;
 }
 
@@ -79,7 +81,21 @@ static void print_csv_cell(const char *text, FILE *stream)
     fputc('"', stream);
 }
 
-static void print_csv(sqlite3_stmt *statement, FILE *stream, int *code)
+/* The shortest of 15 to 17 digits that is the same number again. */
+static void print_csv_real(double value, const char *text, FILE *stream)
+{
+    char digits[40];
+    if (strtod(text, NULL) == value) {
+        fputs(text, stream);
+        return;
+    }
+    snprintf(digits, sizeof digits, "%.16g", value);
+    if (strtod(digits, NULL) != value)
+        snprintf(digits, sizeof digits, "%.17g", value);
+    fputs(digits, stream);
+}
+
+static void print_csv(sqlite3_stmt *statement, FILE *stream, size_t *rows, int *code)
 {
     int columns = sqlite3_column_count(statement);
     for (int i = 0; i < columns; i++) {
@@ -87,11 +103,14 @@ static void print_csv(sqlite3_stmt *statement, FILE *stream, int *code)
         print_csv_cell(sqlite3_column_name(statement, i), stream);
     }
     fputc('\n', stream);
-    while ((*code = sqlite3_step(statement)) == SQLITE_ROW) {
+    for (*rows = 0; (*code = sqlite3_step(statement)) == SQLITE_ROW; (*rows)++) {
         for (int i = 0; i < columns; i++) {
             const char *text = (const char *)sqlite3_column_text(statement, i);
             fputs(i ? "," : "", stream);
-            print_csv_cell(text ? text : "", stream);
+            if (text && sqlite3_column_type(statement, i) == SQLITE_FLOAT)
+                print_csv_real(sqlite3_column_double(statement, i), text, stream);
+            else
+                print_csv_cell(text ? text : "", stream);
         }
         fputc('\n', stream);
     }
@@ -181,12 +200,13 @@ static bool fill_table(struct table *table, sqlite3_stmt *statement, int *code)
 }
 
 enum lw_status lw_print_rows(sqlite3_stmt *statement, enum lw_output output, FILE *stream,
-                             int *code, struct lw_error *error)
+                             size_t *rows, int *code, struct lw_error *error)
 {
-    if (output == LW_OUTPUT_JSON)
-        return print_json(statement, stream, code, error);
+    *rows = 0;
+    if (output == LW_OUTPUT_JSON || output == LW_OUTPUT_LINES)
+        return print_json(statement, output == LW_OUTPUT_LINES, stream, rows, code, error);
     if (output == LW_OUTPUT_CSV) {
-        print_csv(statement, stream, code);
+        print_csv(statement, stream, rows, code);
         return LW_OK;
     }
     int columns = sqlite3_column_count(statement);
@@ -194,6 +214,8 @@ enum lw_status lw_print_rows(sqlite3_stmt *statement, enum lw_output output, FIL
     table.widths = calloc((size_t)columns + 1, sizeof *table.widths);
     table.numbers = calloc((size_t)columns + 1, sizeof *table.numbers);
     bool done = table.widths && table.numbers && fill_table(&table, statement, code);
+    if (done && columns)
+        *rows = table.count / (size_t)columns - 1;
     if (done && *code == SQLITE_DONE)
         print_table(&table, columns, stream);
     for (size_t i = 0; i < table.count; i++)

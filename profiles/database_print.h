@@ -8,9 +8,9 @@
 #include <sqlite3.h>
 #include <stdio.h>
 
-/* Steps the statement to its end. *code is SQLite's: SQLITE_DONE when all went well. LW_FAILED
- * where memory runs out or a value has no form in JSON. */
+/* Steps the statement to its end; *rows is how many it printed. *code is SQLite's: SQLITE_DONE when
+ * all went well. LW_FAILED where memory runs out or a value has no form in JSON. */
 enum lw_status lw_print_rows(sqlite3_stmt *statement, enum lw_output output, FILE *stream,
-                             int *code, struct lw_error *error);
+                             size_t *rows, int *code, struct lw_error *error);
 
 #endif

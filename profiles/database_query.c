@@ -3,110 +3,10 @@
 
 #include "profiles/database_internal.h"
 #include "profiles/database_print.h"
+#include "profiles/database_questions.h"
 
+#include <stdlib.h>
 #include <string.h>
-
-struct named_query {
-    const char *name;
-    const char *digest; /* what fits a line of a terminal */
-    const char *all;    /* for programs */
-};
-
-/* A whole number of bits is shown as one. */
-#define BITS "iif(bits = round(bits), CAST(bits AS INTEGER), bits) AS bits"
-
-/* One cell of the table of sensitivities: a figure at so many bits. */
-#define AT(figure, bits_wanted, label)                                                             \
-    ", max(iif(bits = " bits_wanted ", " figure ", NULL)) AS \"" label " " bits_wanted "\""
-#define AT_BITS(figure, label)                                                                     \
-    AT(figure, "1", label) AT(figure, "2", label) AT(figure, "3", label) AT(figure, "4", label)
-
-/* A model of an engine's area in thousands of gates (two-input NANDs), and of its energy in uJ: see
- * docs/ACCELERATOR.md. Constants are of no process in particular: for comparing engines. */
-#define ENTRY "(x_bits + 3)"                /* bits of a table's entry */
-#define SUM "(x_bits + 16)"                 /* of a plane sum */
-#define LOOKUPS "(t * r * c)"               /* in a step */
-#define ENTRIES "(1 << (mu - 1))"           /* of a half table */
-#define FIFO_BITS "((256 + 96) * bus_bits)" /* keys, and three of 32 beats */
-#define AREA                                                                                       \
-    "(2 * t * c * " ENTRIES " * " ENTRY " * 7 + " LOOKUPS " * (" ENTRIES " - 1) * " ENTRY          \
-    " * 2.5 + " LOOKUPS " * " SUM " * 6 + scale_lanes * c * " SUM                                  \
-    " * 16 * 6 + (2 * slots * r * c "                                                              \
-    "* " SUM " + 2 * x_words * mu * c * x_bits + " FIFO_BITS ") * 1.5) / 1e3"
-#define ENERGY                                                                                     \
-    "(bytes * 8 * 4.0 + steps * " LOOKUPS " * " ENTRY " * 0.01 + steps * r * c * " SUM " * 0.2 + " \
-    "tables * c * " ENTRIES " * " ENTRY " * 0.02 + elements * scale_lanes * c * 1.0) / 1e6"
-
-static const struct named_query queries[] = {
-    {"runs",
-     "SELECT id, replace(substr(time_utc, 1, 16), 'T', ' ') AS \"time (UTC)\", verb, model, " BITS
-     ", real_bits AS \"real bits\", size_bytes / 1e6 AS MB, arith, kernels, beams, lines, seconds, "
-     "lines_per_s AS \"lines/s\", peak_memory_bytes / 1e6 AS \"peak MB\", bleu AS BLEU, "
-     "chrf AS chrF FROM runs_view ORDER BY id",
-     "SELECT * FROM runs_view ORDER BY id"},
-    {"translations",
-     "SELECT model, " BITS ", arith, kernels, beams, lines, bleu AS BLEU, chrf AS chrF, "
-     "size_bytes / 1e6 AS MB, times_smaller AS \"times smaller\", lines_per_s AS \"lines/s\", "
-     "times_faster AS \"times faster\", peak_memory_bytes / 1e6 AS \"peak MB\", "
-     "times_less_memory AS \"times less MB\" FROM translations_view ORDER BY id",
-     "SELECT * FROM translations_view ORDER BY id"},
-    /* Kinds first; what a kind's bits cost, in nats a word and in BLEU. */
-    {"sensitivity",
-     "SELECT max(model) AS model, lines, alpha || '/' || "
-     "iif(group_columns, group_columns, 'row') AS codes, target" AT_BITS("nats_a_word_change",
-                                                                         "nats")
-         AT_BITS("bleu_change", "BLEU") ", nullif(count(error), 0) AS failed "
-                                        "FROM sensitivities_view GROUP BY model_hash, source_hash, "
-                                        "reference_hash, lines, alpha, "
-                                        "group_columns, fit, target ORDER BY model, source_hash, "
-                                        "reference_hash, lines, "
-                                        "target <> kind, alpha, group_columns, fit, min(id)",
-     "SELECT * FROM sensitivities_view ORDER BY id"},
-    {"kernels",
-     "SELECT m || 'x' || k AS shape, bits, alpha || iif(group_columns, '/' || group_columns, '') "
-     "AS alpha, arith AS class, isa, n AS N, mode, median_ns AS \"ns a call\", "
-     "spread_percent AS \"spread %\", key_gb_per_s AS \"key GB/s\", "
-     "times_openblas AS \"x OpenBLAS\", times_onednn_f32 AS \"x oneDNN f32\", "
-     "times_onednn_int8 AS \"x oneDNN int8\" FROM kernels_view ORDER BY id",
-     "SELECT * FROM kernels_view ORDER BY id"},
-    {"static",
-     "SELECT m || 'x' || k AS shape, bits, alpha || iif(group_columns, '/' || group_columns, '') "
-     "AS alpha, arith AS class, device, n AS N, cycles AS \"static cycles\", instructions, "
-     "cycles_per_product AS \"a product\" FROM static_view ORDER BY id",
-     "SELECT * FROM static_view ORDER BY id"},
-    {"simulations",
-     "SELECT what, simulator AS \"by\", engine, memory, "
-     "clock_mhz AS MHz, cycles, 100 * utilisation AS \"steps %\", 100 * bound_share AS "
-     "\"bound %\", bytes / 1e6 AS MB, 1e3 * seconds AS ms, error FROM simulations_view "
-     "WHERE layer = 'all' ORDER BY id",
-     "SELECT * FROM simulations_view ORDER BY id"},
-    {"engines",
-     "SELECT what, engine, memory, clock_mhz AS MHz, cycles, 1e3 * seconds AS ms, bytes / 1e6 AS "
-     "MB, " AREA " AS \"kgates (model)\", " ENERGY " AS \"uJ (model)\", 100 * utilisation AS "
-     "\"steps %\" FROM simulations_view WHERE layer = 'all' AND error IS NULL ORDER BY what, "
-     "subject, memory, cycles",
-     "SELECT *, " AREA " AS kgates_model, " ENERGY " AS uj_model FROM simulations_view WHERE layer "
-     "= 'all' AND error IS NULL ORDER BY what, subject, memory, cycles"},
-    /* The divergence of each part alone, in the mode that is measured. */
-    {"parts",
-     "SELECT max(model) AS model, lines, part || iif(word_class < 0, '', ' #' || word_class) AS "
-     "part" AT_BITS("divergence_nats", "nats") AT_BITS(
-         "relative_error",
-         "error") ", "
-                  "nullif(count(error), 0) AS failed FROM part_losses_view WHERE alpha = 'free' "
-                  "AND "
-                  "group_columns = 0 GROUP BY model_hash, source_hash, reference_hash, lines, "
-                  "calibration_lines, part_losses_view.part, word_class ORDER BY min(id)",
-     "SELECT * FROM part_losses_view ORDER BY id"},
-    {"plans",
-     "SELECT plan_losses_view.model, purpose, size_bytes / 1e6 AS MB, divergence_nats AS "
-     "divergence, nats_a_word_change AS \"nats change\", bleu AS BLEU, bleu_change AS \"BLEU "
-     "change\", group_concat(device || ' ' || round(cost) || ' ' || unit, ', ') AS costs, "
-     "plan_losses_view.error FROM plan_losses_view LEFT JOIN plan_costs_view USING (model_hash, "
-     "plan) GROUP BY plan_losses_view.id ORDER BY plan_losses_view.id",
-     "SELECT * FROM plan_losses_view ORDER BY id"},
-};
-enum { QUERIES = sizeof queries / sizeof *queries };
 
 /* A file opened read-only still lets VACUUM INTO and ATTACH reach others, and PRAGMA settings. */
 static int allow_reading(void *context, int action, const char *a, const char *b, const char *c,
@@ -119,17 +19,15 @@ static int allow_reading(void *context, int action, const char *a, const char *b
                : SQLITE_DENY;
 }
 
-static enum lw_status find_query(const char *name, enum lw_output output, const char **sql,
+static enum lw_status find_query(const char *name, const struct lw_named_query **query,
                                  struct lw_error *error)
 {
-    for (size_t i = 0; i < QUERIES; i++)
-        if (strcmp(name, queries[i].name) == 0) {
-            *sql = output == LW_OUTPUT_TABLE ? queries[i].digest : queries[i].all;
-            return LW_OK;
-        }
+    *query = lw_named_query(name);
+    if (*query)
+        return LW_OK;
     lw_fail(error, LW_USAGE, "there is no query '%s'; there are:", name);
-    for (size_t i = 0; i < QUERIES; i++)
-        lw_error_add(error, "%s", queries[i].name);
+    for (size_t i = 0; i < lw_named_query_count; i++)
+        lw_error_add(error, "%s", lw_named_queries[i].name);
     return LW_USAGE;
 }
 
@@ -155,22 +53,146 @@ static enum lw_status prepare(struct lw_database *database, const char *sql,
     return LW_OK;
 }
 
+static int bind_number(sqlite3_stmt *statement, const char *name, double value)
+{
+    int index = sqlite3_bind_parameter_index(statement, name);
+    return index ? lw_database_bind_real(statement, index, value) : SQLITE_OK;
+}
+
+static int bind_word(sqlite3_stmt *statement, const char *name, const char *text)
+{
+    int index = sqlite3_bind_parameter_index(statement, name);
+    return index ? lw_database_bind_text(statement, index, text) : SQLITE_OK;
+}
+
+static enum lw_status prepare_question(struct lw_database *database, const char *sql,
+                                       const struct lw_question *question, sqlite3_stmt **statement,
+                                       struct lw_error *error)
+{
+    enum lw_status status = prepare(database, sql, statement, error);
+    if (status != LW_OK)
+        return status;
+    int last = sqlite3_bind_parameter_index(*statement, ":last");
+    int code = last ? sqlite3_bind_int64(*statement, last, question->last ? question->last : -1)
+                    : SQLITE_OK;
+    const struct {
+        const char *name;
+        double value;
+    } numbers[] = {{":size", question->max_size_bytes},
+                   {":latency", question->max_latency_ms},
+                   {":drop", question->max_drop}};
+    const char *const words[][2] = {
+        {":device", question->device}, {":a", question->first}, {":b", question->second}};
+    for (size_t i = 0; i < 3 && code == SQLITE_OK; i++)
+        code = bind_number(*statement, numbers[i].name, numbers[i].value);
+    for (size_t i = 0; i < 3 && code == SQLITE_OK; i++)
+        code = bind_word(*statement, words[i][0], words[i][1]);
+    return code == SQLITE_OK ? LW_OK : lw_database_fail(database, error);
+}
+
+/* The first column of the first row, as text to free; NULL where there is none. */
+static enum lw_status ask_word(struct lw_database *database, const char *sql,
+                               const struct lw_question *question, char **word,
+                               struct lw_error *error)
+{
+    sqlite3_stmt *statement = NULL;
+    *word = NULL;
+    enum lw_status status = prepare_question(database, sql, question, &statement, error);
+    int code = status == LW_OK ? sqlite3_step(statement) : SQLITE_DONE;
+    if (code == SQLITE_ROW && !(*word = strdup((const char *)sqlite3_column_text(statement, 0))))
+        status = lw_fail(error, LW_FAILED, "no memory for the answer");
+    else if (code != SQLITE_ROW && code != SQLITE_DONE)
+        status = lw_database_fail(database, error);
+    sqlite3_finalize(statement);
+    return status;
+}
+
+static enum lw_status count_rows(struct lw_database *database, const char *sql,
+                                 const struct lw_question *question, size_t *count,
+                                 struct lw_error *error)
+{
+    char *word;
+    enum lw_status status = ask_word(database, sql, question, &word, error);
+    if (status == LW_OK)
+        *count = word ? strtoull(word, NULL, 10) : 0;
+    free(word);
+    return status;
+}
+
+/* Both deployments must be there: a typing error would look like two that are the same. */
+static enum lw_status check_deployments(struct lw_database *database,
+                                        const struct lw_question *question, struct lw_error *error)
+{
+    const char *const names[] = {question->first, question->second};
+    for (size_t i = 0; i < 2; i++) {
+        struct lw_question one = {.first = names[i]};
+        size_t count;
+        enum lw_status status =
+            count_rows(database, "SELECT count(*) FROM deployments_view WHERE deployment = :a",
+                       &one, &count, error);
+        if (status != LW_OK)
+            return status;
+        if (!count)
+            return lw_fail(error, LW_USAGE,
+                           "there is no deployment '%s'; query pareto --json lists them", names[i]);
+    }
+    return LW_OK;
+}
+
+/* Of a question that gave no rows: limits that nothing meets are LW_INFEASIBLE. */
+static enum lw_status explain_none(struct lw_database *database, const struct lw_named_query *query,
+                                   const struct lw_question *question, struct lw_error *error)
+{
+    char *nearest;
+    if (!query->nearest)
+        return LW_OK;
+    enum lw_status status = ask_word(database, query->nearest, question, &nearest, error);
+    if (status == LW_OK && nearest)
+        status = lw_fail(error, LW_INFEASIBLE, "%s", nearest);
+    free(nearest);
+    return status;
+}
+
+enum lw_status lw_database_ask(struct lw_database *database, const struct lw_question *question,
+                               enum lw_output output, FILE *stream, struct lw_answer *answer,
+                               struct lw_error *error)
+{
+    const struct lw_named_query *query = NULL;
+    const char *sql = question->sql;
+    sqlite3_stmt *statement = NULL;
+    int code = SQLITE_DONE;
+    enum lw_status status = LW_OK;
+    *answer = (struct lw_answer){0};
+    if (question->name)
+        status = find_query(question->name, &query, error);
+    if (status == LW_OK && lw_question_functions(database->handle) != SQLITE_OK)
+        status = lw_database_fail(database, error);
+    if (status == LW_OK && query) {
+        sql = output == LW_OUTPUT_TABLE || !query->all ? query->digest : query->all;
+        answer->fills = query->fills;
+        if (question->first)
+            status = check_deployments(database, question, error);
+    }
+    if (status == LW_OK)
+        status = prepare_question(database, sql, question, &statement, error);
+    if (status == LW_OK)
+        status = lw_print_rows(statement, output, stream, &answer->rows, &code, error);
+    if (status == LW_OK && code != SQLITE_DONE)
+        status = lw_database_fail(database, error);
+    sqlite3_finalize(statement);
+    answer->all = answer->rows;
+    if (status == LW_OK && query && !answer->rows)
+        status = explain_none(database, query, question, error);
+    else if (status == LW_OK && query && query->count && output == LW_OUTPUT_TABLE)
+        status = count_rows(database, query->count, question, &answer->all, error);
+    return status;
+}
+
 enum lw_status lw_database_query(struct lw_database *database, const char *name_or_null,
                                  const char *sql_or_null, enum lw_output output, FILE *stream,
                                  struct lw_error *error)
 {
-    const char *sql = sql_or_null;
-    sqlite3_stmt *statement = NULL;
-    int code = SQLITE_DONE;
-    enum lw_status status = LW_OK;
-    if (name_or_null)
-        status = find_query(name_or_null, output, &sql, error);
-    if (status == LW_OK)
-        status = prepare(database, sql, &statement, error);
-    if (status == LW_OK)
-        status = lw_print_rows(statement, output, stream, &code, error);
-    if (status == LW_OK && code != SQLITE_DONE)
-        status = lw_database_fail(database, error);
-    sqlite3_finalize(statement);
-    return status;
+    struct lw_question question = LW_QUESTION(name_or_null, sql_or_null);
+    struct lw_answer answer;
+    return lw_database_ask(database, &question, output, stream, &answer, error);
 }

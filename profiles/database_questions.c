@@ -1,0 +1,110 @@
+/* The table of named questions. Their SQL lies in profiles/questions: NAME.sql is the digest for a
+ * terminal, of the last :last rows where rows are single ones; NAME_all.sql is all for programs. */
+#include "profiles/database_questions.h"
+
+#include <string.h>
+
+static const char runs[] = {
+#include "profiles/questions/runs.sql.inc"
+};
+static const char translations[] = {
+#include "profiles/questions/translations.sql.inc"
+};
+static const char sensitivity[] = {
+#include "profiles/questions/sensitivity.sql.inc"
+};
+static const char kernels[] = {
+#include "profiles/questions/kernels.sql.inc"
+};
+static const char static_cycles[] = {
+#include "profiles/questions/static.sql.inc"
+};
+static const char simulations[] = {
+#include "profiles/questions/simulations.sql.inc"
+};
+static const char engines[] = {
+#include "profiles/questions/engines.sql.inc"
+};
+static const char engines_all[] = {
+#include "profiles/questions/engines_all.sql.inc"
+};
+static const char parts[] = {
+#include "profiles/questions/parts.sql.inc"
+};
+static const char plans[] = {
+#include "profiles/questions/plans.sql.inc"
+};
+static const char pareto[] = {
+#include "profiles/questions/pareto.sql.inc"
+};
+static const char best[] = {
+#include "profiles/questions/best.sql.inc"
+};
+static const char layers[] = {
+#include "profiles/questions/layers.sql.inc"
+};
+static const char stalls[] = {
+#include "profiles/questions/stalls.sql.inc"
+};
+static const char devices[] = {
+#include "profiles/questions/devices.sql.inc"
+};
+static const char history[] = {
+#include "profiles/questions/history.sql.inc"
+};
+static const char diff[] = {
+#include "profiles/questions/diff.sql.inc"
+};
+static const char pareto_all[] = {
+#include "profiles/questions/pareto_all.sql.inc"
+};
+static const char best_all[] = {
+#include "profiles/questions/best_all.sql.inc"
+};
+static const char layers_all[] = {
+#include "profiles/questions/layers_all.sql.inc"
+};
+static const char history_all[] = {
+#include "profiles/questions/history_all.sql.inc"
+};
+static const char best_nearest[] = {
+#include "profiles/questions/best_nearest.sql.inc"
+};
+
+#define ALL(view) "SELECT * FROM " view " ORDER BY id"
+#define COUNT(table) "SELECT count(*) FROM " table
+#define PROFILE "profile MODEL_DIR --device D --source SRC --ref REF"
+
+const struct lw_named_query lw_named_queries[] = {
+    {"runs", runs, ALL("runs_view"), "translate MODEL < TEXT", COUNT("runs"), NULL},
+    {"translations", translations, ALL("translations_view"), "translate MODEL < TEXT",
+     COUNT("runs WHERE verb = 'translate'"), NULL},
+    {"sensitivity", sensitivity, ALL("sensitivities_view"),
+     "profile MODEL_DIR --what sensitivity --source SRC --ref REF", NULL, NULL},
+    {"kernels", kernels, ALL("kernels_view"), "bench", COUNT("kernel_measurements"), NULL},
+    {"static", static_cycles, ALL("static_view"), "bench --static DEVICE",
+     COUNT("static_estimates"), NULL},
+    {"simulations", simulations, ALL("simulations_view"), "simulate M.lwm --step",
+     COUNT("simulations WHERE layer = 'all'"), NULL},
+    {"engines", engines, engines_all, "sweep SWEEP.yaml", COUNT("simulations WHERE layer = 'all'"),
+     NULL},
+    {"parts", parts, ALL("part_losses_view"), PROFILE, NULL, NULL},
+    {"plans", plans, ALL("plan_losses_view"), PROFILE, COUNT("plan_losses"), NULL},
+    {"pareto", pareto, pareto_all, PROFILE, NULL, NULL},
+    {"best", best, best_all, PROFILE, NULL, best_nearest},
+    {"layers", layers, layers_all, PROFILE, NULL, NULL},
+    {"stalls", stalls, ALL("simulations_view WHERE error IS NULL"), "simulate M.lwm --step", NULL,
+     NULL},
+    {"devices", devices, NULL, PROFILE, NULL, NULL},
+    {"history", history, history_all, "translate MODEL < TEXT", COUNT("runs"), NULL},
+    {"diff", diff, NULL, PROFILE, NULL, NULL},
+};
+const size_t lw_named_query_count = sizeof lw_named_queries / sizeof *lw_named_queries;
+
+const struct lw_named_query *lw_named_query(const char *name)
+{
+    for (size_t i = 0; i < lw_named_query_count; i++)
+        if (strcmp(name, lw_named_queries[i].name) == 0)
+            return &lw_named_queries[i];
+    return NULL;
+}
