@@ -7,7 +7,7 @@ BUILD := build/$(if $(SAN),san,release)
 VERSION := 0.1.0
 
 ROOMS := models gen sim runtime library profiles
-PACKAGES := jansson libcyaml yaml-0.1 libxxhash sqlite3 popt
+PACKAGES := jansson libcyaml yaml-0.1 sqlite3 popt
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror
 comma := ,
 SANITIZE := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize=vptr -fno-sanitize-recover=all \
@@ -20,7 +20,7 @@ COMMON := -gdwarf-4 $(OPTIMIZE) $(SANITIZE) $(WARNINGS) -ffp-contract=off -fno-m
 CFLAGS = -std=c11 $(COMMON) $(shell pkg-config --cflags $(PACKAGES))
 CXXFLAGS = -std=c++17 $(COMMON)
 LDFLAGS := -fuse-ld=lld-19 $(SANITIZE) -rdynamic
-LDLIBS = $(shell pkg-config --libs $(PACKAGES)) -lsentencepiece -lpthreadpool -lstdc++ -ldl -lm -lpthread
+LDLIBS = $(shell pkg-config --libs $(PACKAGES)) -lpthreadpool -ldl -lm -lpthread
 
 # What is built is said on stderr, one line a file; V=1 shows the commands.
 SAY := @printf '  %-4s %s\n' >&2
@@ -37,10 +37,12 @@ objects = $(patsubst %,$(BUILD)/%.o,$(basename $(filter-out runtime/vector.c sim
 LIBRARY := $(BUILD)/liblutwidge-all.a
 LIBRARY_OBJECTS := $(foreach room,$(ROOMS),$(call objects,$(room))) $(ISAS:%=$(BUILD)/runtime/vector-%.o)
 SLOW_TESTS := $(patsubst %,tests/test_%.c,bench bundle classes compile generate golden install kernels library library_api \
-	library_calls library_program picks prefix qemu simulate static translate)
+	library_calls library_program matrix picks prefix qemu simulate standalone static translate)
 TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,\
 	$(filter-out $(SLOW_TESTS),$(sort $(wildcard tests/test_*.c))) $(SLOW_TESTS))
-TEST_SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c)))
+# SentencePiece is what our reader of its models is compared with.
+TEST_SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c))) \
+	$(BUILD)/tests/sentencepiece.o
 LONG_TESTS := $(patsubst tests/long/%.c,$(BUILD)/tests/long/%,$(sort $(wildcard tests/long/test_*.c)))
 
 # liblutwidge: what its calls need and no more, as a shared library and as one object in an archive. Both export the names of
@@ -48,19 +50,28 @@ LONG_TESTS := $(patsubst tests/long/%.c,$(BUILD)/tests/long/%,$(sort $(wildcard 
 SHARED := $(BUILD)/liblutwidge.so.$(VERSION)
 SONAME := liblutwidge.so.$(firstword $(subst ., ,$(VERSION)))
 STATIC := $(BUILD)/liblutwidge.a
-SHARED_LIBS := -ljansson -lxxhash -lsentencepiece -lpthreadpool -lstdc++ -lm
+SHARED_LIBS := -ljansson -lm
+# What `generate --standalone` links with a bundle, for each machine whose static libraries are there: the library with all that it
+# needs but the C library, and a main function. Those of aarch64 come from `make arm64-libraries`.
+MACHINE := $(shell uname -m)
+ARM64 := build/arm64
+ARM64_JANSSON := $(ARM64)/root/usr/lib/aarch64-linux-gnu/libjansson.a
+STANDALONE_MACHINES := $(MACHINE) $(if $(filter-out aarch64,$(MACHINE)),$(if $(wildcard $(ARM64_JANSSON)),aarch64))
+STANDALONE := $(STANDALONE_MACHINES:%=$(BUILD)/standalone-%.o)
+
 PREFIX := /usr/local
 LIBDIR := $(PREFIX)/lib
 INSTALLED := $(PREFIX)/bin/lutwidge $(PREFIX)/include/lutwidge.h $(PREFIX)/share/man/man3/lutwidge.3 \
 	$(PREFIX)/share/lutwidge/examples/translate.c $(LIBDIR)/pkgconfig/lutwidge.pc $(LIBDIR)/liblutwidge.a \
-	$(LIBDIR)/$(notdir $(SHARED)) $(LIBDIR)/$(SONAME) $(LIBDIR)/liblutwidge.so
+	$(LIBDIR)/$(notdir $(SHARED)) $(LIBDIR)/$(SONAME) $(LIBDIR)/liblutwidge.so \
+	$(patsubst %,$(PREFIX)/lib/lutwidge/standalone-%.o,$(MACHINE) aarch64)
 
-.PHONY: all help bootstrap demo test test-long bench-peers goldens install uninstall format clean
+.PHONY: all help bootstrap arm64-libraries demo test test-long formal coverage bench-peers goldens install uninstall format clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 .SECONDARY:
 
-all: $(BUILD)/lutwidge $(SHARED) $(STATIC) ## build the program and the library
+all: $(BUILD)/lutwidge $(SHARED) $(STATIC) $(if $(SAN),,$(STANDALONE)) ## build the program and the library
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -83,7 +94,7 @@ LIBRARY_API := $(call objects,library)
 $(SHARED): $(LIBRARY_API) $(LIBRARY) library/symbols.map
 	$(SAY) LD $@
 	$(Q)$(CC) $(filter-out -rdynamic,$(LDFLAGS)) -shared -Wl,-soname,$(SONAME) -Wl,--version-script,library/symbols.map \
-		$(if $(SAN),,-Wl$(comma)-z$(comma)defs) -o $@ $(LIBRARY_API) $(LIBRARY) -Wl,--as-needed $(SHARED_LIBS)
+		$(if $(SAN),,-Wl$(comma)-z$(comma)defs) -o $@ $(LIBRARY_API) $(LIBRARY) -lpthreadpool -Wl,--as-needed $(SHARED_LIBS)
 	$(Q)ln -sf $(notdir $@) $(BUILD)/$(SONAME)
 	$(Q)ln -sf $(SONAME) $(BUILD)/liblutwidge.so
 
@@ -95,6 +106,34 @@ $(STATIC): $(LIBRARY_API) $(LIBRARY) library/symbols.map
 	$(Q)llvm-objcopy-19 --keep-global-symbols=$(BUILD)/symbols \
 		$(if $(SAN),--keep-global-symbol=___asan_globals_registered) $(BUILD)/liblutwidge.o
 	$(Q)llvm-ar-19 rcs $@ $(BUILD)/liblutwidge.o
+
+$(BUILD)/standalone-$(MACHINE).o: $(BUILD)/library/standalone/main.o $(LIBRARY_API) $(LIBRARY)
+	$(SAY) LD $@
+	$(Q)ld.lld-19 -r --strip-debug -o $@ $^ $(shell $(CC) -print-file-name=libjansson.a)
+
+# The same sources for aarch64.
+ARM64_OBJECTS := $(patsubst $(BUILD)/%,$(BUILD)/aarch64/%,$(BUILD)/library/standalone/main.o $(LIBRARY_API) \
+	$(call objects,models) $(call objects,gen) $(call objects,runtime) $(BUILD)/runtime/vector-baseline.o)
+ARM64_FLAGS = --target=aarch64-linux-gnu -isystem $(ARM64)/root/usr/include
+$(BUILD)/standalone-aarch64.o: $(ARM64_OBJECTS) $(ARM64_JANSSON)
+	@rm -f $(BUILD)/aarch64/all.a
+	$(SAY) LD $@
+	$(Q)llvm-ar-19 rcs $(BUILD)/aarch64/all.a $(filter-out %/main.o $(LIBRARY_API:$(BUILD)/%=$(BUILD)/aarch64/%) %/libjansson.a,$^)
+	$(Q)ld.lld-19 -r --strip-debug -o $@ $(filter %/main.o $(LIBRARY_API:$(BUILD)/%=$(BUILD)/aarch64/%),$^) \
+		$(BUILD)/aarch64/all.a $(ARM64_JANSSON)
+$(BUILD)/aarch64/%.o: %.c | bootstrap
+	@mkdir -p $(@D)
+	$(SAY) CC $@
+	$(Q)$(CC) $(ARM64_FLAGS) $(filter-out -DLW_GENERATOR%,$(CFLAGS)) -DLW_GENERATOR='"$(GENERATOR)"' -c -o $@ $<
+$(BUILD)/aarch64/runtime/vector-%.o: runtime/vector.c | bootstrap
+	@mkdir -p $(@D)
+	$(SAY) CC $@
+	$(Q)$(CC) $(ARM64_FLAGS) $(CFLAGS) -O3 -Wno-psabi -DLW_VECTOR_ISA=$* -c -o $@ $<
+
+# Debian's libraries for aarch64, unpacked and not installed: apt with lists of its own, so that nothing of the system changes.
+arm64-libraries: ## fetch what aarch64 programs are linked with (Debian packages, unpacked in build/arm64)
+	@+$(MAKE) --no-print-directory bootstrap
+	@tests/cross/fetch $(ARM64) libjansson-dev libpthreadpool-dev libxxhash-dev
 
 $(BUILD)/%.o: %.c | bootstrap
 	@mkdir -p $(@D)
@@ -123,7 +162,7 @@ $(BUILD)/include/profiles/report/d3.js.inc: /usr/share/javascript/d3/d3.min.js
 	$(SAY) GEN $@
 	$(EMBED)
 # The registers of the engine, and its sources with what builds simulators of it.
-RTL_SOURCES := $(sort $(wildcard rtl/*.sv) rtl/registers rtl/registers.def sim/dram.c sim/dram.h sim/harness.cc sim/verilate)
+RTL_SOURCES := $(sort $(wildcard rtl/*.sv rtl/baselines/*.sv) rtl/registers rtl/registers.def sim/dram.c sim/dram.h sim/harness.cc sim/verilate)
 $(BUILD)/include/sim/registers.h: rtl/registers rtl/registers.def
 	@mkdir -p $(@D)
 	$(SAY) GEN $@
@@ -154,7 +193,7 @@ $(BUILD)/profiles/database.o: $(patsubst %,$(BUILD)/include/%.inc,$(wildcard pro
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_SUPPORT) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(SAY) LD $@
-	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(TEST_SUPPORT) $(LIBRARY) -lcriterion $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(TEST_SUPPORT) $(LIBRARY) -lcriterion $(LDLIBS) -lsentencepiece -lstdc++
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
@@ -178,6 +217,17 @@ test-long: ## the long tests
 	@$(TEST_ENVIRONMENT) tests/long/retrain
 	@$(TEST_ENVIRONMENT) tests/long/report
 	@BUILD=$(abspath $(BUILD)) tests/long/valgrind
+	@rtl/formal/run
+	@tests/coverage $(BUILD)/tests/long/test_rtl_coverage
+
+formal: ## prove FIFO and control of the engine, and find each seeded bug (50 s)
+	@+$(MAKE) --no-print-directory bootstrap
+	@rtl/formal/run
+
+coverage: ## lines and toggles of rtl/ that random jobs reach (4 min)
+	@+$(MAKE) --no-print-directory bootstrap
+	@+$(MAKE) --no-print-directory $(BUILD)/tests/long/test_rtl_coverage
+	@tests/coverage $(BUILD)/tests/long/test_rtl_coverage
 
 # Python packages of the peers; torch for the CPU alone, the other is many times larger.
 PEERS := build/peers/venv
@@ -204,6 +254,7 @@ install: all ## install under PREFIX (/usr/local), LIBDIR (PREFIX/lib), in DESTD
 	$(Q)install -m 644 docs/man/lutwidge.3 $(DESTDIR)$(PREFIX)/share/man/man3
 	$(Q)install -m 644 examples/translate.c $(DESTDIR)$(PREFIX)/share/lutwidge/examples
 	$(Q)install -m 644 $(STATIC) $(SHARED) $(DESTDIR)$(LIBDIR)
+	$(if $(SAN),,$(Q)install -m 644 $(STANDALONE) $(DESTDIR)$(PREFIX)/lib/lutwidge)
 	$(Q)ln -sf $(notdir $(SHARED)) $(DESTDIR)$(LIBDIR)/$(SONAME)
 	$(Q)ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/liblutwidge.so
 	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' library/lutwidge.pc.in \
@@ -211,10 +262,10 @@ install: all ## install under PREFIX (/usr/local), LIBDIR (PREFIX/lib), in DESTD
 
 uninstall: ## remove what install put there
 	$(Q)rm -f $(INSTALLED:%=$(DESTDIR)%)
-	$(Q)rmdir -p --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/share/lutwidge/examples
+	$(Q)rmdir -p --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/share/lutwidge/examples $(DESTDIR)$(PREFIX)/lib/lutwidge
 
 format: ## format all sources with clang-format
-	clang-format-19 -i $(foreach room,$(ROOMS) cli tests tests/long examples,$(wildcard $(room)/*.[ch] $(room)/*.cc))
+	clang-format-19 -i $(foreach room,$(ROOMS) cli library/standalone tests tests/long tests/peers tests/qemu examples,$(wildcard $(room)/*.[ch] $(room)/*.cc))
 
 clean: ## remove everything generated
 	rm -rf build

@@ -7,6 +7,7 @@
 #include "gen/bundle.h"
 #include "gen/ir.h"
 #include "gen/program.h"
+#include "gen/standalone.h"
 #include "models/lwm.h"
 #include "profiles/database.h"
 
@@ -54,6 +55,7 @@ static enum lw_status print_stage(const char *name, const char *stage, struct lw
 
 struct request {
     const char *path, *size, *device, *folder, *plan, *database, *command;
+    bool standalone; /* `folder` is a program to write */
 };
 
 /* What is known of this run before its work; `hash` and `arith` hold its texts. */
@@ -102,6 +104,26 @@ static enum lw_status open_model(const char *path, const char *size, struct lw_m
     return status;
 }
 
+/* The bundle, or a program with a bundle that is made for it and removed. */
+static enum lw_status make_output(const struct request *r, const struct lw_model *model,
+                                  const struct lw_device *device, const struct lw_picks *picks,
+                                  struct lw_error *error)
+{
+    if (!r->standalone)
+        return cli_make_bundle(model, device, picks, r->folder, false, error);
+    char folder[] = "/tmp/lutwidge-standalone-XXXXXX", bundle[sizeof folder + 8];
+    if (cli_is_folder(r->folder))
+        return lw_fail(error, LW_USAGE, "%s is a folder; --standalone writes a program", r->folder);
+    if (!mkdtemp(folder))
+        return lw_fail(error, LW_FAILED, "cannot make %s: %m", folder);
+    snprintf(bundle, sizeof bundle, "%s/bundle", folder);
+    enum lw_status status = cli_make_bundle(model, device, picks, bundle, false, error);
+    if (status == LW_OK)
+        status = lw_standalone_make(bundle, device, r->folder, r->command, error);
+    lw_bundle_remove(folder);
+    return status;
+}
+
 static enum lw_status make_bundle(const struct request *r, const struct lw_model *model,
                                   const struct lw_device *device, struct lw_error *error)
 {
@@ -121,7 +143,7 @@ static enum lw_status make_bundle(const struct request *r, const struct lw_model
     status = lw_picks_specs(&picks, &specs, &count, error);
     free(specs);
     if (status == LW_OK)
-        status = cli_make_bundle(model, device, &picks, r->folder, false, error);
+        status = make_output(r, model, device, &picks, error);
     lw_picks_free(&picks);
     if (status == LW_OK)
         printf("%s: %zu kernels of class %s for %s, %.1f s\n", r->folder, count, arith,
@@ -152,8 +174,13 @@ int cli_generate(int argc, const char **argv)
     const char *device = NULL, *folder = NULL, *spec = NULL, *stage = NULL, *database = NULL;
     const char *size = NULL, *plan = NULL;
     const char **rest = NULL;
+    int standalone = 0;
     struct poptOption options[] = {
         {"output", 'o', POPT_ARG_STRING, &folder, 0, "the bundle to write", "FOLDER"},
+        {"standalone", 0, POPT_ARG_NONE, &standalone, 0,
+         "write a program of one file instead, which has the bundle within and translates standard "
+         "input",
+         NULL},
         {"device", 'd', POPT_ARG_STRING, &device, 0, "host (default), " LW_DEVICE_NAMES, "DEVICE"},
         {"max-model-size", 0, POPT_ARG_STRING, &size, 0,
          "of nested planes, take the best prefix of at most this size (2MB), tokeniser aside; "
@@ -178,7 +205,7 @@ int cli_generate(int argc, const char **argv)
     if (status != LW_OK)
         return (int)status;
     char *command = cli_command_line(argc, argv);
-    if (spec && !folder && !device && !size && !plan && !database && !rest[0])
+    if (spec && !folder && !device && !size && !plan && !database && !standalone && !rest[0])
         status = print_stage(spec, stage ? stage : "c", &error);
     else if (spec)
         status = lw_fail(&error, LW_USAGE,
@@ -189,8 +216,9 @@ int cli_generate(int argc, const char **argv)
     else if (!rest[0] || !folder)
         status = lw_fail(&error, LW_USAGE, "name a model and, with -o, the bundle to write");
     else
-        status =
-            make(&(struct request){rest[0], size, device, folder, plan, database, command}, &error);
+        status = make(
+            &(struct request){rest[0], size, device, folder, plan, database, command, standalone},
+            &error);
     free(command);
     return status == LW_OK ? LW_OK : cli_report("generate", status, &error);
 }

@@ -72,7 +72,7 @@ const struct cli_verb cli_verbs[] = {
      "M.lwm --layer NAME | --step | --text TEXT | FILE", cli_simulate},
     {"sweep", "simulate many engines and keep what they take",
      "lutwidge sweep models/sweeps/engines.yaml --model a8.lwm --db lutwidge.db\n"
-     "lutwidge query simulations\n",
+     "lutwidge query engines\n",
      "SWEEP.yaml", cli_sweep},
     {"query", "print what the database holds",
      "lutwidge query pareto\n"

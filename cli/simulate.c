@@ -18,7 +18,8 @@ enum { MOST_COLUMNS = 4096 };
 
 struct task {
     struct cli_request request;
-    const char *path, *layer, *text, *input, *database_path, *command;
+    const char *path, *layer, *text, *input, *database_path, *command, *trace;
+    int trace_from, trace_cycles;
     int step, columns, beams, lines;
     double clock_mhz;
 
@@ -58,6 +59,11 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
          "of the memory's random stalls", "SEED"},
         {"db", 0, POPT_ARG_STRING, &task->database_path, 0, "add the figures to a database",
          "FILE"},
+        {"trace", 0, POPT_ARG_STRING, &task->trace, 0, "of a layer on the rtl: write the signals",
+         "FILE.fst"},
+        {"trace-from", 0, POPT_ARG_INT, &task->trace_from, 0, "from this cycle on", "CYCLE"},
+        {"trace-cycles", 0, POPT_ARG_INT, &task->trace_cycles, 0, "for so many (default: all)",
+         "N"},
         {"quiet", 'q', POPT_ARG_NONE, &quiet, 0, "no progress", NULL},
         POPT_TABLEEND};
     const char **rest;
@@ -79,6 +85,10 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
         return lw_fail(error, LW_USAGE, "--lines takes 1 or more, not %d", task->lines);
     if (task->clock_mhz != 0 && !(task->clock_mhz >= 1 && task->clock_mhz <= 1e5))
         return lw_fail(error, LW_USAGE, "--clock takes 1 to 100000 MHz");
+    if (task->trace ? !task->layer : task->trace_from || task->trace_cycles)
+        return lw_fail(error, LW_USAGE, "a trace is of a layer: give --trace FILE and --layer");
+    if (task->trace_from < 0 || task->trace_cycles < 0)
+        return lw_fail(error, LW_USAGE, "--trace-from and --trace-cycles take 0 or more");
     if (task->request.seed < 0)
         return lw_fail(error, LW_USAGE, "--seed takes 0 or more, not %d", task->request.seed);
     return LW_OK;
@@ -121,6 +131,18 @@ static enum lw_status take(struct task *task, const char *what, const char *subj
     return task->database ? lw_database_add_simulation(task->database, task->run, &simulated,
                                                        simulation, error)
                           : LW_OK;
+}
+
+/* How fast it was, to stderr: the figures themselves do not depend on it. */
+static void print_effort(const struct task *task)
+{
+    const struct lw_sim_effort *effort = task->simulator.effort;
+    if (!task->request.quiet)
+        fprintf(stderr,
+                "%.3f M cycles of %zu lists in %.3f s: %.1f M cycles simulated a second; %zu lists "
+                "were like one before\n",
+                (double)effort->cycles / 1e6, effort->lists, effort->seconds,
+                (double)effort->cycles / effort->seconds / 1e6, effort->lists - effort->simulated);
 }
 
 static enum lw_status simulate_layer(struct task *task, const struct lw_model *model,
@@ -177,11 +199,16 @@ static enum lw_status simulate_part(struct task *task, struct lw_error *error)
         status = lw_file_hash(file, task->model_hash, error);
     if (status == LW_OK)
         status = cli_open_simulator(&task->request, &task->device, &task->simulator, error);
+    if (status == LW_OK && task->trace)
+        status = lw_simulator_trace(&task->simulator, task->trace, (uint64_t)task->trace_from,
+                                    (uint64_t)task->trace_cycles, error);
     if (status == LW_OK)
         status = start_run(task, error);
     if (status == LW_OK)
         status =
             task->step ? simulate_step(task, &model, error) : simulate_layer(task, &model, error);
+    if (status == LW_OK)
+        print_effort(task);
     lw_simulator_close(&task->simulator);
     lw_model_free(&model);
     free(file);
@@ -214,6 +241,8 @@ static enum lw_status simulate_text(struct task *task, struct lw_error *error)
                                        &simulation, error);
     if (status == LW_OK)
         status = take(task, "text", subject, &simulation, error);
+    if (status == LW_OK)
+        print_effort(task);
     lw_simulation_free(&simulation);
     cli_unload(&loaded);
     free(subject);

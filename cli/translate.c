@@ -60,7 +60,7 @@ static enum lw_status record(const char *command, const char *path, const struct
     return cli_record(database, &row, error);
 }
 
-static void print_engine(const struct cli_loaded *loaded, double seconds)
+static void print_engine(const struct cli_loaded *loaded)
 {
     struct lw_sim_counts counts;
     lw_tally_sum(&loaded->work, &counts);
@@ -68,7 +68,8 @@ static void print_engine(const struct cli_loaded *loaded, double seconds)
            clock_hz = loaded->device->clock_mhz * 1e6;
     fprintf(stderr, "engine: %.0f cycles in %zu lists, %.4f s at the %g MHz of %s", cycles,
             lw_tally_lists(&loaded->work), cycles / clock_hz, clock_hz / 1e6, loaded->device->name);
-    fprintf(stderr, "; %.2f M cycles simulated a second\n", cycles / seconds / 1e6);
+    fprintf(stderr, "; %.2f M cycles simulated a second of CPU time\n",
+            cycles / loaded->simulator.effort->seconds / 1e6);
 }
 
 static void print_summary(const struct cli_text_run *run, const struct cli_loaded *loaded,
@@ -84,7 +85,7 @@ static void print_summary(const struct cli_text_run *run, const struct cli_loade
         fprintf(stderr, "; %zu lines refused", run->refused);
     fputc('\n', stderr);
     if (loaded->device)
-        print_engine(loaded, run->seconds);
+        print_engine(loaded);
 }
 
 static enum lw_status choose_search(const struct translate_options *options,

@@ -8,6 +8,7 @@
 #include "models/lwm.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@ struct making {
     struct lw_spec *specs;
     size_t count;
     const char **sources; /* kernels/SPEC.c of each spec, then kernels/registry.c */
+    char model_head[17];  /* of the model.lwm that was written */
 };
 
 static enum lw_status out_of_memory(struct lw_error *error)
@@ -170,6 +172,7 @@ static enum lw_status write_manifest(const struct making *m, const char *made_by
         "compiler", version, "flags", flags, "device", m->device->name, "isa",
         lw_isa_info(m->device->isa)->name, "arith", arith, "xxh3_128", files, "plan",
         lw_plan_json(m->picks), "kernels", kernels, "picks", lw_picks_json(m->picks, m->model));
+    json_object_set_new(manifest, "model_head", json_string(m->model_head));
     char *path = lw_path_join(m->folder, "manifest.json");
     struct lw_writer writer;
     if (status == LW_OK && (!manifest || !path))
@@ -184,6 +187,18 @@ static enum lw_status write_manifest(const struct making *m, const char *made_by
     json_decref(manifest);
     free(path);
     return status;
+}
+
+/* The checksum by which the bundle knows its model. */
+static enum lw_status read_head(struct making *m, const char *path, struct lw_error *error)
+{
+    struct lw_model written;
+    enum lw_status status = lw_lwm_open(path, &written, error);
+    if (status != LW_OK)
+        return status;
+    snprintf(m->model_head, sizeof m->model_head, "%016" PRIx64, written.checksum);
+    lw_model_free(&written);
+    return LW_OK;
 }
 
 /* Fills the partial folder. */
@@ -207,6 +222,8 @@ static enum lw_status fill(struct making *m, const char *made_by, const struct l
         status = write_weights(m, weights, error);
     if (status == LW_OK)
         status = lw_lwm_write(model, m->model, m->model->made_by, error);
+    if (status == LW_OK)
+        status = read_head(m, model, error);
     if (status == LW_OK)
         status = write_manifest(m, made_by, error);
     free(kernels);

@@ -1,11 +1,11 @@
 #include "gen/bundle.h"
 
 #include "gen/cache.h"
+#include "models/hash.h"
 #include "models/lwm.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <xxhash.h>
 
 enum lw_status lw_bundle_cache_path(const char *model_path, size_t chunks,
                                     const struct lw_device *device, char **folder,

@@ -1,6 +1,7 @@
 #include "gen/cache.h"
 
 #include "models/file.h"
+#include "models/hash.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -9,7 +10,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 static enum lw_status make_parents(char *path, struct lw_error *error)
 {

@@ -26,6 +26,7 @@ struct work {
     const struct lw_device *device;
     char flags[512];
     const char *library;
+    bool as_object;         /* the library is one object to be linked */
     char *header, *prelude; /* the headers of the sources, and these compiled */
     bool has_prelude;
     const struct lw_watch *watch;
@@ -176,8 +177,8 @@ static enum lw_status compile_missing(struct work *w, struct lw_error *error)
 
 static enum lw_status link_library(const struct work *w, struct lw_error *error)
 {
-    char flags[256];
-    char **arguments = calloc(w->count + 16, sizeof *arguments);
+    char flags[512];
+    const char **arguments = calloc(w->count + sizeof flags / 2 + 8, sizeof *arguments);
     char *log = NULL;
     size_t used = 0;
     pid_t child;
@@ -185,15 +186,20 @@ static enum lw_status link_library(const struct work *w, struct lw_error *error)
         free(arguments);
         return out_of_memory(error);
     }
-    arguments[used++] = (char *)(uintptr_t)lw_compiler();
-    arguments[used++] = "-shared";
+    arguments[used++] = lw_compiler();
+    arguments[used++] = w->as_object ? "-r" : "-shared";
+    if (w->as_object) {
+        arguments[used++] = "-nostdlib";
+        arguments[used++] = "-fuse-ld=lld";
+    }
     arguments[used++] = "-o";
-    arguments[used++] = (char *)(uintptr_t)w->library;
+    arguments[used++] = w->library;
     for (size_t i = 0; i < w->count; i++)
         arguments[used++] = w->units[i].object;
-    snprintf(flags, sizeof flags, "%s", w->device->link_flags);
-    lw_compiler_split(flags, arguments + used);
-    enum lw_status status = lw_compiler_start(arguments, log, &child, error);
+    snprintf(flags, sizeof flags, "%s", w->as_object ? w->device->flags : w->device->link_flags);
+    char **all = (char **)(uintptr_t)arguments; /* what is started changes none of them */
+    lw_compiler_split(flags, all + used);
+    enum lw_status status = lw_compiler_start(all, log, &child, error);
     if (status == LW_OK)
         status = lw_compiler_finish(child, w->library, log, error);
     free(arguments);
@@ -219,15 +225,10 @@ static void clean(struct work *w)
     free(w->units);
 }
 
-enum lw_status lw_compile(const char *const *sources, size_t count, const struct lw_device *device,
-                          const char *library, const struct lw_watch *watch, struct lw_error *error)
+static enum lw_status compile(struct work w, const char *const *sources, struct lw_error *error)
 {
-    struct work w = {.units = calloc(count, sizeof *w.units),
-                     .count = count,
-                     .device = device,
-                     .library = library,
-                     .watch = watch};
-    lw_compiler_flags(device, w.flags, sizeof w.flags);
+    w.units = calloc(w.count, sizeof *w.units);
+    lw_compiler_flags(w.device, w.flags, sizeof w.flags);
     enum lw_status status = w.units ? look_up(&w, sources, error) : out_of_memory(error);
     if (status == LW_OK && w.missing >= PRELUDE_PAYS)
         status = compile_prelude(&w, error);
@@ -239,4 +240,21 @@ enum lw_status lw_compile(const char *const *sources, size_t count, const struct
         status = step(&w, error);
     clean(&w);
     return status;
+}
+
+enum lw_status lw_compile(const char *const *sources, size_t count, const struct lw_device *device,
+                          const char *library, const struct lw_watch *watch, struct lw_error *error)
+{
+    return compile(
+        (struct work){.count = count, .device = device, .library = library, .watch = watch},
+        sources, error);
+}
+
+enum lw_status lw_compile_object(const char *const *sources, size_t count,
+                                 const struct lw_device *device, const char *object,
+                                 struct lw_error *error)
+{
+    return compile(
+        (struct work){.count = count, .device = device, .library = object, .as_object = true},
+        sources, error);
 }

@@ -28,5 +28,9 @@ void lw_compiler_flags(const struct lw_device *device, char *flags, size_t size)
 enum lw_status lw_compile(const char *const *sources, size_t count, const struct lw_device *device,
                           const char *library, const struct lw_watch *watch,
                           struct lw_error *error);
+/* The same into one object that other things are linked with. */
+enum lw_status lw_compile_object(const char *const *sources, size_t count,
+                                 const struct lw_device *device, const char *object,
+                                 struct lw_error *error);
 
 #endif

@@ -158,20 +158,22 @@ enum lw_status lw_work_of(const struct lw_spec *spec, struct lw_work *work, stru
             __VA_ARGS__                                                                            \
         }                                                                                          \
     }
+/* Of kernels by tiles, whose stores are not forwarded to the tile loads behind them. */
+#define TILE_SLACK 2.2
 #define LEVEL(bytes, gb_per_s, stall_ns) {bytes, gb_per_s, stall_ns}
 
-static const struct lw_core cores[] = {
+static const struct lw_cpu_core cores[] = {
     /* GHz; micro-operations a cycle: vector, shuffle, load, store; slack; ns a call */
     CORE("portable", 4.0, 5, 5, 3, 2, 2.0, 30, LEVEL(48e3, 240, 0), LEVEL(1.6e6, 165, 0),
          LEVEL(400e6, 28, 3), LEVEL(0, 15, 3)),
-    CORE("x86-avx2", 4.0, 3, 2, 3, 2, 1.2, 5, LEVEL(48e3, 240, 0), LEVEL(1.6e6, 165, 0),
-         LEVEL(400e6, 28, 1.5), LEVEL(0, 15, 3)),
-    CORE("x86-avxvnni", 4.0, 3, 2, 3, 2, 1.2, 5, LEVEL(48e3, 240, 0), LEVEL(1.6e6, 165, 0),
-         LEVEL(400e6, 28, 1.5), LEVEL(0, 15, 3)),
-    CORE("x86-avx512", 4.0, 2, 1, 2, 1, 1.2, 20, LEVEL(48e3, 240, 0), LEVEL(1.6e6, 165, 0),
-         LEVEL(400e6, 28, 1.5), LEVEL(0, 15, 3)),
-    CORE("x86-amx", 4.0, 2, 1, 2, 1, 1.2, 20, LEVEL(48e3, 240, 0), LEVEL(1.6e6, 165, 0),
-         LEVEL(400e6, 28, 1.5), LEVEL(0, 15, 3)),
+    CORE("x86-avx2", 4.0, 3, 2, 3, 2, 1.05, 20, LEVEL(48e3, 240, 0), LEVEL(1.6e6, 165, 0),
+         LEVEL(400e6, 28, 0.1), LEVEL(0, 15, 0.2)),
+    CORE("x86-avxvnni", 4.0, 3, 2, 3, 2, 1.05, 20, LEVEL(48e3, 240, 0), LEVEL(1.6e6, 165, 0),
+         LEVEL(400e6, 28, 0.1), LEVEL(0, 15, 0.2)),
+    CORE("x86-avx512", 4.0, 2, 1, 2, 1, 1.1, 20, LEVEL(48e3, 240, 0), LEVEL(1.6e6, 165, 0),
+         LEVEL(400e6, 28, 1), LEVEL(0, 15, 2)),
+    CORE("x86-amx", 4.0, 2, 1, 2, 1, 1.1, 20, LEVEL(48e3, 240, 0), LEVEL(1.6e6, 165, 0),
+         LEVEL(400e6, 28, 1), LEVEL(0, 15, 2)),
     CORE("arm-neoverse-n1", 2.6, 2, 2, 2, 1, 1.2, 20, LEVEL(64e3, 80, 0), LEVEL(1e6, 40, 0),
          LEVEL(32e6, 20, 2), LEVEL(0, 12, 4)),
     CORE("arm-cortex-a55", 1.8, 1, 1, 0.5, 0.5, 1.2, 40, LEVEL(32e3, 14, 0), LEVEL(128e3, 10, 1),
@@ -180,7 +182,7 @@ static const struct lw_core cores[] = {
          LEVEL(4e6, 20, 2), LEVEL(0, 10, 5)),
 };
 
-const struct lw_core *lw_core_of(const struct lw_device *device)
+const struct lw_cpu_core *lw_core_of(const struct lw_device *device)
 {
     size_t i = 0;
     while (strcmp(cores[i].device, device->name) != 0)
@@ -188,7 +190,7 @@ const struct lw_core *lw_core_of(const struct lw_device *device)
     return &cores[i];
 }
 
-double lw_core_cycles(const struct lw_core *core, const struct lw_work *work)
+double lw_core_cycles(const struct lw_cpu_core *core, const struct lw_work *work)
 {
     double cycles = work->vector / core->vector;
     cycles = fmax(cycles, work->shuffle / core->shuffle);
@@ -197,7 +199,7 @@ double lw_core_cycles(const struct lw_core *core, const struct lw_work *work)
     return fmax(cycles, work->tile / core->tile);
 }
 
-static size_t level_of(const struct lw_core *core, double bytes)
+static size_t level_of(const struct lw_cpu_core *core, double bytes)
 {
     size_t i = 0;
     while (i + 1 < LW_CORE_LEVELS && bytes > core->levels[i].bytes)
@@ -205,11 +207,12 @@ static size_t level_of(const struct lw_core *core, double bytes)
     return i;
 }
 
-double lw_core_ns(const struct lw_core *core, const struct lw_work *work, double calls,
+double lw_core_ns(const struct lw_cpu_core *core, const struct lw_work *work, double calls,
                   double key_bytes, double footprint)
 {
     size_t level = level_of(core, footprint);
-    double compute = core->slack * lw_core_cycles(core, work) / core->ghz;
+    double slack = work->tile > 0 ? TILE_SLACK : core->slack;
+    double compute = slack * lw_core_cycles(core, work) / core->ghz;
     double keys = key_bytes / core->levels[level].gb_per_s;
     double stall = key_bytes / 64 * core->levels[level].stall_ns;
     return fmax(compute + stall, keys) + calls * core->call_ns;

@@ -20,7 +20,7 @@ struct lw_work {
 enum { LW_CORE_LEVELS = 4 };
 
 /* The core of a device. Rates are sustained, of one core. */
-struct lw_core {
+struct lw_cpu_core {
     const char *device;                        /* name */
     double ghz;                                /* clock under such code */
     double vector, shuffle, load, store, tile; /* micro-operations a cycle */
@@ -42,12 +42,12 @@ bool lw_work_knows(enum lw_op op, enum lw_isa isa);
 /* sum += times * work */
 void lw_work_add(struct lw_work *sum, const struct lw_work *work, double times);
 
-const struct lw_core *lw_core_of(const struct lw_device *device);
+const struct lw_cpu_core *lw_core_of(const struct lw_device *device);
 /* No schedule of the instructions takes fewer. */
-double lw_core_cycles(const struct lw_core *core, const struct lw_work *work);
+double lw_core_cycles(const struct lw_cpu_core *core, const struct lw_work *work);
 /* Of `calls` calls with this work together, whose keys are read once and lie among `footprint`
  * bytes. */
-double lw_core_ns(const struct lw_core *core, const struct lw_work *work, double calls,
+double lw_core_ns(const struct lw_cpu_core *core, const struct lw_work *work, double calls,
                   double key_bytes, double footprint);
 
 #endif

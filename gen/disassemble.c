@@ -39,19 +39,35 @@ static struct step first_step(const struct lw_job *job)
     return (struct step){.pass_blocks = job->passes > 1 ? job->pass_blocks : job->last_blocks};
 }
 
-static bool stream_bit(const struct lw_stream *stream, const struct lw_image *image,
-                       const struct lw_stream_part *part, const struct step *step, size_t lane,
-                       size_t column)
+static unsigned stream_key(const struct lw_stream *stream, const struct lw_image *image,
+                           const struct lw_stream_part *part, const struct step *step, size_t lane,
+                           size_t column)
 {
     size_t width = (size_t)stream->engine.tables * stream->engine.mu;
-    size_t at = (step->number * stream->engine.rows + lane) * width + column;
-    return image->data[part->job.key_address + (at >> 3)] >> (at & 7) & 1;
+    unsigned bits = lw_engine_key_bits(&stream->engine), key = 0;
+    size_t at = ((step->number * stream->engine.rows + lane) * width + column) * bits;
+    for (unsigned i = 0; i < bits; i++, at++)
+        key |= (image->data[part->job.key_address + (at >> 3)] >> (at & 7) & 1u) << i;
+    return key;
 }
 
 static bool plane_bit(const struct lw_code *code, size_t row, size_t plane, size_t column)
 {
     const uint8_t *bits = code->planes + (row * code->bits + plane) * code->plane_bytes;
     return bits[column >> 3] >> (column & 7) & 1;
+}
+
+/* What the key of an activation stands for: of multipliers of several bits half of the weight of a
+ * uniform code, rounded down. */
+static unsigned key_of(const struct lw_engine *e, const struct lw_code *code, size_t row,
+                       size_t plane, size_t column)
+{
+    int weight = 0;
+    if (e->weight_bits <= 1)
+        return plane_bit(code, row, plane, column);
+    for (unsigned i = 0; i < code->bits; i++)
+        weight += (plane_bit(code, row, i, column) ? 1 : -1) * (1 << i);
+    return (unsigned)((weight - 1) / 2) & ((1u << e->weight_bits) - 1);
 }
 
 /* Adds the keys of a step whose top bit is clear to complements[row][plane]. */
@@ -67,14 +83,16 @@ static enum lw_status check_step(const struct lw_stream *stream, const struct lw
             size_t row = step->block * e->rows + lane,
                    column = part->first + step->tile * width + i;
             bool padding = row >= code->rows || column >= part->end;
-            bool got = stream_bit(stream, image, part, step, lane, i);
-            if (got != (padding || plane_bit(code, row, step->plane, column)))
+            unsigned got = stream_key(stream, image, part, step, lane, i);
+            bool any = padding && e->weight_bits > 1;
+            if (!any && got != (padding ? 1 : key_of(e, code, row, step->plane, column)))
                 return lw_fail(error, LW_MISMATCH,
                                "stream of %s: part %zu, step %zu: the key bit of row %zu, plane "
                                "%zu, column %zu is wrong",
                                stream->matrix->name, (size_t)(part - stream->parts), step->number,
                                part->first_row + row, step->plane, column);
-            complements[row * code->bits + step->plane] += i % e->mu + 1 == e->mu && !got;
+            complements[row * part->job.planes + step->plane] +=
+                e->weight_bits == 0 && i % e->mu + 1 == e->mu && !got;
         }
     return LW_OK;
 }
@@ -118,10 +136,10 @@ static enum lw_status check_scales(const struct lw_stream *stream, const struct 
         const uint8_t *at = scale_at(stream, image, part, row);
         int64_t bias = 0;
         bool right = true;
-        for (size_t i = 0; i < code->bits; i++) {
+        for (size_t i = 0; i < part->job.planes; i++) {
             int64_t scale = row < code->rows ? lw_code_scale(code, row, group, i) : 0;
             right = right && scale_of(stream, part, at, i) == scale;
-            bias += scale * complements[row * code->bits + i];
+            bias += scale * complements[row * part->job.planes + i];
         }
         if (!right || bias_of(stream, part, at) != bias)
             return lw_fail(error, LW_MISMATCH,
@@ -157,17 +175,18 @@ static void print_step(const struct lw_stream *stream, const struct lw_image *im
                        const struct lw_stream_part *part, const struct step *step, FILE *out)
 {
     const struct lw_engine *e = &stream->engine;
-    size_t bits = (size_t)e->tables * e->mu * e->rows, at = step->number * bits;
+    size_t bits = lw_engine_step_bits(e), at = step->number * bits;
     fprintf(out, "step %zu  pass %zu  tile %zu  block %zu  plane %zu  at 0x%08zx.%zu\n",
             step->number, step->pass, step->tile, step->block, step->plane,
             part->job.key_address + (at >> 3), at & 7);
     for (size_t lane = 0; lane < e->rows; lane++) {
         fprintf(out, "  row %zu:", part->first_row + step->block * e->rows + lane);
         for (size_t t = 0; t < e->tables; t++) {
-            unsigned key = 0;
-            for (size_t i = 0; i < e->mu; i++)
-                key |= (unsigned)stream_bit(stream, image, part, step, lane, t * e->mu + i) << i;
-            fprintf(out, " %x", key);
+            uint64_t key = 0;
+            for (size_t i = e->mu; i-- > 0;)
+                key = key << lw_engine_key_bits(e) |
+                      stream_key(stream, image, part, step, lane, t * e->mu + i);
+            fprintf(out, " %" PRIx64, key);
         }
         fputc('\n', out);
     }

@@ -1,4 +1,4 @@
-/* Parameters of the lookup-table engine: names and ranges. */
+/* Parameters of the engines: names and ranges. */
 #include "gen/engine.h"
 
 #include <stdbool.h>
@@ -10,17 +10,19 @@ static const struct parameter {
     const char *name;
     size_t offset;
     unsigned least, most, usual;
-    bool power; /* of two */
+    bool power;  /* of two */
+    bool silent; /* not in a name where it has its usual value */
 } parameters[] = {
-    {"mu", offsetof(struct lw_engine, mu), 2, 5, 4, false},
-    {"t", offsetof(struct lw_engine, tables), 2, 32, 16, false},
-    {"r", offsetof(struct lw_engine, rows), 2, 32, 8, false},
-    {"c", offsetof(struct lw_engine, columns), 1, 4, 1, false},
-    {"x", offsetof(struct lw_engine, x_bits), 8, 16, 8, true},
-    {"bus", offsetof(struct lw_engine, bus_bits), 128, 1024, 512, true},
-    {"slots", offsetof(struct lw_engine, slots), 16, 256, 64, true},
-    {"sl", offsetof(struct lw_engine, scale_lanes), 1, 32, 8, false},
-    {"words", offsetof(struct lw_engine, x_words), 32, 4096, 512, true},
+    {"mu", offsetof(struct lw_engine, mu), 2, 5, 4, false, false},
+    {"t", offsetof(struct lw_engine, tables), 2, 32, 16, false, false},
+    {"r", offsetof(struct lw_engine, rows), 2, 32, 8, false, false},
+    {"c", offsetof(struct lw_engine, columns), 1, 4, 1, false, false},
+    {"x", offsetof(struct lw_engine, x_bits), 8, 16, 8, true, false},
+    {"bus", offsetof(struct lw_engine, bus_bits), 128, 1024, 512, true, false},
+    {"slots", offsetof(struct lw_engine, slots), 16, 256, 64, true, false},
+    {"sl", offsetof(struct lw_engine, scale_lanes), 1, 32, 8, false, false},
+    {"words", offsetof(struct lw_engine, x_words), 32, 4096, 512, true, false},
+    {"w", offsetof(struct lw_engine, weight_bits), 0, 8, 0, true, true},
 };
 enum { PARAMETERS = sizeof parameters / sizeof *parameters };
 
@@ -54,6 +56,11 @@ enum lw_status lw_engine_check(const struct lw_engine *engine, struct lw_error *
     if (engine->rows % engine->scale_lanes)
         return lw_fail(error, LW_USAGE, "engine: sl is %u, which does not divide r, %u",
                        engine->scale_lanes, engine->rows);
+    if (engine->weight_bits == 2 || (engine->weight_bits > 1 && engine->x_bits != 8))
+        return lw_fail(error, LW_USAGE,
+                       "engine: w is %u with activations of %u bits; it is 1, 4 or 8, and more "
+                       "than 1 with 8 bits only",
+                       engine->weight_bits, engine->x_bits);
     return LW_OK;
 }
 
@@ -61,8 +68,25 @@ void lw_engine_name(const struct lw_engine *engine, char name[LW_ENGINE_NAME_BYT
 {
     size_t length = 0;
     for (size_t i = 0; i < PARAMETERS; i++)
-        length += (size_t)snprintf(name + length, LW_ENGINE_NAME_BYTES - length, "%s%s%u",
-                                   i ? "-" : "", parameters[i].name, value(engine, &parameters[i]));
+        if (!parameters[i].silent || value(engine, &parameters[i]) != parameters[i].usual)
+            length +=
+                (size_t)snprintf(name + length, LW_ENGINE_NAME_BYTES - length, "%s%s%u",
+                                 i ? "-" : "", parameters[i].name, value(engine, &parameters[i]));
+}
+
+unsigned lw_engine_key_bits(const struct lw_engine *engine)
+{
+    return engine->weight_bits > 1 ? engine->weight_bits : 1;
+}
+
+unsigned lw_engine_step_bits(const struct lw_engine *engine)
+{
+    return engine->rows * engine->tables * engine->mu * lw_engine_key_bits(engine);
+}
+
+unsigned lw_engine_slots(const struct lw_engine *engine, unsigned planes)
+{
+    return engine->weight_bits > 1 ? 1 : planes;
 }
 
 /* Reads one "NAMEvalue" that ends at '-' or at the end; NULL where it is none. */
@@ -90,8 +114,8 @@ enum lw_status lw_engine_parse(const char *name, struct lw_engine *engine, struc
         const char *next = parse_one(at, engine);
         if (!next)
             return lw_fail(error, LW_USAGE,
-                           "engine '%s': '%s' is none of mu, t, r, c, x, bus, slots, sl, words "
-                           "with a number",
+                           "engine '%s': '%s' is none of mu, t, r, c, x, bus, slots, sl, words, "
+                           "w with a number",
                            name, at);
         at = next;
     }

@@ -1,4 +1,5 @@
-/* The parameters of the lookup-table engine (rtl/lw_engine.sv). */
+/* The parameters of the lookup-table engine (rtl/lw_engine.sv) and of the baselines that have
+ * multipliers in the place of its lookups (rtl/baselines/). */
 #ifndef LW_GEN_ENGINE_H
 #define LW_GEN_ENGINE_H
 
@@ -16,6 +17,7 @@ struct lw_engine {
     unsigned slots; /* planes of a block of R rows that a pass can hold, 16..256, a power of two */
     unsigned scale_lanes; /* SL: rows whose scales are applied at a time; divides R */
     unsigned x_words;     /* activations of a column / mu that fit; a power of two >= T */
+    unsigned weight_bits; /* 0: lookups; of a multiplier's weight, 1 (bit-serial), 4 or 8 */
 };
 
 enum { LW_ENGINE_NAME_BYTES = 64, LW_ENGINE_KEY_DEPTH = 256 /* beats of keys held */ };
@@ -24,8 +26,13 @@ enum { LW_ENGINE_NAME_BYTES = 64, LW_ENGINE_KEY_DEPTH = 256 /* beats of keys hel
 struct lw_engine lw_engine_default(void);
 /* LW_USAGE naming the parameter that is out of its range. */
 enum lw_status lw_engine_check(const struct lw_engine *engine, struct lw_error *error);
-/* "mu4-t16-r8-c1-x8-bus512-slots64-sl8-words512" */
+/* "mu4-t16-r8-c1-x8-bus512-slots64-sl8-words512", and "-w4" behind it where weights have 4 bits */
 void lw_engine_name(const struct lw_engine *engine, char name[LW_ENGINE_NAME_BYTES]);
+/* Bits of a key for one activation, and of all keys of a step. */
+unsigned lw_engine_key_bits(const struct lw_engine *engine);
+unsigned lw_engine_step_bits(const struct lw_engine *engine);
+/* Slots of a block of R rows: one a plane; of multipliers of several bits one. */
+unsigned lw_engine_slots(const struct lw_engine *engine, unsigned planes);
 /* Parameters that are not named have their default; LW_USAGE for a wrong name or value. */
 enum lw_status lw_engine_parse(const char *name, struct lw_engine *engine, struct lw_error *error);
 

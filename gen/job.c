@@ -2,17 +2,40 @@
 #include "gen/stream.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <string.h>
 
 enum { WORDS = LW_JOB_BYTES / 4 };
 
-static uint32_t crc32(const uint8_t *bytes, size_t count)
+/* CRC-32 of four bytes at a time: table[i][b] is that of byte b and 3 - i zero bytes after it. */
+static uint32_t crc_table[4][256];
+static pthread_once_t crc_once = PTHREAD_ONCE_INIT;
+
+static void make_crc_table(void)
+{
+    for (uint32_t i = 4; i-- > 0;)
+        for (uint32_t b = 0; b < 256; b++) {
+            uint32_t crc = i == 3 ? b : crc_table[i + 1][b];
+            for (unsigned bit = 0; bit < 8; bit++)
+                crc = crc & 1 ? crc >> 1 ^ 0xedb88320u : crc >> 1;
+            crc_table[i][b] = crc;
+        }
+}
+
+static uint32_t get_word(const uint8_t *line, size_t word)
+{
+    const uint8_t *at = line + 4 * word;
+    return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
+
+static uint32_t crc32(const uint8_t *bytes, size_t words)
 {
     uint32_t crc = UINT32_MAX;
-    for (size_t i = 0; i < count; i++) {
-        crc ^= bytes[i];
-        for (unsigned bit = 0; bit < 8; bit++)
-            crc = crc & 1 ? crc >> 1 ^ 0xedb88320u : crc >> 1;
+    pthread_once(&crc_once, make_crc_table);
+    for (size_t i = 0; i < words; i++) {
+        crc ^= get_word(bytes, i);
+        crc = crc_table[0][crc & 255] ^ crc_table[1][crc >> 8 & 255] ^
+              crc_table[2][crc >> 16 & 255] ^ crc_table[3][crc >> 24];
     }
     return ~crc;
 }
@@ -23,21 +46,30 @@ static void put_word(uint8_t *line, size_t word, uint32_t value)
         line[4 * word + i] = (uint8_t)(value >> 8 * i);
 }
 
-static uint32_t get_word(const uint8_t *line, size_t word)
+static int64_t static_rounded(int64_t total, unsigned shift, bool relu)
 {
-    const uint8_t *at = line + 4 * word;
-    return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+    int64_t unit = (int64_t)1 << shift;
+    int64_t value = total >> shift, rest = total & (unit - 1);
+    if (2 * rest > unit || (2 * rest == unit && (value & 1)))
+        value++;
+    return relu && value < 0 ? 0 : value;
+}
+
+static int64_t static_most(unsigned x_bits)
+{
+    return ((int64_t)1 << (x_bits - 1)) - 1;
 }
 
 int16_t lw_static_value(int64_t total, unsigned shift, bool relu, unsigned x_bits)
 {
-    int64_t unit = (int64_t)1 << shift, most = ((int64_t)1 << (x_bits - 1)) - 1;
-    int64_t value = total >> shift, rest = total & (unit - 1);
-    if (2 * rest > unit || (2 * rest == unit && (value & 1)))
-        value++;
-    if (relu && value < 0)
-        value = 0;
+    int64_t value = static_rounded(total, shift, relu), most = static_most(x_bits);
     return (int16_t)(value > most ? most : value < -most ? -most : value);
+}
+
+bool lw_static_saturates(int64_t total, unsigned shift, bool relu, unsigned x_bits)
+{
+    int64_t value = static_rounded(total, shift, relu), most = static_most(x_bits);
+    return value > most || value < -most;
 }
 
 void lw_job_encode(const struct lw_job *job, uint8_t line[LW_JOB_BYTES])
@@ -63,13 +95,13 @@ void lw_job_encode(const struct lw_job *job, uint8_t line[LW_JOB_BYTES])
     };
     for (size_t i = 0; i < WORDS - 1; i++)
         put_word(line, i, words[i]);
-    put_word(line, WORDS - 1, crc32(line, LW_JOB_BYTES - 4));
+    put_word(line, WORDS - 1, crc32(line, WORDS - 1));
 }
 
 enum lw_status lw_job_decode(const uint8_t line[LW_JOB_BYTES], struct lw_job *job,
                              struct lw_error *error)
 {
-    if (get_word(line, WORDS - 1) != crc32(line, LW_JOB_BYTES - 4))
+    if (get_word(line, WORDS - 1) != crc32(line, WORDS - 1))
         return lw_fail(error, LW_CORRUPT, "its CRC is wrong");
     uint32_t first = get_word(line, 0);
     if ((first & 15) != LW_JOB_PRODUCT && (first & 15) != LW_JOB_STATIC)
@@ -134,7 +166,7 @@ static const char *wrong_sizes(const struct lw_engine *e, const struct lw_job *j
     uint64_t steps = ((uint64_t)(job->passes - 1) * job->pass_slots + job->last_slots) * job->tiles;
     if (job->rows > blocks * e->rows || job->rows + e->rows <= blocks * e->rows)
         return "rows and blocks do not agree";
-    if (job->key_beats != beats_of(e, steps * e->tables * e->rows * e->mu))
+    if (job->key_beats != beats_of(e, steps * lw_engine_step_bits(e)))
         return "steps and beats of keys do not agree";
     if (job->scale_beats != beats_of(e, blocks * e->rows * (job->bias_words + job->planes) * 16))
         return "rows and beats of scales do not agree";

@@ -146,7 +146,7 @@ static void find_kernels(const struct lw_spec *product, struct lw_kernel kernels
 
 /* A call with N columns: what the bench times, too. */
 static enum lw_status estimate(const struct lw_spec *product, size_t columns, double footprint,
-                               const struct lw_core *core, double *ns, struct lw_error *error)
+                               const struct lw_cpu_core *core, double *ns, struct lw_error *error)
 {
     struct lw_kernel kernels[BATCHES];
     struct lw_packed_code code;
@@ -182,7 +182,7 @@ static const struct lw_option *find_before(const struct lw_picks *picks, size_t 
 enum lw_status lw_picks_estimate(struct lw_picks *picks, const struct lw_device *device,
                                  struct lw_error *error)
 {
-    const struct lw_core *core = lw_core_of(device);
+    const struct lw_cpu_core *core = lw_core_of(device);
     enum lw_status status = LW_OK;
     for (size_t i = 0; i < picks->count; i++)
         for (size_t o = 0; o < picks->picks[i].option_count; o++) {

@@ -6,6 +6,8 @@
 #include "models/lwm.h"
 
 #include <dlfcn.h>
+#include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
@@ -27,6 +29,32 @@ static enum lw_status check_file(const char *folder, const char *name, const jso
         status = lw_fail(error, LW_CORRUPT, "%s does not match its hash in the manifest", path);
     free(path);
     return status;
+}
+
+/* The model by the checksum of its file's head, which its opening has held against all of that
+ * file; one of another file, or of a bundle whose manifest has no such checksum, by the hash. */
+static enum lw_status check_model(const char *folder, const json_t *manifest,
+                                  const struct lw_model *model, struct lw_error *error)
+{
+    const char *expected = json_string_value(json_object_get(manifest, "model_head"));
+    char head[17];
+    snprintf(head, sizeof head, "%016" PRIx64, model->checksum);
+    if (expected && strcmp(expected, head) == 0)
+        return LW_OK;
+    return check_file(folder, "model.lwm", json_object_get(manifest, "xxh3_128"), error);
+}
+
+/* The mapped weights: all of them will be read, so they are read in here, once. */
+static enum lw_status check_weights(const char *path, const struct lw_bundle *bundle,
+                                    struct lw_error *error)
+{
+    char hash[33];
+    if (!lw_fetch_bytes(bundle->weights.data, bundle->weights.size))
+        return lw_fail(error, LW_FAILED, "cannot read %s: %s", path, strerror(errno));
+    lw_bytes_hash(bundle->weights.data, bundle->weights.size, hash);
+    return strcmp(bundle->weights_hash, hash) == 0
+               ? LW_OK
+               : lw_fail(error, LW_CORRUPT, "%s does not match its hash in the manifest", path);
 }
 
 /* What a pick may differ from what the model says: nothing but the family. */
@@ -64,6 +92,34 @@ static enum lw_status read_picks(const json_t *picks, const char *path,
     return LW_OK;
 }
 
+/* What a manifest says of itself and of the model. `path` names it. */
+static enum lw_status check_manifest(const json_t *manifest, const char *path,
+                                     const struct lw_model *model, struct lw_bundle *bundle,
+                                     struct lw_error *error)
+{
+    int format = (int)json_integer_value(json_object_get(manifest, "lutwidge_bundle"));
+    const char *isa = json_string_value(json_object_get(manifest, "isa"));
+    const char *arith = json_string_value(json_object_get(manifest, "arith"));
+    char own[LW_ARITH_NAME_BYTES];
+    lw_model_arith_name(model, own);
+    if (format != LW_BUNDLE_FORMAT)
+        return lw_fail(error, format > LW_BUNDLE_FORMAT ? LW_FAILED : LW_CORRUPT,
+                       "%s: bundle format %d; this version reads format %d", path, format,
+                       LW_BUNDLE_FORMAT);
+    if (!isa || !lw_isa_parse(isa, &bundle->isa) || !arith)
+        return lw_fail(error, LW_CORRUPT, "%s: unknown instruction set or class", path);
+    if (strcmp(arith, own) != 0)
+        return lw_fail(error, LW_CORRUPT, "%s: class %s, but its model is of class %s", path, arith,
+                       own);
+    if (!lw_isa_runs_here(bundle->isa))
+        return lw_fail(error, LW_FAILED, "%s: these kernels need a CPU with %s", path,
+                       lw_isa_info(bundle->isa)->needs);
+    const char *weights =
+        json_string_value(json_object_get(json_object_get(manifest, "xxh3_128"), "weights.bin"));
+    snprintf(bundle->weights_hash, sizeof bundle->weights_hash, "%s", weights ? weights : "");
+    return LW_OK;
+}
+
 static enum lw_status read_manifest(const char *folder, const struct lw_model *model,
                                     struct lw_bundle *bundle, struct lw_error *error)
 {
@@ -71,31 +127,16 @@ static enum lw_status read_manifest(const char *folder, const struct lw_model *m
     char *path = lw_path_join(folder, "manifest.json");
     json_t *manifest = path ? json_load_file(path, JSON_REJECT_DUPLICATES, &where) : NULL;
     enum lw_status status = LW_OK;
-    int format = (int)json_integer_value(json_object_get(manifest, "lutwidge_bundle"));
-    const char *isa = json_string_value(json_object_get(manifest, "isa"));
-    const char *arith = json_string_value(json_object_get(manifest, "arith"));
-    const json_t *hashes = json_object_get(manifest, "xxh3_128");
-    char own[LW_ARITH_NAME_BYTES];
-    lw_model_arith_name(model, own);
     if (!path)
         status = lw_fail(error, LW_FAILED, "out of memory");
     else if (!manifest)
         status = lw_fail(error, LW_CORRUPT, "%s: %s", path, where.text);
-    else if (format != LW_BUNDLE_FORMAT)
-        status = lw_fail(error, format > LW_BUNDLE_FORMAT ? LW_FAILED : LW_CORRUPT,
-                         "%s: bundle format %d; this version reads format %d", path, format,
-                         LW_BUNDLE_FORMAT);
-    else if (!isa || !lw_isa_parse(isa, &bundle->isa) || !arith)
-        status = lw_fail(error, LW_CORRUPT, "%s: unknown instruction set or class", path);
-    else if (strcmp(arith, own) != 0)
-        status = lw_fail(error, LW_CORRUPT, "%s: class %s, but its model is of class %s", path,
-                         arith, own);
-    else if (!lw_isa_runs_here(bundle->isa))
-        status = lw_fail(error, LW_FAILED, "%s: these kernels need a CPU with %s", path,
-                         lw_isa_info(bundle->isa)->needs);
-    static const char *const names[] = {"model.lwm", "weights.bin", "kernels.so"};
-    for (size_t i = 0; i < 3 && status == LW_OK; i++)
-        status = check_file(folder, names[i], hashes, error);
+    else
+        status = check_manifest(manifest, path, model, bundle, error);
+    if (status == LW_OK)
+        status = check_model(folder, manifest, model, error);
+    if (status == LW_OK)
+        status = check_file(folder, "kernels.so", json_object_get(manifest, "xxh3_128"), error);
     if (status == LW_OK)
         status = read_picks(json_object_get(manifest, "picks"), path, model, bundle, error);
     json_decref(manifest);
@@ -119,6 +160,26 @@ static void place_code(const struct lw_bundle *bundle, size_t *offset,
     *offset += layout.bytes;
 }
 
+/* Checks the weights, which are mapped, and finds the codes in them. */
+static enum lw_status place_weights(const char *path, const struct lw_model *model,
+                                    struct lw_bundle *bundle, struct lw_error *error)
+{
+    enum lw_status status = check_weights(path, bundle, error);
+    size_t offset = 0;
+    for (size_t i = 0; i < model->matrix_count && status == LW_OK; i++) {
+        const struct lw_matrix *matrix = &model->matrices[i];
+        if (!lw_matrix_has_quantised_product(matrix))
+            continue;
+        bundle->matrices[i].unit = ldexpf(1.0f, matrix->codes[0].exponent);
+        for (size_t c = 0; c < matrix->code_count; c++)
+            place_code(bundle, &offset, &bundle->matrices[i].codes[c]);
+    }
+    if (status == LW_OK && offset != bundle->weights.size)
+        status = lw_fail(error, LW_CORRUPT, "%s: %zu bytes do not fit the model", path,
+                         bundle->weights.size);
+    return status;
+}
+
 static enum lw_status map_weights(const char *folder, const struct lw_model *model,
                                   struct lw_bundle *bundle, struct lw_error *error)
 {
@@ -126,18 +187,10 @@ static enum lw_status map_weights(const char *folder, const struct lw_model *mod
     if (!path)
         return lw_fail(error, LW_FAILED, "out of memory");
     enum lw_status status = lw_map_file(path, &bundle->weights, error);
-    size_t offset = 0;
-    for (size_t i = 0; i < model->matrix_count && status == LW_OK; i++) {
-        const struct lw_matrix *matrix = &model->matrices[i];
-        if (!lw_matrix_has_quantised_product(matrix))
-            continue;
-        bundle->matrices[i].unit = ldexpf(1.0f, matrix->codes[0].exponent);
-        for (size_t c = 0; c < matrix->code_count && status == LW_OK; c++)
-            place_code(bundle, &offset, &bundle->matrices[i].codes[c]);
-    }
-    if (status == LW_OK && offset != bundle->weights.size)
-        status = lw_fail(error, LW_CORRUPT, "%s: %zu bytes do not fit the model", path,
-                         bundle->weights.size);
+    if (status != LW_OK)
+        status = LW_CORRUPT; /* the bundle lacks a file; the text says which */
+    else
+        status = place_weights(path, model, bundle, error);
     free(path);
     return status;
 }
@@ -151,17 +204,10 @@ struct lw_kernel lw_kernel_of(const struct lw_spec *spec)
                               .tiles = schedule.unit == LW_UNIT_TILE};
 }
 
-static enum lw_status load_kernels(const char *folder, struct lw_bundle *bundle,
-                                   struct lw_error *error)
+/* `name` has them. */
+static enum lw_status list_kernels(const struct lw_kernel_entry *entries, const char *name,
+                                   struct lw_bundle *bundle, struct lw_error *error)
 {
-    char *path = lw_path_join(folder, "kernels.so");
-    char *absolute = path ? realpath(path, NULL) : NULL;
-    free(path);
-    bundle->library = absolute ? dlopen(absolute, RTLD_NOW | RTLD_LOCAL) : NULL;
-    free(absolute);
-    if (!bundle->library)
-        return lw_fail(error, LW_CORRUPT, "%s/kernels.so cannot be loaded: %s", folder, dlerror());
-    const struct lw_kernel_entry *entries = dlsym(bundle->library, "lw_kernel_entries");
     size_t count = 0;
     while (entries && entries[count].spec)
         count++;
@@ -171,15 +217,31 @@ static enum lw_status load_kernels(const char *folder, struct lw_bundle *bundle,
     for (size_t i = 0; i < count; i++) {
         struct lw_kernel *kernel = &bundle->kernels[bundle->kernel_count++];
         struct lw_spec spec;
-        enum lw_status status = lw_spec_parse(entries[i].spec, &spec, error);
-        if (status != LW_OK)
-            return lw_fail(error, LW_CORRUPT, "%s/kernels.so: %s", folder,
-                           error ? error->text : "");
+        struct lw_error own = {0};
+        if (lw_spec_parse(entries[i].spec, &spec, &own) != LW_OK)
+            return lw_fail(error, LW_CORRUPT, "%s: %s", name, own.text);
         *kernel = lw_kernel_of(&spec);
         kernel->tables = entries[i].tables;
         kernel->product = entries[i].product;
     }
     return LW_OK;
+}
+
+static enum lw_status load_kernels(const char *folder, struct lw_bundle *bundle,
+                                   struct lw_error *error)
+{
+    char *path = lw_path_join(folder, "kernels.so");
+    char *absolute = path ? realpath(path, NULL) : NULL;
+    enum lw_status status = LW_OK;
+    bundle->library = absolute ? dlopen(absolute, RTLD_NOW | RTLD_LOCAL) : NULL;
+    if (!bundle->library)
+        status =
+            lw_fail(error, LW_CORRUPT, "%s/kernels.so cannot be loaded: %s", folder, dlerror());
+    else
+        status = list_kernels(dlsym(bundle->library, "lw_kernel_entries"), path, bundle, error);
+    free(absolute);
+    free(path);
+    return status;
 }
 
 /* Those of one code; false unless its input and one column have kernels. */
@@ -222,6 +284,31 @@ enum lw_status lw_bundle_resolve(struct lw_bundle *bundle, const struct lw_model
             return lw_fail(error, LW_CORRUPT, "there is no kernel for matrix %s", matrix->name);
     }
     return LW_OK;
+}
+
+enum lw_status lw_bundle_open_parts(const struct lw_bundle_parts *parts,
+                                    const struct lw_model *model, struct lw_bundle *bundle,
+                                    struct lw_error *error)
+{
+    json_error_t where;
+    json_t *manifest = json_loadb((const char *)parts->manifest.data, parts->manifest.size,
+                                  JSON_REJECT_DUPLICATES, &where);
+    *bundle = (struct lw_bundle){.weights = parts->weights};
+    enum lw_status status =
+        manifest ? check_manifest(manifest, parts->name, model, bundle, error)
+                 : lw_fail(error, LW_CORRUPT, "%s: its manifest: %s", parts->name, where.text);
+    if (status == LW_OK)
+        status = read_picks(json_object_get(manifest, "picks"), parts->name, model, bundle, error);
+    if (status == LW_OK)
+        status = place_weights(parts->name, model, bundle, error);
+    if (status == LW_OK)
+        status = list_kernels(parts->kernels, parts->name, bundle, error);
+    if (status == LW_OK)
+        status = lw_bundle_resolve(bundle, model, error);
+    json_decref(manifest);
+    if (status != LW_OK)
+        lw_bundle_close(bundle);
+    return status;
 }
 
 enum lw_status lw_bundle_open(const char *folder, const struct lw_model *model,

@@ -67,6 +67,7 @@ struct lw_bundle {
     struct lw_kernel *kernels;         /* tables first, then products of falling N */
     struct lw_packed_matrix *matrices; /* by index into lw_model.matrices */
     struct lw_mapping weights;
+    char weights_hash[33]; /* as the manifest has it */
     void *library;
 };
 
@@ -76,6 +77,17 @@ struct lw_bundle {
 enum lw_status lw_bundle_open(const char *folder, const struct lw_model *model,
                               struct lw_bundle *bundle, struct lw_error *error);
 void lw_bundle_close(struct lw_bundle *bundle);
+
+/* A bundle within a program, whose parts are borrowed for as long as it is open. */
+struct lw_bundle_parts {
+    const char *name; /* for messages */
+    struct lw_mapping manifest, model, weights;
+    const struct lw_kernel_entry *kernels;
+};
+/* The same for the model of `parts->model`. */
+enum lw_status lw_bundle_open_parts(const struct lw_bundle_parts *parts,
+                                    const struct lw_model *model, struct lw_bundle *bundle,
+                                    struct lw_error *error);
 
 /* Finds the kernels of every matrix among those of the bundle, whose matrices are there: what
  * lw_bundle_open ends with. LW_CORRUPT names a matrix that lacks one. */

@@ -68,7 +68,7 @@ static size_t blocks_of(const struct lw_job *job)
     return (size_t)(job->passes - 1) * job->pass_blocks + job->last_blocks;
 }
 
-/* The bit of the key at a place; padding counts as +1. */
+/* The bit of a plane at a place; padding counts as +1. */
 static bool key_bit(const struct lw_stream_part *part, const struct lw_code *code, size_t row,
                     size_t plane, size_t column)
 {
@@ -76,16 +76,31 @@ static bool key_bit(const struct lw_stream_part *part, const struct lw_code *cod
     return row >= code->rows || column >= part->end || plane_bit(code, row, plane, column);
 }
 
+/* The weight 2 v + 1 of a uniform code, as v in two's complement. Padding is any: its activations
+ * or scales are zero. */
+static unsigned multiplier_of(const struct lw_stream_part *part, const struct lw_code *code,
+                              size_t row, size_t column)
+{
+    int value = -(1 << (code->bits - 1));
+    for (size_t i = 0; i < code->bits; i++)
+        value += key_bit(part, code, row, i, column) << i;
+    return (unsigned)value;
+}
+
 /* One step: R rows x T tables x mu activations. */
 static void put_step(const struct lw_engine *e, const struct lw_stream_part *part,
                      const struct lw_code *code, size_t block, size_t plane, size_t tile,
                      uint8_t *keys, size_t at)
 {
-    size_t width = (size_t)e->tables * e->mu;
+    size_t width = (size_t)e->tables * e->mu, bits = lw_engine_key_bits(e);
     for (size_t r = 0; r < e->rows; r++)
-        for (size_t i = 0; i < width; i++)
-            set_bit(keys, at + r * width + i,
-                    key_bit(part, code, block * e->rows + r, plane, tile * width + i));
+        for (size_t i = 0; i < width; i++, at += bits) {
+            size_t row = block * e->rows + r, column = tile * width + i;
+            unsigned key = bits > 1 ? multiplier_of(part, code, row, column)
+                                    : key_bit(part, code, row, plane, column);
+            for (size_t bit = 0; bit < bits; bit++)
+                set_bit(keys, at + bit, key >> bit & 1);
+        }
 }
 
 static void put_keys(const struct lw_engine *e, const struct lw_stream_part *part,
@@ -99,7 +114,7 @@ static void put_keys(const struct lw_engine *e, const struct lw_stream_part *par
             for (size_t block = 0; block < blocks; block++)
                 for (size_t plane = 0; plane < job->planes; plane++) {
                     put_step(e, part, code, first + block, plane, tile, keys, at);
-                    at += (size_t)e->rows * e->tables * e->mu;
+                    at += lw_engine_step_bits(e);
                 }
         first += blocks;
     }
@@ -110,6 +125,8 @@ static int64_t complemented(const struct lw_engine *e, const struct lw_stream_pa
                             const struct lw_code *code, size_t row, size_t plane)
 {
     int64_t count = 0;
+    if (e->weight_bits)
+        return 0;
     for (size_t table = 0; table < (size_t)part->job.tiles * e->tables; table++)
         count += !key_bit(part, code, row, plane, table * e->mu + e->mu - 1);
     return count;
@@ -169,12 +186,13 @@ static enum lw_status size_job(const struct lw_engine *e, const struct lw_matrix
     const struct lw_code *code = &matrix->codes[part->code];
     size_t width = (size_t)e->tables * e->mu, columns = part->end - part->first;
     size_t tiles = (columns + width - 1) / width, blocks = (code->rows + e->rows - 1) / e->rows;
-    size_t pass_blocks = divide_blocks(e, blocks, code->bits);
+    unsigned planes = lw_engine_slots(e, code->bits);
+    size_t pass_blocks = divide_blocks(e, blocks, planes);
     size_t passes = (blocks + pass_blocks - 1) / pass_blocks;
     size_t last_blocks = blocks - (passes - 1) * pass_blocks;
-    size_t steps = blocks * code->bits * tiles;
+    size_t steps = blocks * planes * tiles;
     unsigned bias_words = fixed ? 3 : 2;
-    size_t beats = (steps * e->rows * width + e->bus_bits - 1) / e->bus_bits;
+    size_t beats = (steps * lw_engine_step_bits(e) + e->bus_bits - 1) / e->bus_bits;
     if (passes > UINT16_MAX || beats >> 24 || blocks * e->rows * e->columns >> 24)
         return lw_fail(error, LW_USAGE, "matrix %s: %zu rows are too many for one job",
                        matrix->name, code->rows);
@@ -182,19 +200,19 @@ static enum lw_status size_job(const struct lw_engine *e, const struct lw_matrix
         .operation = fixed ? LW_JOB_STATIC : LW_JOB_PRODUCT,
         .relu = fixed && fixed->relu,
         .shift = fixed ? fixed->shift : 0,
-        .planes = code->bits,
+        .planes = planes,
         .bias_words = bias_words, /* 2: |sum of scales x tables| < 8 * 2^15 * 2^12 */
         .mu = e->mu,
         .rows = (uint32_t)code->rows,
         .columns = (uint32_t)columns,
         .tiles = (uint32_t)tiles,
         .passes = (uint32_t)passes,
-        .pass_slots = (uint32_t)(pass_blocks * code->bits),
-        .last_slots = (uint32_t)(last_blocks * code->bits),
+        .pass_slots = (uint32_t)(pass_blocks * planes),
+        .last_slots = (uint32_t)(last_blocks * planes),
         .pass_blocks = (uint32_t)pass_blocks,
         .last_blocks = (uint32_t)last_blocks,
         .key_beats = (uint32_t)beats,
-        .scale_beats = beats_of(e, blocks * e->rows * (bias_words + code->bits) * 16),
+        .scale_beats = beats_of(e, blocks * e->rows * (bias_words + planes) * 16),
         .x_beats = beats_of(e, tiles * width * e->columns * e->x_bits),
         .y_beats = beats_of(e, blocks * e->rows * e->columns * (fixed ? e->x_bits : 64)),
     };
@@ -240,6 +258,22 @@ static enum lw_status check_static(const struct lw_matrix *matrix, const struct 
     return LW_OK;
 }
 
+/* Multipliers of several bits take codes whose planes are one integer. */
+static enum lw_status check_codes(const struct lw_engine *engine, const struct lw_matrix *matrix,
+                                  struct lw_error *error)
+{
+    for (size_t i = 0; i < matrix->code_count && engine->weight_bits > 1; i++) {
+        const struct lw_code *code = &matrix->codes[i];
+        if (code->bits > engine->weight_bits || (code->bits > 1 && !code->uniform))
+            return lw_fail(
+                error, LW_USAGE,
+                "matrix %s has %s scales and %u bits; multipliers of %u bits take uniform "
+                "scales and as many bits at most",
+                matrix->name, code->uniform ? "uniform" : "free", code->bits, engine->weight_bits);
+    }
+    return LW_OK;
+}
+
 enum lw_status lw_stream_make(const struct lw_engine *engine, const struct lw_matrix *matrix,
                               const struct lw_static *fixed, struct lw_image *image,
                               struct lw_stream *stream, struct lw_error *error)
@@ -250,6 +284,8 @@ enum lw_status lw_stream_make(const struct lw_engine *engine, const struct lw_ma
         return status;
     if (matrix->code_count == 0)
         return lw_fail(error, LW_USAGE, "matrix %s is not coded", matrix->name);
+    if ((status = check_codes(engine, matrix, error)) != LW_OK)
+        return status;
     size_t width = (size_t)engine->tables * engine->mu, group = matrix->codes[0].group;
     size_t most = engine->x_words / engine->tables * width; /* columns of a job */
     size_t range = group < most ? group : most;

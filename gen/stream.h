@@ -61,6 +61,8 @@ struct lw_static {
 };
 /* The definition: y of R + bias. */
 int16_t lw_static_value(int64_t total, unsigned shift, bool relu, unsigned x_bits);
+/* Whether that value is a bound because the rounded one is beyond it. */
+bool lw_static_saturates(int64_t total, unsigned shift, bool relu, unsigned x_bits);
 
 struct lw_stream_part {
     size_t code, first_row; /* code of the matrix, and its first stored row */

@@ -98,19 +98,48 @@ static enum lw_status open_file(const char *path, struct lutwidge_model *m, size
     return status;
 }
 
-static enum lw_status open_path(const char *path, struct lutwidge_model *m, struct lw_error *error)
+static enum lw_status open_path(const char *path, struct lutwidge_model *m, size_t *file_bytes,
+                                struct lw_error *error)
 {
     struct stat about;
-    size_t file_bytes = 0;
     if (stat(path, &about))
         return lw_fail(error, LW_FAILED, "cannot open %s: %s", path, strerror(errno));
-    enum lw_status status = S_ISDIR(about.st_mode) ? open_bundle(path, m, &file_bytes, error)
-                                                   : open_file(path, m, &file_bytes, error);
+    return S_ISDIR(about.st_mode) ? open_bundle(path, m, file_bytes, error)
+                                  : open_file(path, m, file_bytes, error);
+}
+
+static enum lw_status open_parts(const struct lw_bundle_parts *parts, struct lutwidge_model *m,
+                                 size_t *file_bytes, struct lw_error *error)
+{
+    *file_bytes = parts->manifest.size + parts->model.size + parts->weights.size;
+    enum lw_status status = lw_lwm_open_bytes(parts->name, &parts->model, &m->model, error);
     if (status == LW_OK)
-        status = lw_tokenizer_open(&m->model.tokenizer, &m->model.config, &m->tokenizer, error);
-    if (status == LW_OK)
-        m->memory_bytes = lw_model_memory(&m->model, file_bytes);
+        status = lw_bundle_open_parts(parts, &m->model, &m->bundle, error);
+    m->has_kernels = status == LW_OK;
     return status;
+}
+
+/* From a path or, where there are such, from parts. */
+static enum lutwidge_status open_model(const char *path, const struct lw_bundle_parts *parts,
+                                       struct lutwidge_model **model, struct lutwidge_error *error)
+{
+    struct lw_error own = {0};
+    size_t file_bytes = 0;
+    struct lutwidge_model *m = calloc(1, sizeof *m);
+    if (!m)
+        return give_error(error, lw_fail(&own, LW_FAILED, "out of memory"), &own);
+    atomic_init(&m->holders, 1);
+    enum lw_status status =
+        parts ? open_parts(parts, m, &file_bytes, &own) : open_path(path, m, &file_bytes, &own);
+    if (status == LW_OK)
+        status = lw_tokenizer_open(&m->model.tokenizer, &m->model.config, &m->tokenizer, &own);
+    if (status != LW_OK) {
+        drop_model(m);
+        return give_error(error, status, &own);
+    }
+    m->memory_bytes = lw_model_memory(&m->model, file_bytes);
+    *model = m;
+    return LUTWIDGE_OK;
 }
 
 enum lutwidge_status lutwidge_model_open(const char *path, struct lutwidge_model **model,
@@ -122,17 +151,13 @@ enum lutwidge_status lutwidge_model_open(const char *path, struct lutwidge_model
         *model = NULL;
     if (!path || !model)
         return give_error(error, lw_fail(&own, LW_USAGE, "a path or a place is NULL"), &own);
-    struct lutwidge_model *m = calloc(1, sizeof *m);
-    if (!m)
-        return give_error(error, lw_fail(&own, LW_FAILED, "out of memory"), &own);
-    atomic_init(&m->holders, 1);
-    enum lw_status status = open_path(path, m, &own);
-    if (status != LW_OK) {
-        drop_model(m);
-        return give_error(error, status, &own);
-    }
-    *model = m;
-    return LUTWIDGE_OK;
+    return open_model(path, NULL, model, error);
+}
+
+enum lutwidge_status open_model_parts(const struct lw_bundle_parts *parts,
+                                      struct lutwidge_model **model, struct lutwidge_error *error)
+{
+    return open_model(NULL, parts, model, error);
 }
 
 void hold_model(struct lutwidge_model *model)

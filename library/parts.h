@@ -54,6 +54,10 @@ void clear_error(struct lutwidge_error *given);
 void hold_model(struct lutwidge_model *model);
 void drop_model(struct lutwidge_model *model);
 
+/* The model of a bundle that is within the program; its parts must stay. */
+enum lutwidge_status open_model_parts(const struct lw_bundle_parts *parts,
+                                      struct lutwidge_model **model, struct lutwidge_error *error);
+
 /* library/call.c */
 
 /* What the translator's team is to ask. */

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#pragma weak pthreadpool_get_threads_count /* see runtime/team.c */
+
 static const struct lutwidge_options DEFAULTS = {
     .size = sizeof DEFAULTS,
     .length_penalty = (double)NAN,

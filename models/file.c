@@ -36,7 +36,7 @@ enum lw_status lw_map_file(const char *path, struct lw_mapping *mapping, struct 
         if (data == MAP_FAILED)
             reason = strerror(errno);
         else
-            *mapping = (struct lw_mapping){data, size};
+            *mapping = (struct lw_mapping){.data = data, .size = size};
     }
     close(file);
     return reason ? fail_on_path(error, "read", path, reason) : LW_OK;
@@ -44,15 +44,41 @@ enum lw_status lw_map_file(const char *path, struct lw_mapping *mapping, struct 
 
 void lw_unmap_file(struct lw_mapping *mapping)
 {
-    if (mapping->data)
+    if (mapping->data && !mapping->borrowed)
         munmap((void *)(uintptr_t)mapping->data, mapping->size);
     *mapping = (struct lw_mapping){0};
 }
 
+/* Advice about all pages that hold the bytes: 0, or errno. */
+static int advise(const uint8_t *data, size_t bytes, int advice)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), start = (uintptr_t)data & ~(page - 1);
+    if (bytes == 0 || madvise((void *)start, (uintptr_t)data - start + bytes, advice) == 0)
+        return 0;
+    return errno;
+}
+
+bool lw_fetch_bytes(const uint8_t *data, size_t bytes)
+{
+#ifdef MADV_POPULATE_READ
+    int failed = advise(data, bytes, MADV_POPULATE_READ);
+    errno = failed == EFAULT ? EIO : failed;
+    return !failed || failed == EINVAL || failed == ENOSYS; /* kernels before 5.14 */
+#else
+    (void)data;
+    (void)bytes;
+    return true;
+#endif
+}
+
+void lw_forget_bytes(const uint8_t *data, size_t bytes)
+{
+    (void)advise(data, bytes, MADV_DONTNEED); /* failing changes nothing but the memory used */
+}
+
 void lw_forget_mapped(const struct lw_mapping *mapping)
 {
-    if (mapping->data) /* advice: that it fails changes nothing but the memory used */
-        (void)madvise((void *)(uintptr_t)mapping->data, mapping->size, MADV_DONTNEED);
+    lw_forget_bytes(mapping->data, mapping->size);
 }
 
 /* Paths of the temporary files of open writers. Fixed storage, because a signal handler may read it

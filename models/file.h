@@ -4,21 +4,27 @@
 
 #include "models/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
-/* A file mapped read-only. An empty file has data == NULL and size == 0. */
+/* A file mapped read-only, or a part of the program that holds what a file would. An empty file has
+ * data == NULL and size == 0. */
 struct lw_mapping {
     const uint8_t *data;
-    size_t size; /* bytes */
+    size_t size;   /* bytes */
+    bool borrowed; /* nothing to unmap */
 };
 
 /* Fails with LW_FAILED (cannot be opened or mapped; the text names the path and the reason). */
 enum lw_status lw_map_file(const char *path, struct lw_mapping *mapping, struct lw_error *error);
 void lw_unmap_file(struct lw_mapping *mapping);
-/* Lets go of the pages read so far, so that they do not count as this program's memory; they come
- * back when they are read again. */
+/* Reads mapped bytes in at once. False where they cannot be read (errno says why). */
+bool lw_fetch_bytes(const uint8_t *data, size_t bytes);
+/* Lets go of the pages of mapped bytes, so that they do not count as this program's memory; they
+ * come back when they are read again. */
+void lw_forget_bytes(const uint8_t *data, size_t bytes);
 void lw_forget_mapped(const struct lw_mapping *mapping);
 
 /* A file being written beside its final place; it appears there whole, or not at all. */

@@ -3,12 +3,14 @@
 #ifndef LW_MODELS_LWM_H
 #define LW_MODELS_LWM_H
 
+#include "models/file.h"
 #include "models/nested.h"
 #include "models/status.h"
 #include "models/transformer.h"
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { LW_LWM_VERSION = 3 };
 
@@ -18,11 +20,14 @@ enum lw_status lw_lwm_write(const char *path, const struct lw_model *model, cons
 /* The same for nested planes; an ordinary model (no chunks) gives the same file as above. */
 enum lw_status lw_lwm_write_nested(const char *path, const struct lw_nested *nested,
                                    const char *made_by, struct lw_error *error);
-/* Maps a file. Checksums are verified by reading, not through the mapping, so that pages nobody
+/* Maps a file. Checksums are verified a window at a time, which is let go, so that pages nobody
  * uses do not count as memory. LW_CORRUPT names the section at fault; LW_FAILED where the file
  * cannot be read or is of a newer version. Of a file of nested planes all are loaded, into memory
  * of their own. */
 enum lw_status lw_lwm_open(const char *path, struct lw_model *model, struct lw_error *error);
+/* The same of bytes that are there already, which must outlive the model; NULL: map the file. */
+enum lw_status lw_lwm_open_bytes(const char *name, const struct lw_mapping *bytes,
+                                 struct lw_model *model, struct lw_error *error);
 /* The same without loading nested planes; an ordinary file gives a model and no chunks. */
 enum lw_status lw_lwm_open_nested(const char *path, struct lw_nested *nested,
                                   struct lw_error *error);
@@ -45,7 +50,8 @@ enum lw_status lw_lwm_measure(const struct lw_model *model, const char *made_by,
                               struct lw_size *size, struct lw_error *error);
 enum lw_status lw_lwm_size(const char *path, struct lw_size *size, struct lw_error *error);
 
-/* XXH3-128 of a file's bytes as 32 hex digits and a NUL. */
+/* XXH3-128 of bytes, or of those of a file, as 32 hex digits and a NUL. */
+void lw_bytes_hash(const uint8_t *bytes, size_t count, char hash[33]);
 enum lw_status lw_file_hash(const char *path, char hash[33], struct lw_error *error);
 
 #endif

@@ -300,7 +300,9 @@ static enum lw_status place_all(const struct opening *o)
     return status == LW_OK ? place_tokenizer(o) : status;
 }
 
-static enum lw_status open_file(const char *path, struct lw_nested *nested, struct lwm_head *head,
+/* `bytes`: where it is there already; NULL: a file. */
+static enum lw_status open_from(const char *path, const struct lw_mapping *bytes,
+                                struct lw_nested *nested, struct lwm_head *head,
                                 struct lw_error *error)
 {
     *nested = (struct lw_nested){0};
@@ -310,9 +312,16 @@ static enum lw_status open_file(const char *path, struct lw_nested *nested, stru
         return lw_fail(error, LW_FAILED, "out of memory");
     o.model->storage = o.storage;
     o.model->release = release_storage;
-    enum lw_status status = lw_map_file(path, &o.storage->mapping, error);
+    enum lw_status status = LW_OK;
+    if (bytes)
+        o.storage->mapping = *bytes;
+    else
+        status = lw_map_file(path, &o.storage->mapping, error);
     if (status == LW_OK)
         status = lwm_verify(path, &o.storage->mapping, &o.head, error);
+    o.model->checksum = o.head.checksum;
+    o.model->mapped = o.storage->mapping.data;
+    o.model->mapped_bytes = o.storage->mapping.size;
     if (status == LW_OK)
         status = place_all(&o);
     if (status != LW_OK)
@@ -325,14 +334,21 @@ enum lw_status lw_lwm_open_nested(const char *path, struct lw_nested *nested,
                                   struct lw_error *error)
 {
     struct lwm_head head;
-    return open_file(path, nested, &head, error);
+    return open_from(path, NULL, nested, &head, error);
 }
 
 enum lw_status lw_lwm_open(const char *path, struct lw_model *model, struct lw_error *error)
 {
+    return lw_lwm_open_bytes(path, NULL, model, error);
+}
+
+enum lw_status lw_lwm_open_bytes(const char *name, const struct lw_mapping *bytes,
+                                 struct lw_model *model, struct lw_error *error)
+{
     struct lw_nested nested;
+    struct lwm_head head;
     *model = (struct lw_model){0};
-    enum lw_status status = lw_lwm_open_nested(path, &nested, error);
+    enum lw_status status = open_from(name, bytes, &nested, &head, error);
     if (status != LW_OK)
         return status;
     if (nested.chunk_count) {
@@ -350,7 +366,7 @@ enum lw_status lw_lwm_size(const char *path, struct lw_size *size, struct lw_err
     struct lw_nested nested;
     struct lwm_head head;
     *size = (struct lw_size){0};
-    enum lw_status status = open_file(path, &nested, &head, error);
+    enum lw_status status = open_from(path, NULL, &nested, &head, error);
     if (status != LW_OK)
         return status;
     lwm_sum_sizes(&head, &nested.model, size);

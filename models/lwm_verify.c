@@ -1,4 +1,5 @@
 /* The head of an .lwm file and its checksums. */
+#include "models/hash.h"
 #include "models/lwm.h"
 #include "models/lwm_layout.h"
 
@@ -7,9 +8,8 @@
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
-#include <xxhash.h>
 
-enum { CHUNK_BYTES = 64 * 1024 };
+enum { CHUNK_BYTES = 64 * 1024, WINDOW_BYTES = 1 << 20 };
 
 /* As in PNG: a byte no text begins with, and line ends that a transfer as text would change. */
 const uint8_t lwm_magic[8] = {0x89, 'L', 'W', 'M', '\r', '\n', 0x1a, '\n'};
@@ -45,65 +45,35 @@ const struct lwm_section *lwm_find(const struct lwm_head *head, enum lwm_kind ki
     return NULL;
 }
 
-/* A file being read in order, a chunk at a time. */
-struct reader {
-    const char *path;
-    int file;
-    uint64_t offset; /* of the next byte */
-    uint8_t chunk[CHUNK_BYTES];
-};
-
-/* Reads `bytes` (up to CHUNK_BYTES) into the chunk. */
-static enum lw_status read_chunk(struct reader *reader, size_t bytes, struct lw_error *error)
+static enum lw_status read_head(const char *path, const struct lw_mapping *file,
+                                struct lwm_head *head, struct lw_error *error)
 {
-    for (size_t have = 0; have < bytes;) {
-        ssize_t got =
-            pread(reader->file, reader->chunk + have, bytes - have, (off_t)(reader->offset + have));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return lw_fail(error, LW_FAILED, "cannot read %s: %s", reader->path, strerror(errno));
-        if (got == 0)
-            return lw_fail(error, LW_CORRUPT, "%s: ends at byte %" PRIu64 ", in the middle",
-                           reader->path, reader->offset + have);
-        have += (size_t)got;
-    }
-    reader->offset += bytes;
-    return LW_OK;
-}
-
-static enum lw_status read_head(struct reader *reader, size_t file_bytes, struct lwm_head *head,
-                                struct lw_error *error)
-{
-    const char *path = reader->path;
     size_t fixed = lwm_head_bytes(0);
-    if (file_bytes < fixed)
+    if (file->size < fixed)
         return lw_fail(error, LW_CORRUPT, "%s: too short for an .lwm model: %zu bytes", path,
-                       file_bytes);
-    enum lw_status status = read_chunk(reader, fixed, error);
-    if (status != LW_OK)
-        return status;
+                       file->size);
     memset(head, 0, sizeof *head);
-    memcpy(head, reader->chunk, fixed);
+    memcpy(head, file->data, fixed);
     if (memcmp(head->magic, lwm_magic, sizeof lwm_magic) != 0)
         return lw_fail(error, LW_CORRUPT, "%s: not an .lwm model", path);
     if (head->version > LW_LWM_VERSION)
         return lw_fail(error, LW_FAILED,
                        "%s: .lwm version %" PRIu32 " is newer than this program reads (%d)", path,
                        head->version, LW_LWM_VERSION);
-    if (head->file_bytes != file_bytes)
+    if (head->version < LW_LWM_VERSION)
+        return lw_fail(error, LW_CORRUPT,
+                       "%s: .lwm version %" PRIu32 " is older than this program reads (%d); run "
+                       "'lutwidge quantize' again",
+                       path, head->version, LW_LWM_VERSION);
+    if (head->file_bytes != file->size)
         return lw_fail(error, LW_CORRUPT, "%s: %zu bytes long where its head says %" PRIu64 "%s",
-                       path, file_bytes, head->file_bytes,
-                       file_bytes < head->file_bytes ? " (truncated?)" : "");
-    if (head->section_count > LWM_KINDS || lwm_head_bytes(head->section_count) > file_bytes)
+                       path, file->size, head->file_bytes,
+                       file->size < head->file_bytes ? " (truncated?)" : "");
+    if (head->section_count > LWM_KINDS || lwm_head_bytes(head->section_count) > file->size)
         return lw_fail(error, LW_CORRUPT, "%s: its head lists %" PRIu32 " sections", path,
                        head->section_count);
-    size_t table = lwm_head_bytes(head->section_count) - fixed;
-    status = read_chunk(reader, table, error);
-    if (status != LW_OK)
-        return status;
-    memcpy(head->sections, reader->chunk, table);
-    if (head->version != LW_LWM_VERSION || lwm_checksum(head) != head->checksum)
+    memcpy(head->sections, file->data + fixed, lwm_head_bytes(head->section_count) - fixed);
+    if (lwm_checksum(head) != head->checksum)
         return lw_fail(error, LW_CORRUPT, "%s: its head is damaged", path);
     return LW_OK;
 }
@@ -140,24 +110,33 @@ static enum lw_status check_table(const char *path, const struct lwm_head *head,
     return LW_OK;
 }
 
-static enum lw_status check_section(struct reader *reader, const struct lwm_section *section,
-                                    XXH3_state_t *hash, struct lw_error *error)
+/* A window at a time, of which nothing stays: what nobody uses does not count as memory. */
+static enum lw_status hash_section(const char *path, const uint8_t *data, uint64_t bytes,
+                                   XXH3_state_t *hash, struct lw_error *error)
 {
-    size_t gap = (size_t)(section->offset - reader->offset); /* below LWM_ALIGN */
-    enum lw_status status = read_chunk(reader, gap, error);
-    for (size_t i = 0; status == LW_OK && i < gap; i++)
-        if (reader->chunk[i] != 0)
-            return lw_fail(error, LW_CORRUPT, "%s: the padding before section %s is not zero",
-                           reader->path, lwm_kind_name(section->kind));
     XXH3_64bits_reset(hash);
-    for (uint64_t left = section->bytes; status == LW_OK && left > 0;) {
-        size_t bytes = left < CHUNK_BYTES ? (size_t)left : CHUNK_BYTES;
-        status = read_chunk(reader, bytes, error);
-        XXH3_64bits_update(hash, reader->chunk, bytes);
-        left -= bytes;
+    for (uint64_t done = 0; done < bytes; done += WINDOW_BYTES) {
+        size_t now = bytes - done < WINDOW_BYTES ? (size_t)(bytes - done) : WINDOW_BYTES;
+        if (!lw_fetch_bytes(data + done, now))
+            return lw_fail(error, LW_FAILED, "cannot read %s: %s", path, strerror(errno));
+        XXH3_64bits_update(hash, data + done, now);
+        lw_forget_bytes(data + done, now);
     }
+    return LW_OK;
+}
+
+static enum lw_status check_section(const char *path, const struct lw_mapping *file, uint64_t end,
+                                    const struct lwm_section *section, XXH3_state_t *hash,
+                                    struct lw_error *error)
+{
+    for (uint64_t i = end; i < section->offset; i++)
+        if (file->data[i] != 0)
+            return lw_fail(error, LW_CORRUPT, "%s: the padding before section %s is not zero", path,
+                           lwm_kind_name(section->kind));
+    enum lw_status status =
+        hash_section(path, file->data + section->offset, section->bytes, hash, error);
     if (status == LW_OK && XXH3_64bits_digest(hash) != section->hash)
-        return lw_fail(error, LW_CORRUPT, "%s: section %s is damaged", reader->path,
+        return lw_fail(error, LW_CORRUPT, "%s: section %s is damaged", path,
                        lwm_kind_name(section->kind));
     return status;
 }
@@ -165,26 +144,18 @@ static enum lw_status check_section(struct reader *reader, const struct lwm_sect
 enum lw_status lwm_verify(const char *path, const struct lw_mapping *mapping, struct lwm_head *head,
                           struct lw_error *error)
 {
-    struct reader reader;
-    reader.path = path;
-    reader.offset = 0;
-    reader.file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (reader.file < 0)
-        return lw_fail(error, LW_FAILED, "cannot open %s: %s", path, strerror(errno));
     XXH3_state_t *hash = XXH3_createState();
     enum lw_status status = hash ? LW_OK : lw_fail(error, LW_FAILED, "out of memory");
     if (status == LW_OK)
-        status = read_head(&reader, mapping->size, head, error);
+        status = read_head(path, mapping, head, error);
     if (status == LW_OK)
         status = check_table(path, head, error);
-    for (size_t i = 0; status == LW_OK && i < head->section_count; i++)
-        status = check_section(&reader, &head->sections[i], hash, error);
-    /* The head holds the checksums of all the rest: with it, the mapping is the file that was read.
-     */
-    if (status == LW_OK && memcmp(mapping->data, head, lwm_head_bytes(head->section_count)) != 0)
-        status = lw_fail(error, LW_FAILED, "%s: was replaced while it was read", path);
+    uint64_t end = status == LW_OK ? lwm_head_bytes(head->section_count) : 0;
+    for (size_t i = 0; status == LW_OK && i < head->section_count; i++) {
+        status = check_section(path, mapping, end, &head->sections[i], hash, error);
+        end = head->sections[i].offset + head->sections[i].bytes;
+    }
     XXH3_freeState(hash);
-    close(reader.file);
     return status;
 }
 
@@ -199,6 +170,13 @@ bool lw_lwm_is(const char *path)
     close(file);
     return is;
 }
+
+/* A file being read in order, a chunk at a time. */
+struct reader {
+    const char *path;
+    int file;
+    uint8_t chunk[CHUNK_BYTES];
+};
 
 static enum lw_status hash_stream(struct reader *reader, XXH3_state_t *hash, struct lw_error *error)
 {
@@ -215,6 +193,16 @@ static enum lw_status hash_stream(struct reader *reader, XXH3_state_t *hash, str
     }
 }
 
+static void print_hash(XXH128_hash_t value, char hash[33])
+{
+    snprintf(hash, 33, "%016" PRIx64 "%016" PRIx64, value.high64, value.low64);
+}
+
+void lw_bytes_hash(const uint8_t *bytes, size_t count, char hash[33])
+{
+    print_hash(XXH3_128bits(bytes, count), hash);
+}
+
 enum lw_status lw_file_hash(const char *path, char hash[33], struct lw_error *error)
 {
     struct reader reader;
@@ -225,10 +213,8 @@ enum lw_status lw_file_hash(const char *path, char hash[33], struct lw_error *er
     XXH3_state_t *state = XXH3_createState();
     enum lw_status status =
         state ? hash_stream(&reader, state, error) : lw_fail(error, LW_FAILED, "out of memory");
-    if (status == LW_OK) {
-        XXH128_hash_t value = XXH3_128bits_digest(state);
-        snprintf(hash, 33, "%016" PRIx64 "%016" PRIx64, value.high64, value.low64);
-    }
+    if (status == LW_OK)
+        print_hash(XXH3_128bits_digest(state), hash);
     XXH3_freeState(state);
     close(reader.file);
     return status;

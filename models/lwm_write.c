@@ -1,10 +1,10 @@
 /* Writing .lwm files: the sections' sizes and checksums first, then everything in one pass. */
+#include "models/hash.h"
 #include "models/lwm.h"
 #include "models/lwm_layout.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 /* Where the bytes of a section go: into a checksum, into a stream, or nowhere but the count. */
 struct sink {

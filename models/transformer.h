@@ -138,7 +138,12 @@ struct lw_model {
 
     struct lw_tokenizer_data tokenizer;
 
-    char *made_by; /* the command kept in the model's file; owned; NULL where it has none */
+    char *made_by;     /* the command kept in the model's file; owned; NULL where it has none */
+    uint64_t checksum; /* of its file's head, and with it of all the file; 0: of no file */
+
+    /* Where its file is mapped, if it is; views may point elsewhere. */
+    const uint8_t *mapped;
+    size_t mapped_bytes;
 
     void *storage; /* whatever the views above point into */
     void (*release)(void *storage);

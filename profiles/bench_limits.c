@@ -51,7 +51,7 @@ enum lw_status lw_bench_limit(struct lw_bench_limits *limits,
     struct lw_work work;
     size_t calls;
     double gb_per_s;
-    const struct lw_core *core = lw_core_of(lw_device_of(row->spec.isa));
+    const struct lw_cpu_core *core = lw_core_of(lw_device_of(row->spec.isa));
     size_t footprint = copies * products->key_bytes;
     enum lw_status status = add_up(products, row->spec.batch, &work, &calls, error);
     if (status == LW_OK)

@@ -13,6 +13,14 @@ const struct lw_cell_mode lw_cell_modes[LW_CELL_MODES] = {
     {LW_ALPHA_UNIFORM, 0}, {LW_ALPHA_UNIFORM, 128}, {LW_ALPHA_UNIFORM, 64},
 };
 
+size_t lw_cell_mode_of(unsigned bits, size_t mode)
+{
+    size_t same = 0; /* free scales, as many columns */
+    while (lw_cell_modes[same].group != lw_cell_modes[mode].group)
+        same++;
+    return bits == 1 ? same : mode;
+}
+
 static void name_kind(const struct lw_matrix *matrix, char kind[48])
 {
     static const char *const sublayers[] = {

@@ -38,6 +38,9 @@ struct lw_cell_mode {
 };
 extern const struct lw_cell_mode lw_cell_modes[LW_CELL_MODES];
 
+/* With one bit both kinds of scales are the same code: the mode that it is known by. */
+size_t lw_cell_mode_of(unsigned bits, size_t mode);
+
 /* The code of a part. */
 struct lw_cell {
     uint8_t bits[LW_WORD_CLASSES]; /* of each class of words; of other parts the first alone */

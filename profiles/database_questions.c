@@ -22,6 +22,12 @@ static const char static_cycles[] = {
 static const char simulations[] = {
 #include "profiles/questions/simulations.sql.inc"
 };
+static const char engines[] = {
+#include "profiles/questions/engines.sql.inc"
+};
+static const char engines_all[] = {
+#include "profiles/questions/engines_all.sql.inc"
+};
 static const char parts[] = {
 #include "profiles/questions/parts.sql.inc"
 };
@@ -80,6 +86,8 @@ const struct lw_named_query lw_named_queries[] = {
      COUNT("static_estimates"), NULL},
     {"simulations", simulations, ALL("simulations_view"), "simulate M.lwm --step",
      COUNT("simulations WHERE layer = 'all'"), NULL},
+    {"engines", engines, engines_all, "sweep SWEEP.yaml", COUNT("simulations WHERE layer = 'all'"),
+     NULL},
     {"parts", parts, ALL("part_losses_view"), PROFILE, NULL, NULL},
     {"plans", plans, ALL("plan_losses_view"), PROFILE, COUNT("plan_losses"), NULL},
     {"pareto", pareto, pareto_all, PROFILE, NULL, NULL},

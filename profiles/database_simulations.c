@@ -8,7 +8,9 @@
     "mu, t, r, c, x_bits, bus_bits, slots, scale_lanes, x_words, calls, columns, products, "       \
     "bit_products, bound_cycles, busy, steps, weights, \"table\", x, bank, alpha, y, fetch, "      \
     "tail, key_beats, scale_beats, x_beats, y_beats, tables, elements, jobs"
-enum { PARAMETERS = 9, PRODUCTS = 5, ALL_FIGURES = PARAMETERS + PRODUCTS + LW_COUNTERS };
+/* Accesses on the chip follow from these; saturations are counted only with results. */
+enum { KEPT_COUNTERS = LW_COUNT_JOBS + 1 };
+enum { PARAMETERS = 9, PRODUCTS = 5, ALL_FIGURES = PARAMETERS + PRODUCTS + KEPT_COUNTERS };
 _Static_assert(ALL_FIGURES == 31, "FIGURES names each counter in the order of enum lw_counter");
 
 /* Binds the columns of KEYS from `index` on. */
@@ -47,7 +49,7 @@ static int add_row(sqlite3 *handle, int64_t run, const struct lw_simulated *s,
                                            row->bit_products, row->bound_cycles};
         for (size_t i = 0; i < PRODUCTS; i++)
             figures[PARAMETERS + i] = products[i];
-        for (size_t i = 0; i < LW_COUNTERS; i++)
+        for (size_t i = 0; i < KEPT_COUNTERS; i++)
             figures[PARAMETERS + PRODUCTS + i] = (double)row->counts[i];
     }
     char now[32];

@@ -111,6 +111,7 @@ static void close_tables(struct tables *t)
 static double loss_of(const struct tables *t, size_t part, size_t class, unsigned bits, size_t mode)
 {
     enum { TRIED = 0 }; /* the mode that is measured */
+    mode = lw_cell_mode_of(bits, mode);
     const struct loss *own = &t->losses[part][class][bits][mode];
     for (unsigned tried = bits; tried > 0; tried--) {
         const struct loss *known = &t->losses[part][class][tried][TRIED];
@@ -151,7 +152,8 @@ static struct cost cell_cost(const struct tables *t, size_t part, const struct l
         return (struct cost){NAN, NAN};
     lw_word_class_rows(rows, class_rows);
     for (size_t c = 0; c < LW_WORD_CLASSES; c++) {
-        const struct cost *all = &t->costs[part][cell->bits[c]][cell->mode];
+        const struct cost *all =
+            &t->costs[part][cell->bits[c]][lw_cell_mode_of(cell->bits[c], cell->mode)];
         double share = (double)class_rows[c] / (double)rows;
         sum.cost += share * all->cost;
         sum.memory += share * all->memory;

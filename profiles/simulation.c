@@ -28,14 +28,16 @@ static void add_products(const struct lw_model *model, const struct lw_engine *e
 {
     double runs = (double)((call->columns + engine->columns - 1) / engine->columns * times);
     double columns = (double)(call->columns * times);
-    double step_bits = (double)(engine->tables * engine->rows * engine->mu);
+    double step_bits = lw_engine_step_bits(engine);
     double narrow = step_bits < engine->bus_bits ? step_bits : engine->bus_bits;
     for (size_t i = 0; i < call->count; i++) {
         const struct lw_matrix *matrix = &model->matrices[call->matrices[i]];
         double weights = (double)matrix->rows * (double)matrix->columns;
-        double key_bits = weights * lw_matrix_bits(matrix);
+        double bits = lw_matrix_bits(matrix), key_bits = weights * bits;
+        if (engine->weight_bits > 1)
+            key_bits = weights * engine->weight_bits;
         row->products += weights * columns;
-        row->bit_products += key_bits * columns;
+        row->bit_products += weights * bits * columns;
         row->bound_cycles += key_bits * runs / narrow;
     }
     row->calls += times;

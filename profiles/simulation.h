@@ -51,7 +51,8 @@ enum lw_status lw_tally_of_layer(const struct lw_model *model, const char *name,
 /* Figures of a row. Bytes of a stream: LW_COUNT_KEY_BEATS to LW_COUNT_Y_BEATS. */
 double lw_simulation_bytes(const struct lw_engine *engine, const struct lw_simulation_row *row,
                            enum lw_counter beats);
-/* Products of one bit that the engine can do in a cycle. */
+/* Products of one bit that the engine can do in a cycle; of multipliers of several bits, a weight
+ * each. */
 double lw_engine_peak(const struct lw_engine *engine);
 
 #endif

@@ -243,13 +243,13 @@ static enum lw_status write_regions(const struct analysis *a, const char *path,
     return fclose(stream) == 0 ? LW_OK : lw_fail(error, LW_FAILED, "cannot write %s", path);
 }
 
-static enum lw_status add_up(const struct analysis *a, const char *path, struct lw_static *result,
-                             struct lw_error *error)
+static enum lw_status add_up(const struct analysis *a, const char *path,
+                             struct lw_static_cycles *result, struct lw_error *error)
 {
     json_t *root = json_load_file(path, JSON_ALLOW_NUL, NULL); /* llvm-mca writes some in names */
     const json_t *regions = json_object_get(root, "CodeRegions");
     bool ok = json_is_array(regions);
-    *result = (struct lw_static){0};
+    *result = (struct lw_static_cycles){0};
     for (size_t i = 0; i < json_array_size(regions); i++) {
         const json_t *region = json_array_get(regions, i);
         const json_t *summary = json_object_get(region, "SummaryView");
@@ -271,7 +271,8 @@ static enum lw_status add_up(const struct analysis *a, const char *path, struct 
                          lw_static_analyser());
 }
 
-static enum lw_status simulate(struct analysis *a, struct lw_static *result, struct lw_error *error)
+static enum lw_status simulate(struct analysis *a, struct lw_static_cycles *result,
+                               struct lw_error *error)
 {
     char marked[PATH_BYTES], answer[PATH_BYTES], messages[PATH_BYTES], cpu[64], iterations[32];
     const char *named = strstr(a->device->flags, "-mcpu=");
@@ -299,7 +300,7 @@ static enum lw_status simulate(struct analysis *a, struct lw_static *result, str
 }
 
 enum lw_status lw_static_kernel(const struct lw_spec *spec, const struct lw_device *device,
-                                struct lw_static *result, struct lw_error *error)
+                                struct lw_static_cycles *result, struct lw_error *error)
 {
     struct analysis a = {.spec = spec, .device = device};
     struct lw_schedule schedule;

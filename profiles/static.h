@@ -11,7 +11,7 @@
 
 #include <stddef.h>
 
-struct lw_static {
+struct lw_static_cycles {
     double cycles, instructions, uops; /* of one call */
 };
 
@@ -24,14 +24,14 @@ enum lw_status lw_static_version(char *version, size_t size, struct lw_error *er
 /* Compiles a kernel for the device, without unrolling by the compiler, and adds up its blocks, each
  * as often as its loops run. LW_FAILED where the compiled loops are not those of the program. */
 enum lw_status lw_static_kernel(const struct lw_spec *spec, const struct lw_device *device,
-                                struct lw_static *result, struct lw_error *error);
+                                struct lw_static_cycles *result, struct lw_error *error);
 
 /* A call with spec.batch columns: their tables, and the kernels that they are cut into. */
 struct lw_static_row {
     const struct lw_bench_case *kernel;
     struct lw_spec spec;
     const struct lw_device *device;
-    struct lw_static sum;
+    struct lw_static_cycles sum;
 };
 
 struct lw_static_setup {

@@ -8,12 +8,12 @@
 struct analysed {
     const struct lw_device *device;
     struct lw_spec *specs;
-    struct lw_static *results; /* cycles == 0: not yet */
+    struct lw_static_cycles *results; /* cycles == 0: not yet */
     size_t count;
 };
 
 /* Adds `times` calls of kernel i. */
-static enum lw_status add(struct analysed *a, size_t i, double times, struct lw_static *sum,
+static enum lw_status add(struct analysed *a, size_t i, double times, struct lw_static_cycles *sum,
                           struct lw_error *error)
 {
     enum lw_status status = LW_OK;

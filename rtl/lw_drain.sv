@@ -10,7 +10,8 @@ module lw_drain #(
   parameter Credits = 4,
   parameter XWidth = 8,
   parameter SlotWidth = $clog2(Slots),
-  parameter OutWidth = 48
+  parameter OutWidth = 48,
+  parameter CountWidth = $clog2(Sl * C + 1)
 ) (
   input  wire                    clk_i,
   input  wire                    rst_i,
@@ -42,6 +43,8 @@ module lw_drain #(
   output wire [Sl*C*64-1:0]      result_o,  // 64 bits each; where narrow, XWidth bits each
   input  wire                    taken_i,
   // For the counters
+  output wire                    sum_read_o,
+  output reg  [CountWidth-1:0]   saturations_o,
   output wire                    alpha_wait_o,
   output wire                    y_wait_o
 );
@@ -77,6 +80,7 @@ module lw_drain #(
   assign drained_o = issue_result & last_group & last_block;
   assign scale_ready_o = full & room;
   assign scale_clear_o = drained_o & last_pass;
+  assign sum_read_o = issue & ~bias_q;
   assign alpha_wait_o = full & ~scale_valid_i;
   assign y_wait_o = full & scale_valid_i & ~room;
 
@@ -160,6 +164,13 @@ module lw_drain #(
   end
   wire [Sl*C*64-1:0] wide;
   wire [Sl*C*XWidth-1:0] values;
+  wire [Sl*C-1:0] saturated;
+  integer v;
+  always @* begin
+    saturations_o = 0;
+    for (v = 0; v < Sl * C; v = v + 1)
+      if (saturated[v] & valid_q & narrow_q) saturations_o = saturations_o + 1;
+  end
   wire unused_mode = result_mode_q[7];
   assign result_o = narrow_q ? {{(Sl*C*(64-XWidth)){1'b0}}, values} : wide;
   generate
@@ -177,7 +188,7 @@ module lw_drain #(
           if (term_q) total_q <= (term_first_q ? 0 : total_q) + term;
         lw_epilogue #(.InWidth(OutWidth), .Width(XWidth)) u_epilogue (
           .total_i(total_q), .shift_i(result_mode_q[5:0]), .relu_i(result_mode_q[6]),
-          .value_o(values[(l*C + c)*XWidth +: XWidth]));
+          .value_o(values[(l*C + c)*XWidth +: XWidth]), .saturated_o(saturated[l*C + c]));
         assign wide[(l*C + c)*64 +: 64] = {{(64-OutWidth){total_q[OutWidth-1]}}, total_q};
       end
     end

@@ -1,4 +1,5 @@
-// The lookup-table engine: keys on port 0; descriptors, activations, scales and results on port 1.
+// The lookup-table engine: keys on port 0; descriptors, activations, scales and results on port 1. With Weight other than 0 the
+// lookups give way to a baseline of multipliers, and a key is a weight of so many bits (rtl/baselines/).
 module lw_engine #(
   parameter Mu = 4,
   parameter T = 16,
@@ -8,6 +9,7 @@ module lw_engine #(
   parameter Bus = 512,
   parameter Slots = 64,
   parameter Sl = 8,
+  parameter Weight = 0,     // bits of a multiplier's weight, 1, 4 or 8; 0: lookups
   parameter XWords = 512,   // activations of a column / Mu that fit; a power of two
   parameter KeyDepth = 256  // beats
 ) (
@@ -71,15 +73,18 @@ module lw_engine #(
 );
 `include "lw_registers.svh"
   localparam EntryWidth = XWidth + $clog2(Mu);
-  localparam TreeWidth = EntryWidth + $clog2(T);
-  localparam SumWidth = XWidth + $clog2(XWords * Mu) + 1;
+  localparam KeyBits = Weight == 0 ? 1 : Weight;
+  localparam Step = R * T * Mu * KeyBits;
+  localparam TreeWidth = Weight == 0 ? EntryWidth + $clog2(T) : XWidth + Weight + $clog2(T * Mu);
+  localparam SumWidth = XWidth + $clog2(XWords * Mu) + KeyBits;
   localparam SlotWidth = $clog2(Slots);
   localparam AddressWidth = $clog2(XWords);
   localparam XWord = C * Mu * XWidth;
   localparam YWord = Sl * C * 64;
   localparam Credits = 4;
+  localparam CountWidth = $clog2(Sl * C + 1);
   localparam BeatLog = $clog2(Bus / 8);
-  localparam [31:0] Shape = Mu + T * 16 + R * 1024 + C * 65536 + Sl * 524288 + (XWidth == 16 ? 33554432 : 0);
+  localparam [31:0] Shape = Mu + T * 16 + R * 1024 + C * 65536 + Sl * 524288 + (XWidth == 16 ? 33554432 : 0) + Weight * 67108864;
   localparam [31:0] Memory = Bus + Slots * 4096;
 
   assign m0_arsize_o = BeatLog[2:0];
@@ -168,13 +173,13 @@ module lw_engine #(
   // Keys
   wire key_beat_valid, key_beat_ready, key_beat_last, key_valid, step, job_done;
   wire [Bus-1:0] key_beat;
-  wire [R*T*Mu-1:0] key;
+  wire [Step-1:0] key;
   lw_reader #(.Bus(Bus), .Depth(KeyDepth)) u_keys (
     .clk_i(clk_i), .rst_i(rst_i), .job_valid_i(key_job), .job_ready_o(key_take), .address_i(key_fields[31:0]),
     .beats_i(key_fields[55:32]), .ar_valid_o(m0_arvalid_o), .ar_ready_i(m0_arready_i), .ar_addr_o(m0_araddr_o),
     .ar_len_o(m0_arlen_o), .r_valid_i(m0_rvalid_i), .r_data_i(m0_rdata_i), .r_last_i(m0_rlast_i),
     .valid_o(key_beat_valid), .last_o(key_beat_last), .ready_i(key_beat_ready), .data_o(key_beat));
-  lw_gearbox #(.InWidth(Bus), .OutWidth(R*T*Mu)) u_key_box (
+  lw_gearbox #(.InWidth(Bus), .OutWidth(Step)) u_key_box (
     .clk_i(clk_i), .rst_i(rst_i), .valid_i(key_beat_valid), .ready_o(key_beat_ready), .data_i(key_beat),
     .last_i(key_beat_last), .empty_o(), .valid_o(key_valid), .ready_i(step), .clear_i(job_done), .data_o(key));
 
@@ -233,7 +238,7 @@ module lw_engine #(
   wire [1:0] full;
   wire [C*R*TreeWidth-1:0] tree_sums;
   wire [C*R*SumWidth-1:0] plane_sums;
-  reg [R*T*Mu-1:0] key_q;
+  reg [Step-1:0] key_q;
   always @(posedge clk_i) if (step) key_q <= key;
   lw_control #(.Slots(Slots)) u_control (
     .clk_i(clk_i), .rst_i(rst_i), .job_valid_i(step_job), .job_ready_o(step_take), .tiles_i(step_fields[15:0]),
@@ -242,9 +247,17 @@ module lw_engine #(
     .tile_done_o(tile_done), .half_q(half), .add_q(add), .add_bank_q(add_bank), .add_first_q(add_first),
     .add_slot_q(add_slot), .full_q(full), .drained_i(drained), .drained_bank_i(drain_bank), .active_o(active),
     .bank_wait_o(bank_wait), .table_wait_o(table_wait));
-  lw_lanes #(.Mu(Mu), .T(T), .R(R), .C(C), .XWidth(XWidth)) u_lanes (
-    .clk_i(clk_i), .write_i(table_write), .write_half_i(table_write_half), .x_i(x_read_data), .half_i(half),
-    .keys_i(key_q), .sums_q(tree_sums));
+  generate
+    if (Weight == 0) begin : gen_lookups
+      lw_lanes #(.Mu(Mu), .T(T), .R(R), .C(C), .XWidth(XWidth)) u_lanes (
+        .clk_i(clk_i), .write_i(table_write), .write_half_i(table_write_half), .x_i(x_read_data), .half_i(half),
+        .keys_i(key_q), .sums_q(tree_sums));
+    end else begin : gen_products
+      lw_products #(.Mu(Mu), .T(T), .R(R), .C(C), .XWidth(XWidth), .Weight(Weight)) u_products (
+        .clk_i(clk_i), .write_i(table_write), .write_half_i(table_write_half), .x_i(x_read_data), .half_i(half),
+        .keys_i(key_q), .sums_q(tree_sums));
+    end
+  endgenerate
   lw_sums #(.Slots(Slots), .Lanes(C*R), .InWidth(TreeWidth), .SumWidth(SumWidth)) u_sums (
     .clk_i(clk_i), .add_i(add), .bank_i(add_bank), .first_i(add_first), .slot_i(add_slot), .values_i(tree_sums),
     .read_bank_i(drain_bank), .read_slot_i(drain_slot), .sums_o(plane_sums));
@@ -252,6 +265,8 @@ module lw_engine #(
   // Results
   wire result_valid, result_last, result_narrow, word_valid, word_last, word_narrow, word_ready, word_fifo_ready, alpha_wait, y_wait;
   wire [YWord-1:0] result, word;
+  wire sum_read;
+  wire [CountWidth-1:0] saturations;
   lw_drain #(.R(R), .C(C), .Sl(Sl), .Slots(Slots), .SumWidth(SumWidth), .XWidth(XWidth), .Credits(Credits)) u_drain (
     .clk_i(clk_i), .rst_i(rst_i), .job_valid_i(drain_job), .job_ready_o(drain_take), .planes_i(drain_fields[51:48]),
     .bias_words_i(drain_fields[53:52]), .narrow_i(drain_fields[61]), .relu_i(drain_fields[60]),
@@ -259,7 +274,7 @@ module lw_engine #(
     .last_blocks_i(drain_fields[47:32]), .full_i(full), .bank_o(drain_bank), .slot_o(drain_slot),
     .sums_i(plane_sums), .drained_o(drained), .scale_valid_i(scale_valid), .scale_ready_o(scale_ready),
     .scale_clear_o(scale_clear), .scales_i(scales), .valid_q(result_valid), .last_q(result_last),
-    .narrow_q(result_narrow), .result_o(result), .taken_i(word_valid & word_ready), .alpha_wait_o(alpha_wait), .y_wait_o(y_wait));
+    .narrow_q(result_narrow), .result_o(result), .taken_i(word_valid & word_ready), .sum_read_o(sum_read), .saturations_o(saturations), .alpha_wait_o(alpha_wait), .y_wait_o(y_wait));
   lw_fifo #(.Width(YWord + 2), .Depth(Credits)) u_results (
     .clk_i(clk_i), .rst_i(rst_i), .valid_i(result_valid), .ready_o(word_fifo_ready), .data_i({result_narrow, result_last, result}),
     .valid_o(word_valid), .ready_i(word_ready),  .data_o({word_narrow, word_last, word}),
@@ -308,6 +323,10 @@ module lw_engine #(
   assign events[CountTables] = |table_write;
   assign events[CountElements] = scale_valid & scale_ready;
   assign events[CountJobs] = y_done;
+  assign events[CountXWrites] = x_word_valid & x_word_ready;
+  assign events[CountSumReads] = add & ~add_first;
+  assign events[CountDrainReads] = sum_read;
+  assign events[CountSaturations] = saturations != 0;
   wire [8:0] causes = {stalls, step};
   always @(posedge clk_i)
     if (~rst_i & busy_q) begin
@@ -317,8 +336,8 @@ module lw_engine #(
 
   wire [$clog2(Counters)-1:0] counter;
   wire [63:0] count;
-  lw_counters #(.Count(Counters)) u_counters (
-    .clk_i(clk_i), .clear_i(start), .events_i(events), .index_i(counter), .value_o(count));
+  lw_counters #(.Count(Counters), .AmountWidth(CountWidth)) u_counters (
+    .clk_i(clk_i), .clear_i(start), .events_i(events), .amount_i(saturations), .index_i(counter), .value_o(count));
   lw_registers #(.Shape(Shape), .Memory(Memory), .Count(Counters)) u_registers (
     .clk_i(clk_i), .rst_i(rst_i), .aw_valid_i(s_awvalid_i), .aw_ready_o(s_awready_o), .aw_addr_i(s_awaddr_i),
     .w_valid_i(s_wvalid_i), .w_ready_o(s_wready_o), .w_data_i(s_wdata_i), .b_valid_o(s_bvalid_o),

@@ -7,7 +7,8 @@ module lw_epilogue #(
   input  wire [InWidth-1:0] total_i,
   input  wire [5:0]         shift_i,
   input  wire               relu_i,
-  output wire [Width-1:0]   value_o
+  output wire [Width-1:0]   value_o,
+  output wire               saturated_o
 );
   localparam [InWidth-1:0] One = 1;
   wire signed [InWidth-1:0] total = total_i;
@@ -20,6 +21,7 @@ module lw_epilogue #(
   wire minus = rounded[InWidth-1];
   wire high = ~minus & (|rounded[InWidth-2:Width-1]);
   wire low = minus & (~(&rounded[InWidth-2:Width-1]) | rounded[Width-2:0] == 0);
+  assign saturated_o = high | (low & ~relu_i);
   assign value_o = minus & relu_i ? 0 :
     high ? {1'b0, {(Width-1){1'b1}}} :
     low ? {1'b1, {(Width-2){1'b0}}, 1'b1} : rounded[Width-1:0];

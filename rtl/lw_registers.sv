@@ -2,7 +2,7 @@
 module lw_registers #(
   parameter [31:0] Shape = 0,
   parameter [31:0] Memory = 0,
-  parameter Count = 17,
+  parameter Count = 21,
   parameter IndexWidth = $clog2(Count)
 ) (
   input  wire                  clk_i,

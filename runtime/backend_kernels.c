@@ -11,14 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLUMNS_AT_ONCE = 64, INPUTS = 8, SPARE_COLUMNS = 16 };
+enum { COLUMNS_AT_ONCE = 64, INPUTS = 8, SPARE_COLUMNS = 16, ALIGNMENT = 64 };
 
 struct kernels {
     const struct lw_model *model;
     const struct lw_bundle *bundle;
     struct lw_backend f32;  /* for the matrices of this class */
     size_t columns_at_once; /* the largest N of the bundle, at least 8 */
-    uint8_t *tables;        /* columns_at_once columns of the widest input */
+    uint8_t *tables;        /* columns_at_once columns of the widest input, within memory */
+    uint8_t *memory;
     float steps[COLUMNS_AT_ONCE];
     float *stored; /* columns_at_once outputs of the largest code of a matrix whose rows differ */
     float *spare;  /* outputs of a kernel of tiles that takes more columns than there are */
@@ -134,7 +135,7 @@ static void close_kernels(void *self)
 {
     struct kernels *k = self;
     lw_backend_close(&k->f32);
-    free(k->tables);
+    free(k->memory);
     free(k->stored);
     free(k->spare);
     free(k);
@@ -182,15 +183,16 @@ enum lw_status lw_backend_kernels(const struct lw_model *model, const struct lw_
     struct kernels *k = calloc(1, sizeof *k);
     if (k) {
         k->columns_at_once = sizes.columns;
-        size_t bytes = (sizes.columns * sizes.input_bytes + 63) & ~(size_t)63;
-        k->tables = aligned_alloc(64, bytes ? bytes : 64);
-        if (k->tables)
-            memset(k->tables, 0, bytes); /* tiles read the inputs of columns that are not there */
+        /* Zeros, for tiles read the inputs of columns that are not there; calloc's pages are not
+         * there either before they are used. */
+        k->memory = calloc(sizes.columns * sizes.input_bytes + ALIGNMENT, 1);
+        if (k->memory)
+            k->tables = k->memory + (ALIGNMENT - (uintptr_t)k->memory % ALIGNMENT);
         k->stored = calloc(sizes.columns, (sizes.mixed_rows + 1) * sizeof *k->stored);
         k->spare = calloc(SPARE_COLUMNS, (sizes.tile_rows + 1) * sizeof *k->spare);
     }
     enum lw_status status =
-        k && k->tables && k->stored && k->spare
+        k && k->memory && k->stored && k->spare
             ? lw_backend_f32_part(model, &k->f32, error)
             : lw_fail(error, LW_FAILED, "out of memory for the inputs of the kernels");
     if (status != LW_OK) {

@@ -1,13 +1,32 @@
+#include "models/file.h"
 #include "runtime/network.h"
 
 #include <math.h>
 
-void lw_embed(const struct lw_translator *translator, unsigned matrix, const int32_t *words,
-              size_t count, size_t position, bool together, float *hidden)
+/* Rows of words lie far apart, and the system maps 16 pages around each. What was read is let go
+ * every few words, or a long text would hold all of the embedding. Not what other memory holds. */
+static void let_go(struct lw_translator *t, const struct lw_matrix *matrix, size_t rows)
+{
+    const struct lw_model *model = t->model;
+    t->rows_read += rows;
+    if (t->rows_read < LW_ROWS_KEPT || !model->mapped)
+        return;
+    t->rows_read = 0;
+    for (size_t c = 0; c < matrix->code_count; c++) {
+        uintptr_t start = (uintptr_t)matrix->codes[c].planes, file = (uintptr_t)model->mapped;
+        size_t bytes = lw_code_plane_bytes(&matrix->codes[c]);
+        if (start >= file && start + bytes <= file + model->mapped_bytes)
+            lw_forget_bytes(matrix->codes[c].planes, bytes);
+    }
+}
+
+void lw_embed(struct lw_translator *translator, unsigned matrix, const int32_t *words, size_t count,
+              size_t position, bool together, float *hidden)
 {
     const struct lw_model *model = translator->model;
     size_t d = model->config.d_model;
     float scale = model->config.scale_embedding ? (float)sqrt((double)d) : 1.0f;
+    lw_fill_positions(translator, position + (together ? 1 : count));
     for (size_t i = 0; i < count; i++) {
         float *out = hidden + i * d;
         lw_matrix_row(&model->matrices[matrix], (size_t)words[i], out);
@@ -16,6 +35,7 @@ void lw_embed(const struct lw_translator *translator, unsigned matrix, const int
         translator->vector->add(translator->positions + (together ? position : position + i) * d,
                                 out, d);
     }
+    let_go(translator, &model->matrices[matrix], count);
 }
 
 static enum lw_status multiply(const struct lw_translator *t, unsigned matrix, size_t count,

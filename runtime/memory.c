@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What SentencePiece and our index of words make of a tokeniser, measured as 5 times its bytes with
- * all that malloc takes for it, and what a thread keeps on its stack and in its heap besides. */
-enum { TOKENIZER_TIMES = 8, MEMBER_BYTES = 256 << 10, MODEL_BYTES = 1 << 20 };
+/* The index of a SentencePiece model takes 28 bytes for each of its pieces, which have 5 bytes or
+ * more there, that of a vocabulary up to 20 for each word; and what a thread keeps on its stack and
+ * in its heap besides. */
+enum { PIECES_TIMES = 6, WORD_BYTES = 20, MEMBER_BYTES = 256 << 10, MODEL_BYTES = 1 << 20 };
 
 /* getrusage will not do: its figure survives exec, so a large parent would show. */
 static double read_bytes(const char *key)
@@ -45,12 +46,12 @@ static size_t add(size_t a, size_t b)
 size_t lw_model_memory(const struct lw_model *model, size_t file_bytes)
 {
     const struct lw_tokenizer_data *t = &model->tokenizer;
-    size_t tokenizer = t->source_spm_bytes + t->source_words_bytes;
+    size_t pieces = t->source_spm_bytes, words = model->config.source_words;
     if (t->target_spm != t->source_spm)
-        tokenizer += t->target_spm_bytes;
+        pieces += t->target_spm_bytes;
     if (t->target_words != t->source_words)
-        tokenizer += t->target_words_bytes;
-    return add(add(file_bytes, MODEL_BYTES), TOKENIZER_TIMES * tokenizer);
+        words += model->config.target_words;
+    return add(add(file_bytes, MODEL_BYTES), PIECES_TIMES * pieces + WORD_BYTES * words);
 }
 
 enum lw_status lw_member_memory(const struct lw_model *model, const struct lw_bundle *bundle,

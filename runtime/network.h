@@ -17,6 +17,9 @@ enum { LW_FFN_COLUMNS = 32 };
  * more. */
 enum { LW_OUTPUT_COLUMNS = 16 };
 
+/* So many rows of an embedding may be read before their pages are let go. */
+enum { LW_ROWS_KEPT = 16 };
+
 /* A running beam's continuation by one word. */
 struct lw_candidate {
     float score; /* sum of log probabilities */
@@ -60,6 +63,7 @@ struct lw_column {
 struct lw_translator {
     const struct lw_model *model;
     const struct lw_backend *backend;
+    size_t rows_read; /* of embeddings, since their pages were let go */
     const struct lw_vector *vector;
     struct lw_search search;
     size_t steps;                /* T */
@@ -71,7 +75,9 @@ struct lw_translator {
     bool stopped;                /* by the watch, in this call */
     void *arena;
 
-    float *positions; /* [positions][d] */
+    float *positions;        /* [positions][d], filled as sentences reach them */
+    size_t filled_positions; /* rows of them */
+    double *rates;           /* [d], what a position's angle is divided by */
     /* of the sub-layer at work, for all its columns */
     float *query, *key, *value, *mixed; /* [columns][d] */
     float *inner;                       /* [LW_FFN_COLUMNS][ffn] */
@@ -112,12 +118,15 @@ struct lw_translator {
 enum lw_status lw_ask_watch(struct lw_translator *translator, size_t request, const int32_t *words,
                             size_t count, struct lw_error *error);
 
+/* Fills the first `count` rows of positions, where they are not filled yet. */
+void lw_fill_positions(struct lw_translator *translator, size_t count);
+
 /* runtime/layers.c */
 
 /* hidden[count][d] = embeddings of words, scaled, + positions from `position` on (the same position
  * for all where `together`). */
-void lw_embed(const struct lw_translator *translator, unsigned matrix, const int32_t *words,
-              size_t count, size_t position, bool together, float *hidden);
+void lw_embed(struct lw_translator *translator, unsigned matrix, const int32_t *words, size_t count,
+              size_t position, bool together, float *hidden);
 /* hidden = norm(hidden + o(mixed)) */
 enum lw_status lw_attention_end(struct lw_translator *translator,
                                 const struct lw_attention *attention, size_t count, float *hidden,

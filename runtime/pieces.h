@@ -1,4 +1,4 @@
-/* SentencePiece behind a C interface; no exception passes it. */
+/* Cutting text into the pieces of a SentencePiece model, and joining them. */
 #ifndef LW_RUNTIME_PIECES_H
 #define LW_RUNTIME_PIECES_H
 
@@ -7,14 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 struct lw_pieces; /* one SentencePiece model */
 
-/* Parses a serialised model; the bytes are not needed afterwards. LW_CORRUPT where it cannot be
- * parsed. */
+/* Indexes a model, which must outlive it: see lw_spm_open. */
 enum lw_status lw_pieces_open(const uint8_t *model, size_t bytes, struct lw_pieces **pieces,
                               struct lw_error *error);
 void lw_pieces_close(struct lw_pieces *pieces);
@@ -28,9 +23,5 @@ enum lw_status lw_pieces_encode(const struct lw_pieces *pieces, const char *text
 /* Joins NUL-terminated pieces into a malloc'ed NUL-terminated text. */
 enum lw_status lw_pieces_decode(const struct lw_pieces *pieces, const char *const *list,
                                 size_t count, char **text, struct lw_error *error);
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif

@@ -4,6 +4,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+/* Whoever makes a pool links the library of pools; without one it is not needed. */
+#pragma weak pthreadpool_parallelize_1d
+
 struct member {
     struct lw_team *team;
     struct lw_translator *translator;
@@ -92,9 +95,11 @@ enum lw_status lw_team_translate(struct lw_team *team, struct lw_sentence *sente
     atomic_store(&team->next, 0);
     size_t batches = (team->count + setup->together - 1) / setup->together;
     size_t members = setup->pool ? setup->members : 1;
-    /* The pool's threads sleep between calls. */
-    pthreadpool_parallelize_1d(setup->pool, work, team, batches < members ? batches : members,
-                               PTHREADPOOL_FLAG_YIELD_WORKERS);
+    if (!setup->pool)
+        work(team, 0);
+    else /* its threads sleep between calls */
+        pthreadpool_parallelize_1d(setup->pool, work, team, batches < members ? batches : members,
+                                   PTHREADPOOL_FLAG_YIELD_WORKERS);
     free(team->order);
     team->order = NULL;
     return LW_OK;

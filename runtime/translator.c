@@ -61,6 +61,7 @@ static bool place(struct lw_translator *t, char *arena, size_t *all)
     size_t rows = lw_vector_padded(c->positions); /* at most so many keys: steps <= positions */
     const struct part parts[] = {
         {&t->positions, sizeof(float), {c->positions, d}},
+        {&t->rates, sizeof(double), {d}},
         {&t->query, sizeof(float), {columns, d}},
         {&t->key, sizeof(float), {columns, d}},
         {&t->value, sizeof(float), {columns, d}},
@@ -120,18 +121,26 @@ static void divide_among_lines(struct lw_translator *t)
         };
 }
 
-/* Sines in the first half of a row, cosines in the second; computed in double. */
-static void fill_positions(struct lw_translator *t)
+static void fill_rates(struct lw_translator *t)
 {
     size_t d = t->model->config.d_model, sines = (d + 1) / 2;
     for (size_t j = 0; j < d; j++) {
         size_t pair = j < sines ? j : j - sines;
-        double rate = pow(10000.0, 2.0 * (double)pair / (double)d);
-        for (size_t i = 0; i < t->model->config.positions; i++) {
-            double angle = (double)i / rate;
-            t->positions[i * d + j] = (float)(j < sines ? sin(angle) : cos(angle));
-        }
+        t->rates[j] = pow(10000.0, 2.0 * (double)pair / (double)d);
     }
+}
+
+/* Sines in the first half of a row, cosines in the second; computed in double. */
+void lw_fill_positions(struct lw_translator *translator, size_t count)
+{
+    struct lw_translator *t = translator;
+    size_t d = t->model->config.d_model, sines = (d + 1) / 2;
+    for (; t->filled_positions < count; t->filled_positions++)
+        for (size_t j = 0; j < d; j++) {
+            double angle = (double)t->filled_positions / t->rates[j];
+            t->positions[t->filled_positions * d + j] =
+                (float)(j < sines ? sin(angle) : cos(angle));
+        }
 }
 
 static enum lw_status check_search(const struct lw_config *config, const struct lw_search *search,
@@ -222,7 +231,7 @@ enum lw_status lw_translator_open_batch(const struct lw_model *model,
         return status;
     }
     divide_among_lines(t);
-    fill_positions(t);
+    fill_rates(t);
     *translator = t;
     return LW_OK;
 }

@@ -1,9 +1,9 @@
 #include "runtime/vocabulary.h"
+#include "models/hash.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 /* Where a word is, or where it would be put. */
 static uint32_t *slot(const struct lw_vocabulary *v, const char *word, size_t bytes)

@@ -24,7 +24,7 @@ struct lw_dram_timing {
     uint32_t stall_most;  /* longest random stall */
 };
 
-enum { LW_DRAM_QUEUE = 32, LW_DRAM_BANKS = 8, LW_DRAM_BUFFER = 32 };
+enum { LW_DRAM_QUEUE = 16, LW_DRAM_BANKS = 8, LW_DRAM_BUFFER = 32 };
 
 struct lw_dram_request {
     uint64_t ready; /* first cycle in which it can be served */

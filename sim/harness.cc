@@ -10,10 +10,39 @@ extern "C" {
 #if LW_TRACE
 #include <verilated_fst_c.h>
 #endif
+#if VM_COVERAGE
+#include <verilated_cov.h>
 
+#include <string>
+#include <unistd.h>
+#endif
+
+#include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+
+/* What the simulation prints: nothing but the message of an assertion that fails, which names file,
+ * line and unit. */
+static thread_local char printed[512];
+static thread_local bool stopped;
+
+extern "C" int lw_printed(const char *format, ...)
+{
+    va_list list;
+    if (stopped)
+        return 0; // the first one is kept
+    va_start(list, format);
+    int length = vsnprintf(printed, sizeof printed, format, list);
+    va_end(list);
+    return length;
+}
+
+// Verilator calls this after the message.
+void vl_stop(const char *, int, const char *)
+{
+    stopped = true;
+}
 
 namespace
 {
@@ -27,18 +56,20 @@ struct Harness {
 #if LW_TRACE
     VerilatedFstC *trace = nullptr;
 #endif
+    uint64_t now, trace_from, trace_end; // cycles of the list
     lw_dram dram;
     uint8_t *memory;
     size_t memory_bytes;
     uint32_t write_address;
     uint64_t quiet;
     bool outside;
+    uint32_t shape, sizes; // of the registers Shape and Memory
 };
 
 void dump(Harness *h)
 {
 #if LW_TRACE
-    if (h->trace)
+    if (h->trace && h->now >= h->trace_from && h->now < h->trace_end)
         h->trace->dump(h->context.time());
 #endif
     h->context.timeInc(1);
@@ -170,6 +201,7 @@ const char *stuck_unit(uint32_t units)
     } names[] = {{1u << 7, "the drain waits for scales"},
                  {1u << 8, "the drain waits for room for results"},
                  {1u << 5, "control waits for a bank of plane sums"},
+                 {1u << 3 | 1u << 6 | 1u << 10, "the load of activations waits for beats"},
                  {1u << 6 | 1u << 10, "the table builder waits for activations"},
                  {1u << 6, "control waits for tables"},
                  {1u << 4, "control waits for keys"},
@@ -181,12 +213,18 @@ const char *stuck_unit(uint32_t units)
     return "the front waits for a descriptor";
 }
 
-int finish(Harness *h, uint64_t *counters, char *text, size_t text_bytes)
+int finish(Harness *h, uint32_t list, uint64_t *counters, char *text, size_t text_bytes)
 {
     uint32_t status = read_register(h, LW_REG_STATUS);
     for (uint32_t i = 0; i < LW_COUNTERS; i++) {
         uint64_t low = read_register(h, LW_REG_COUNTERS + 8 * i);
         counters[i] = uint64_t(read_register(h, LW_REG_COUNTERS + 8 * i + 4)) << 32 | low;
+    }
+    if (read_register(h, LW_REG_VERSION) != 1 || read_register(h, LW_REG_SHAPE) != h->shape ||
+        read_register(h, LW_REG_MEMORY) != h->sizes ||
+        read_register(h, LW_REG_DESCRIPTOR) != list) {
+        snprintf(text, text_bytes, "its registers name another engine or list");
+        return 1;
     }
     if (!(status >> 2 & 1))
         return 0;
@@ -198,62 +236,76 @@ int simulate(Harness *h, uint32_t list, uint64_t most_cycles, uint64_t *counters
              size_t text_bytes)
 {
     reset(h);
-    h->context.gotFinish(false);
-    h->context.errorCount(0);
+    stopped = false;
     h->quiet = 0;
+    h->now = 0;
     h->outside = false;
     write_register(h, LW_REG_DESCRIPTOR, list);
     cycle(h);
     write_register(h, LW_REG_CONTROL, 1);
-    for (uint64_t i = 0; !h->top->irq_o; i++) {
+    for (; !h->top->irq_o; h->now++) {
         cycle(h);
         if (h->outside) {
             snprintf(text, text_bytes, "a beat outside of the memory is accessed");
             return 1;
         }
-        if (h->context.gotFinish()) { // the message is on stdout
-            snprintf(text, text_bytes, "an assertion of the RTL failed in cycle %llu",
-                     (unsigned long long)i);
+        if (stopped) {
+            char *place = strstr(printed, "lw_");
+            snprintf(text, text_bytes, "in cycle %llu: %.*s", (unsigned long long)h->now,
+                     int(strcspn(place ? place : printed, "\n")), place ? place : printed);
             return 1;
         }
         if (h->quiet > kQuietCycles) {
             snprintf(text, text_bytes, "stuck: %s", stuck_unit(read_register(h, LW_REG_UNITS)));
             return 1;
         }
-        if (most_cycles && i == most_cycles)
+        if (most_cycles && h->now == most_cycles)
             return 0; // left in the middle; the next run resets
     }
-    return finish(h, counters, text, text_bytes);
+    return finish(h, list, counters, text, text_bytes);
 }
 
 } // namespace
 
-extern "C" void *lw_harness_new()
+// shape, sizes: what the registers Shape and Memory have to say.
+extern "C" void *lw_harness_new(uint32_t shape, uint32_t sizes)
 {
     auto *h = new Harness;
-    h->context.randReset(2); // flip-flops begin with random bits
-    h->context.fatalOnError(false);
+    h->shape = shape;
+    h->sizes = sizes;
+    // Flip-flops begin with random bits, but not where changes of bits are counted.
+    h->context.randReset(VM_COVERAGE ? 0 : 2);
     h->context.traceEverOn(LW_TRACE);
     h->top = new Vlw_engine(&h->context);
     h->top->rst_i = 1;
     return h;
 }
 
-// 0, or 1 and a text. most_cycles: leave the run there; 0: never.
+// 0; or 1 where the engine fails, 2 where the trace does, and a text. most_cycles: leave the run
+// there; 0: never. trace_cycles: of the trace, from cycle trace_from of the list on; 0: all.
 extern "C" int lw_harness_run(void *self, const lw_dram_timing *timing, uint64_t seed,
                               uint8_t *memory, size_t memory_bytes, uint32_t list,
-                              uint64_t most_cycles, const char *trace, uint64_t *counters,
-                              char *text, size_t text_bytes)
+                              uint64_t most_cycles, const char *trace, uint64_t trace_from,
+                              uint64_t trace_cycles, uint64_t *counters, char *text,
+                              size_t text_bytes)
 {
     auto *h = static_cast<Harness *>(self);
     h->memory = memory;
     h->memory_bytes = memory_bytes;
+    h->trace_from = trace_from;
+    h->trace_end = trace_cycles ? trace_from + trace_cycles : UINT64_MAX;
     lw_dram_reset(&h->dram, timing, uint32_t(kBeatBytes), seed);
 #if LW_TRACE
     if (trace) {
         h->trace = new VerilatedFstC;
         h->top->trace(h->trace, 99);
         h->trace->open(trace);
+        if (!h->trace->isOpen()) {
+            delete h->trace;
+            h->trace = nullptr;
+            snprintf(text, text_bytes, "cannot write the trace %s", trace);
+            return 2;
+        }
     }
 #else
     (void)trace;
@@ -272,6 +324,15 @@ extern "C" int lw_harness_run(void *self, const lw_dram_timing *timing, uint64_t
 extern "C" void lw_harness_delete(void *self)
 {
     auto *h = static_cast<Harness *>(self);
+#if VM_COVERAGE
+    std::string file; // one a process and engine that was opened
+    int count = 0;
+    do
+        file = std::string(getenv("LW_RTL_COVERAGE")) + "/" + std::to_string(getpid()) + "-" +
+               std::to_string(count++) + ".dat";
+    while (access(file.c_str(), F_OK) == 0);
+    h->context.coveragep()->write(file.c_str());
+#endif
     delete h->top;
     delete h;
 }

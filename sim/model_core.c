@@ -1,5 +1,7 @@
 /* Cycles of the engine: first what every unit does, from the state before; then the new states. */
-#include "sim/model_steps.h"
+#include "sim/model_front.h"
+#include "sim/model_others.h"
+#include "sim/model_passes.h"
 
 #include <string.h>
 
@@ -16,10 +18,10 @@ void lw_core_reset(struct lw_core *core, const struct lw_engine *engine,
         lw_dram_cycle(&core->dram);
     core->front.state = LW_ASK;
     core->front.address = list;
+    core->front.beats = beat > LW_JOB_BYTES ? 1 : LW_JOB_BYTES / beat;
     core->keys = (struct lw_reader){.free = LW_ENGINE_KEY_DEPTH, .page = page};
     core->scales = core->x = (struct lw_reader){.free = LW_DEPTH, .page = page};
-    core->key_box = (struct lw_gearbox){.in = engine->bus_bits,
-                                        .out = engine->rows * engine->tables * engine->mu};
+    core->key_box = (struct lw_gearbox){.in = engine->bus_bits, .out = lw_engine_step_bits(engine)};
     core->scale_box = (struct lw_gearbox){.in = engine->bus_bits, .out = engine->scale_lanes * 16};
     core->x_box = (struct lw_gearbox){.in = engine->bus_bits,
                                       .out = engine->columns * engine->mu * engine->x_bits};
@@ -64,84 +66,147 @@ static void count(struct lw_core *core, const struct lw_events *e)
     n[LW_COUNT_JOBS] += e->y_done;
 }
 
-/* A reader that neither asks for beats nor has any on the way or to hand over */
-static bool reader_rests(const struct lw_reader *r, const struct lw_gearbox *box)
+static bool reader_acts(const struct lw_reader *r)
 {
-    uint32_t to_page = r->page - r->at % r->page, beats = to_page < LW_BURST ? to_page : LW_BURST;
-    if (r->left < beats)
-        beats = r->left;
-    return !r->ar_valid && r->flight == 0 && (r->left == 0 || r->free < beats) &&
-           (r->level == 0 || !lw_gearbox_ready(box));
+    return r->ar_valid || (r->left != 0 && r->free >= lw_reader_beats(r) && r->flight != 8);
 }
 
-/* Whether every unit but control, builder and the reader of keys waits for something that these do
- * not bring about before a pass ends or activations are done with. */
-static bool others_rest(const struct lw_core *core)
+static bool drain_acts(const struct lw_core *core)
+{
+    const struct lw_drain *d = &core->drain;
+    if (d->term || d->result || d->words != 0)
+        return true;
+    return d->active ? core->control.full[d->bank] && lw_gearbox_valid(&core->scale_box)
+                     : lw_queued(core, LW_UNIT_DRAIN);
+}
+
+static bool writer_acts(const struct lw_core *core)
+{
+    const struct lw_beat_writer *w = &core->writer;
+    if (lw_gearbox_valid(&core->y_boxes[0]) || lw_gearbox_valid(&core->y_boxes[1]))
+        return true;
+    if (w->state == LW_WRITER_IDLE)
+        return lw_queued(core, LW_UNIT_Y);
+    if (w->state != LW_WRITER_GATHER)
+        return true;
+    return w->left == 0 ? w->flight == 0 : w->level >= lw_writer_beats(w) && w->flight != 8;
+}
+
+/* And the load of activations. Waits for beats for them, for room in the queues of jobs, for
+ * activations to be done with, or for all jobs. */
+static bool front_acts(const struct lw_core *core)
+{
+    const struct lw_front *f = &core->front;
+    if (reader_acts(&core->x))
+        return true;
+    if (core->loader.loading && (lw_gearbox_valid(&core->x_box) || core->x.level != 0))
+        return true;
+    switch (f->state) {
+    case LW_ASK:
+        return core->x.left == 0;
+    case LW_COLLECT:
+        return core->x.level != 0;
+    case LW_ISSUE:
+        return (!f->job.load_x || !f->busy[!f->half]) && lw_units_ready(core);
+    case LW_FILL:
+        return f->asking && (!f->job.wait || core->unfinished == 1) ? core->x.left == 0
+                                                                    : !core->loader.loading;
+    case LW_DONE:
+        return core->unfinished == 0;
+    case LW_CHECK:
+    case LW_IDLE:
+        break;
+    }
+    return true;
+}
+
+/* Whether every unit but control, builder, the reader of keys and the front waits until the memory
+ * gives a beat on port 1 or an answer, or a pass ends. */
+static bool others_wait(const struct lw_core *core)
 {
     const struct lw_control *c = &core->control;
-    const struct lw_drain *d = &core->drain;
-    const struct lw_beat_writer *w = &core->writer;
-    const struct lw_front *f = &core->front;
-    const struct lw_dram *dram = &core->dram;
-    if (!c->active || c->look.last || c->add.last)
+    if (((c->look | c->add) & LW_STAGE_LAST) || drain_acts(core) || writer_acts(core) ||
+        reader_acts(&core->scales))
         return false;
-    if (d->term || d->result || d->words != 0 || lw_gearbox_valid(&core->y_boxes[0]) ||
-        lw_gearbox_valid(&core->y_boxes[1]) ||
-        (d->active ? c->full[d->bank] : lw_queued(core, LW_UNIT_DRAIN)))
+    if (core->scales.level != 0 && lw_gearbox_ready(&core->scale_box))
         return false;
-    if (f->state != LW_DONE && !(f->state == LW_ISSUE && f->job.load_x && f->busy[!f->half]))
-        return false;
-    if (w->state == LW_WRITER_IDLE
-            ? lw_queued(core, LW_UNIT_Y)
-            : w->state != LW_WRITER_GATHER || w->left == 0 || w->level >= lw_writer_beats(w))
-        return false;
-    return dram->queues[1].count == 0 && dram->queues[2].count == 0 && dram->answer_count == 0 &&
-           !core->loader.loading && reader_rests(&core->x, &core->x_box) &&
-           reader_rests(&core->scales, &core->scale_box) &&
-           (core->scales.left != 0 || !lw_queued(core, LW_UNIT_SCALES));
+    return core->scales.left != 0 || !lw_queued(core, LW_UNIT_SCALES);
 }
 
-void lw_core_stream_keys(struct lw_core *core)
+/* Jobs that control, builder and the reader of keys have taken */
+static uint32_t taken_alone(const struct lw_core *core)
 {
-    struct lw_control *c = &core->control;
-    if (!others_rest(core))
-        return;
-    for (bool rest = true; rest && c->active;) {
-        struct lw_events e = {0};
-        lw_dram_cycle(&core->dram);
-        lw_control_events(core, &e);
-        lw_builder_events(core, &e);
-        e.key_beat = core->keys.level != 0 && lw_gearbox_ready(&core->key_box);
-        count_step(core, &e);
-        core->counts[LW_COUNT_KEY_BEATS] += core->dram.r[0].valid;
-        core->counts[LW_COUNT_TABLES] += core->builder.write;
-        lw_control_step(core, &e);
-        lw_builder_step(core, &e);
-        lw_keys_step(core, &e);
-        if (e.x_done)
-            core->front.busy[e.x_half] = false;
-        rest = !c->look.last && !e.x_done;
-    }
+    return core->taken[LW_UNIT_KEYS] + core->taken[LW_UNIT_BUILD] + core->taken[LW_UNIT_STEPS];
 }
 
-void lw_core_cycle(struct lw_core *core, bool *issued)
+/* A cycle in which all others and the front wait; true where they go on waiting. */
+static bool short_cycle(struct lw_core *core)
+{
+    uint32_t taken = taken_alone(core);
+    struct lw_events e = {.alpha_wait = lw_drain_waits(core)};
+    lw_control_events(core, &e);
+    lw_builder_events(core, &e);
+    e.key_beat = core->keys.level != 0 && lw_gearbox_ready(&core->key_box);
+    count_step(core, &e);
+    core->counts[LW_COUNT_KEY_BEATS] += core->dram.r[0].valid;
+    core->counts[LW_COUNT_TABLES] += core->builder.write;
+    lw_control_step(core, &e);
+    lw_builder_step(core, &e);
+    lw_keys_step(core, &e);
+    if (e.x_done)
+        core->front.busy[e.x_half] = false;
+    return !(core->control.look & LW_STAGE_LAST) && !e.x_done && taken == taken_alone(core);
+}
+
+/* A cycle of all units, or without the front where that waits. */
+static inline __attribute__((always_inline)) void full_cycle(struct lw_core *core, bool front)
 {
     struct lw_events e = {0};
-    lw_dram_cycle(&core->dram);
     lw_drain_events(core, &e);
     lw_control_events(core, &e);
     lw_builder_events(core, &e);
     lw_stream_events(core, &e);
+    if (front)
+        lw_front_events(core, &e);
     count(core, &e);
 
     lw_control_step(core, &e);
     lw_builder_step(core, &e);
     lw_drain_step(core, &e);
     lw_writer_step(core, &e);
-    lw_streams_step(core, &e);
-    lw_loader_step(core, &e);
-    lw_front_step(core, &e); /* last: the units see a job from the next cycle on */
+    lw_keys_step(core, &e);
+    lw_streams_step(core, &e, front);
+    if (front) {
+        lw_loader_step(core, &e);
+        lw_front_step(core, &e); /* last: the units see a job from the next cycle on */
+    } else if (e.x_done) {
+        core->front.busy[e.x_half] = false;
+    }
     core->unfinished += e.issue;
     core->unfinished -= e.y_done;
-    *issued = e.issue;
+}
+
+enum lw_status lw_core_run(struct lw_core *core, struct lw_passes *passes, struct lw_error *error)
+{
+    const struct lw_dram *dram = &core->dram;
+    struct lw_passes_run run;
+    enum lw_status status = passes ? lw_passes_begin(passes, core, &run, error) : LW_OK;
+    bool front_waits = false, others = false; /* wait, too */
+    for (bool ended = false; !ended && status == LW_OK;) {
+        ended = core->front.state == LW_DONE && core->unfinished == 0;
+        lw_dram_cycle(&core->dram);
+        if (front_waits && others && !dram->r[1].valid && !dram->b_valid) {
+            front_waits = others = short_cycle(core);
+        } else {
+            if (front_waits && !(dram->r[1].valid && dram->r[1].id == 0))
+                full_cycle(core, false);
+            else
+                full_cycle(core, true);
+            front_waits = !front_acts(core);
+            others = others_wait(core);
+        }
+        if (passes && (ended || (core->control.look & LW_STAGE_LAST)))
+            ended = lw_passes_go_on(&run, core, ended);
+    }
+    return status;
 }

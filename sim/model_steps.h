@@ -66,10 +66,11 @@ static inline void lw_control_step(struct lw_core *core, const struct lw_events 
     struct lw_control *c = &core->control;
     if (e->drained)
         c->taken[e->drain_bank] = c->full[e->drain_bank] = false;
-    if (c->add.valid && c->add.last)
-        c->full[c->add.bank] = true;
+    if (c->add & LW_STAGE_LAST)
+        c->full[(c->add & LW_STAGE_BANK) != 0] = true;
     c->add = c->look;
-    c->look = (struct lw_stage){e->step, e->tile_done && c->tile + 1 == c->tiles, c->bank};
+    c->look = (e->tile_done && c->tile + 1 == c->tiles ? LW_STAGE_LAST : 0) |
+              (c->bank ? LW_STAGE_BANK : 0);
     if (!c->active && lw_queued(core, LW_UNIT_STEPS)) {
         const struct lw_job *job = &lw_take(core, LW_UNIT_STEPS)->job;
         c->active = true;
@@ -147,21 +148,5 @@ static inline void lw_keys_step(struct lw_core *core, const struct lw_events *e)
     lw_reader_step(r, taken, dram->r[0].valid, dram->r[0].last, e->key_beat);
     lw_take_stream(core, r, LW_UNIT_KEYS, free);
 }
-
-/* Beats of the writer's next burst */
-static inline uint32_t lw_writer_beats(const struct lw_beat_writer *w)
-{
-    uint32_t to_page = w->page - w->at % w->page, beats = to_page < LW_BURST ? to_page : LW_BURST;
-    return w->left < beats ? w->left : beats;
-}
-
-/* sim/model_units.c: what the other units do in a cycle, and their new states */
-void lw_drain_events(const struct lw_core *core, struct lw_events *e);
-void lw_stream_events(const struct lw_core *core, struct lw_events *e);
-void lw_drain_step(struct lw_core *core, const struct lw_events *e);
-void lw_writer_step(struct lw_core *core, const struct lw_events *e);
-void lw_streams_step(struct lw_core *core, const struct lw_events *e);
-void lw_loader_step(struct lw_core *core, const struct lw_events *e);
-void lw_front_step(struct lw_core *core, const struct lw_events *e);
 
 #endif

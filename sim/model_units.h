@@ -62,19 +62,24 @@ static inline bool lw_reader_last(const struct lw_reader *r)
     return r->jobs[r->first_job] == 1;
 }
 
+/* Beats of its next burst */
+static inline uint32_t lw_reader_beats(const struct lw_reader *r)
+{
+    uint32_t to_page = r->page - (r->at & (r->page - 1));
+    uint32_t beats = to_page < LW_BURST ? to_page : LW_BURST;
+    return r->left < beats ? r->left : beats;
+}
+
 static inline void lw_reader_step(struct lw_reader *r, bool ar_taken, bool beat, bool beat_last,
                                   bool pop)
 {
     if (!r->ar_valid && r->left == 0 && !beat && !pop)
         return;
-    uint32_t to_page = r->page - r->at % r->page;
-    uint32_t beats = to_page < LW_BURST ? to_page : LW_BURST;
-    if (r->left < beats)
-        beats = r->left;
-    bool ask = !r->ar_valid && r->left != 0 && r->free >= beats && r->flight != 8;
+    bool may_ask = !r->ar_valid && r->left != 0 && r->flight != 8 && r->free != 0;
+    uint32_t beats = may_ask ? lw_reader_beats(r) : 0;
     if (ar_taken)
         r->ar_valid = false;
-    if (ask) {
+    if (may_ask && r->free >= beats) {
         r->ar_valid = true;
         r->ar_at = r->at;
         r->ar_beats = beats;
@@ -99,10 +104,9 @@ static inline void lw_reader_step(struct lw_reader *r, bool ar_taken, bool beat,
 enum lw_front_state { LW_IDLE, LW_ASK, LW_COLLECT, LW_CHECK, LW_ISSUE, LW_FILL, LW_DONE };
 struct lw_front {
     enum lw_front_state state;
-    uint32_t address, collected, word;
-    struct lw_job job; /* collected last */
+    uint32_t address, beats, collected, word; /* beats of a descriptor */
+    struct lw_job job;                        /* collected last */
     bool half, busy[2], asking;
-    uint32_t x_address[2]; /* of what the halves hold */
 };
 
 /* lw_activations and lw_builder */
@@ -117,14 +121,12 @@ struct lw_builder {
 };
 
 /* lw_control */
-struct lw_stage {
-    bool valid, last, bank;
-};
+enum { LW_STAGE_LAST = 1, LW_STAGE_BANK = 2 }; /* the last step of a pass; into bank 1 */
 struct lw_control {
     bool active, bank;
     uint32_t tiles, passes_left, pass_slots, last_slots, tile, slot;
     bool taken[2], full[2];
-    struct lw_stage look, add;
+    uint32_t look, add; /* of the steps in these stages */
 };
 
 /* lw_drain, with the results' FIFO */
@@ -155,7 +157,7 @@ enum {
     LW_UNIT_Y,
     LW_UNITS
 };
-enum { LW_MODEL_JOBS = 32 };
+enum { LW_MODEL_JOBS = 8 };
 struct lw_issued {
     struct lw_job job;
     bool half;
@@ -167,6 +169,7 @@ struct lw_core {
     struct lw_sim_memory memory;
     uint64_t counts[LW_COUNTERS];
 
+    /* from here on, with the queues of dram, all that matters for what comes next */
     struct lw_front front;
     struct lw_issued jobs[LW_MODEL_JOBS];
     uint32_t issued, taken[LW_UNITS], unfinished;
@@ -182,10 +185,9 @@ struct lw_core {
 
 void lw_core_reset(struct lw_core *core, const struct lw_engine *engine,
                    const struct lw_dram_timing *timing, uint64_t seed, uint32_t list);
-/* Runs cycles in which only keys, control and builder do anything, as long as that lasts; maybe
- * none. */
-void lw_core_stream_keys(struct lw_core *core);
-/* One busy cycle. Sets *issued where a job was handed to the units: the last of core->jobs. */
-void lw_core_cycle(struct lw_core *core, bool *issued);
+/* Runs the list to its end; with passes (sim/model_passes.h), those that are known are not run.
+ * LW_FAILED without memory for them. */
+struct lw_passes;
+enum lw_status lw_core_run(struct lw_core *core, struct lw_passes *passes, struct lw_error *error);
 
 #endif

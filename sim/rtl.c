@@ -3,6 +3,7 @@
 #include "sim/rtl.h"
 
 #include "models/file.h"
+#include "models/hash.h"
 #include "sim/dram.h"
 
 #include <dlfcn.h>
@@ -15,7 +16,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 extern char **environ;
 
@@ -33,12 +33,13 @@ struct lw_rtl {
     void *library, *harness;
     int (*run)(void *self, const struct lw_dram_timing *timing, uint64_t seed, uint8_t *memory,
                size_t memory_bytes, uint32_t list, uint64_t most_cycles, const char *trace,
-               uint64_t *counters, char *text, size_t text_bytes);
+               uint64_t trace_from, uint64_t trace_cycles, uint64_t *counters, char *text,
+               size_t text_bytes);
     void (*delete)(void *self);
     bool trace;
 };
 
-enum { PARAMETERS = 10, PARAMETER_BYTES = 24 };
+enum { PARAMETERS = 11, PARAMETER_BYTES = 24 };
 
 static void name_parameters(const struct lw_engine *engine,
                             char parameters[PARAMETERS][PARAMETER_BYTES])
@@ -46,11 +47,17 @@ static void name_parameters(const struct lw_engine *engine,
     const struct {
         const char *name;
         unsigned value;
-    } list[PARAMETERS] = {{"Mu", engine->mu},          {"T", engine->tables},
-                          {"R", engine->rows},         {"C", engine->columns},
-                          {"XWidth", engine->x_bits},  {"Bus", engine->bus_bits},
-                          {"Slots", engine->slots},    {"Sl", engine->scale_lanes},
-                          {"XWords", engine->x_words}, {"KeyDepth", LW_ENGINE_KEY_DEPTH}};
+    } list[PARAMETERS] = {{"Mu", engine->mu},
+                          {"T", engine->tables},
+                          {"R", engine->rows},
+                          {"C", engine->columns},
+                          {"XWidth", engine->x_bits},
+                          {"Bus", engine->bus_bits},
+                          {"Slots", engine->slots},
+                          {"Sl", engine->scale_lanes},
+                          {"XWords", engine->x_words},
+                          {"KeyDepth", LW_ENGINE_KEY_DEPTH},
+                          {"Weight", engine->weight_bits}};
     for (size_t i = 0; i < PARAMETERS; i++)
         snprintf(parameters[i], PARAMETER_BYTES, "%s=%u", list[i].name, list[i].value);
 }
@@ -188,15 +195,27 @@ static enum lw_status build(const char *cache, const char *library,
     return status;
 }
 
-static enum lw_status load(const char *library, bool trace, struct lw_rtl **rtl,
-                           struct lw_error *error)
+/* What the registers Shape and Memory say (rtl/registers.def). */
+static uint32_t shape_of(const struct lw_engine *e)
+{
+    return e->mu | e->tables << 4 | e->rows << 10 | e->columns << 16 | e->scale_lanes << 19 |
+           (uint32_t)(e->x_bits == 16) << 25 | e->weight_bits << 26;
+}
+
+static uint32_t sizes_of(const struct lw_engine *e)
+{
+    return e->bus_bits | e->slots << 12;
+}
+
+static enum lw_status load(const char *library, const struct lw_engine *engine, bool trace,
+                           struct lw_rtl **rtl, struct lw_error *error)
 {
     struct lw_rtl *made = calloc(1, sizeof *made);
     if (!made)
         return lw_fail(error, LW_FAILED, "out of memory");
     made->trace = trace;
     made->library = dlopen(library, RTLD_NOW | RTLD_LOCAL);
-    void *(*create)(void) = NULL;
+    void *(*create)(uint32_t shape, uint32_t sizes) = NULL;
     if (made->library) {
         *(void **)&create = dlsym(made->library, "lw_harness_new");
         *(void **)&made->run = dlsym(made->library, "lw_harness_run");
@@ -209,7 +228,7 @@ static enum lw_status load(const char *library, bool trace, struct lw_rtl **rtl,
         free(made);
         return status;
     }
-    made->harness = create();
+    made->harness = create(shape_of(engine), sizes_of(engine));
     *rtl = made;
     return LW_OK;
 }
@@ -234,7 +253,7 @@ enum lw_status lw_rtl_open(const struct lw_engine *engine, const char *cache, bo
     if (access(library, R_OK))
         status = build(cache, library, parameters, trace, error);
     if (status == LW_OK)
-        status = load(library, trace, rtl, error);
+        status = load(library, engine, trace, rtl, error);
     free(library);
     return status;
 }
@@ -250,10 +269,11 @@ enum lw_status lw_rtl_run(struct lw_rtl *rtl, const struct lw_sim_run *run,
         return lw_fail(error, LW_USAGE, "memory '%s' is none of ideal, typical, poor", run->memory);
     if (run->trace && !rtl->trace)
         return lw_fail(error, LW_USAGE, "this RTL was not opened for a trace");
-    if (rtl->run(rtl->harness, &timing, run->seed, memory.data, memory.bytes, run->list,
-                 run->most_cycles, run->trace, counts->values, text, sizeof text))
-        return lw_fail(error, LW_MISMATCH, "the RTL: %s", text);
-    return LW_OK;
+    int failed = rtl->run(rtl->harness, &timing, run->seed, memory.data, memory.bytes, run->list,
+                          run->most_cycles, run->trace, run->trace_from, run->trace_cycles,
+                          counts->values, text, sizeof text);
+    return failed ? lw_fail(error, failed == 2 ? LW_FAILED : LW_MISMATCH, "the RTL: %s", text)
+                  : LW_OK;
 }
 
 void lw_rtl_close(struct lw_rtl *rtl)

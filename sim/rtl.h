@@ -23,6 +23,7 @@ struct lw_sim_run {
     uint32_t list;        /* address of the first descriptor */
     uint64_t most_cycles; /* the run is left after so many, as if reset; 0: never */
     const char *trace;    /* an FST file to write, or NULL; only of an RTL opened for it */
+    uint64_t trace_from, trace_cycles; /* of the list; 0 cycles: to its end */
 };
 
 struct lw_sim_counts {
@@ -37,7 +38,8 @@ struct lw_rtl;
 enum lw_status lw_rtl_open(const struct lw_engine *engine, const char *cache, bool trace,
                            struct lw_rtl **rtl, struct lw_error *error);
 /* Resets the engine, runs a list to its end and gives the counters. LW_MISMATCH where the RTL stops
- * at a descriptor, an assertion fires, or nothing moves any more: the text names the unit. */
+ * at a descriptor, an assertion fires, or nothing moves any more: the text names the unit.
+ * LW_FAILED where the trace cannot be written. */
 enum lw_status lw_rtl_run(struct lw_rtl *rtl, const struct lw_sim_run *run,
                           struct lw_sim_memory memory, struct lw_sim_counts *counts,
                           struct lw_error *error);

@@ -5,6 +5,7 @@
 
 #include "gen/engine.h"
 #include "models/status.h"
+#include "sim/model.h"
 #include "sim/rtl.h"
 
 #include <stdbool.h>
@@ -25,12 +26,24 @@ struct lw_sim_device {
 /* NULL: no such device. */
 const struct lw_sim_device *lw_sim_device_named(const char *name);
 
+/* What a simulator did since it was opened. */
+struct lw_sim_effort {
+    struct lw_model_known known; /* of the model */
+    size_t lists, simulated;     /* run; whose cycles were not known before */
+    double seconds;              /* of CPU time */
+    uint64_t cycles;
+};
+
 struct lw_simulator {
     enum lw_simulates by;
     struct lw_engine engine;
-    char memory[16];    /* its timing: "ideal", "typical" or "poor" */
-    uint64_t seed;      /* of random stalls */
-    struct lw_rtl *rtl; /* owned; NULL for the model */
+    char memory[16];              /* its timing: "ideal", "typical" or "poor" */
+    uint64_t seed;                /* of random stalls */
+    struct lw_rtl *rtl;           /* owned; NULL for the model */
+    struct lw_sim_effort *effort; /* owned */
+    /* An FST file that runs write (borrowed), or NULL, and its cycles of a list; 0: to the end. */
+    const char *trace;
+    uint64_t trace_from, trace_cycles;
 };
 
 /* "rtl" or "model". */
@@ -43,6 +56,10 @@ bool lw_simulates_parse(const char *name, enum lw_simulates *by);
 enum lw_status lw_simulator_open(enum lw_simulates by, const struct lw_engine *engine,
                                  const char *memory, uint64_t seed, struct lw_simulator *simulator,
                                  struct lw_error *error);
+/* From now on runs write a trace, each over that of the one before; the RTL is verilated for it.
+ * LW_USAGE for the model, LW_FAILED where the RTL cannot be built. */
+enum lw_status lw_simulator_trace(struct lw_simulator *simulator, const char *path, uint64_t from,
+                                  uint64_t cycles, struct lw_error *error);
 /* Runs the list at an address of the memory from a reset on. The model leaves out the results
  * without `values`. Fails as lw_rtl_run and lw_model_run do. */
 enum lw_status lw_simulator_run(const struct lw_simulator *simulator, struct lw_sim_memory memory,

@@ -1,5 +1,6 @@
 #include "tests/lwm_bench.h"
 
+#include "models/hash.h"
 #include "models/lwm.h"
 #include "models/lwm_layout.h"
 #include "models/quantize.h"
@@ -11,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 uint8_t *lwm_slurp(const char *path, size_t *size)
 {

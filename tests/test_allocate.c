@@ -40,12 +40,13 @@ static void teardown(void)
 TestSuite(allocate, .init = setup, .fini = teardown, .timeout = 120);
 
 #define SQL(text) "$LUTWIDGE query --db $T/x.db --csv --sql \"" text "\""
-#define ROWS                                                                                                                                                              \
-    "(" SQL(                                                                                                                                                              \
-        "SELECT part, word_class, bits, alpha, group_columns, relative_error, "                                                                                           \
-        "divergence_nats, nats_a_word, error FROM part_losses_view ORDER BY 1, 2, 3, 4, 5") ";"                                                                           \
-                                                                                            " " SQL("SELECT part, bits, alpha, group_columns, cost, memory_bytes, error " \
-                                                                                                    "FROM part_costs_view ORDER BY 1, 2, 3, 4") ")"
+#define ROWS                                                                                                                                                          \
+    "(" SQL(                                                                                                                                                          \
+        "SELECT part, word_class, bits, alpha, group_columns, relative_error, "                                                                                       \
+        "divergence_nats, nats_a_word, error FROM part_losses_view ORDER BY 1, 2, 3, 4, 5") ";"                                                                       \
+                                                                                            " " SQL(                                                                  \
+                                                                                                "SELECT part, bits, alpha, group_columns, cost, memory_bytes, error " \
+                                                                                                "FROM part_costs_view ORDER BY 1, 2, 3, 4") ")"
 
 Test(allocate, killed_profiles_end_with_the_same_rows)
 {

@@ -17,7 +17,7 @@ Test(cost, knows_every_operation_that_an_instruction_set_spells)
 Test(cost, knows_the_core_of_every_device)
 {
     for (size_t i = 0; lw_device_at(i); i++) {
-        const struct lw_core *core = lw_core_of(lw_device_at(i));
+        const struct lw_cpu_core *core = lw_core_of(lw_device_at(i));
         cr_expect_str_eq(core->device, lw_device_at(i)->name);
         for (int l = 1; l < LW_CORE_LEVELS; l++)
             cr_expect_leq(core->levels[l].gb_per_s, core->levels[l - 1].gb_per_s, "%s",
@@ -51,7 +51,7 @@ Test(cost, counts_what_the_program_does)
 
 Test(cost, the_busiest_port_or_the_keys_decide)
 {
-    const struct lw_core core = {
+    const struct lw_cpu_core core = {
         .device = "test",
         .ghz = 2,
         .vector = 2,

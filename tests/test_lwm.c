@@ -1,4 +1,5 @@
 /* The .lwm file: round trip, flipped and missing bytes. */
+#include "models/hash.h"
 #include "models/lwm.h"
 #include "models/lwm_layout.h"
 #include "models/marian.h"
@@ -14,7 +15,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 static void check_equal(const struct lw_model *a, const struct lw_model *b)
 {

@@ -1,4 +1,5 @@
 /* .lwm files whose checksums are right and whose contents lie. */
+#include "models/hash.h"
 #include "models/lwm.h"
 #include "models/lwm_layout.h"
 #include "tests/lwm_bench.h"
@@ -7,7 +8,6 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 /* Writes the file with another head, whose checksum is right. */
 static void with_head(const struct lwm_bench *bench, struct lwm_head *head)

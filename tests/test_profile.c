@@ -166,7 +166,7 @@ Test(profile, requests_that_make_no_sense_are_refused)
         snprintf(line, sizeof line, "eval \"$PROFILE %s\"", wrong[i][0]);
         shell_expect(line, LW_USAGE, wrong[i][1]);
     }
-    shell_expect("$LUTWIDGE profile $M", LW_USAGE, "there is: sensitivity");
+    shell_expect("$LUTWIDGE profile $M", LW_USAGE, "--what sensitivity");
     shell_expect("$LUTWIDGE profile $M --what speed", LW_USAGE, "there is: sensitivity");
     shell_expect("$LUTWIDGE profile $M --what sensitivity", LW_USAGE, "--source and --ref");
     shell_expect("ls $T/x.db", 2, "");

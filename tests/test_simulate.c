@@ -38,6 +38,7 @@ Test(simulate, steps_and_layers)
     shell_expect("\"$LUTWIDGE\" simulate $M --step --columns 2 --memory ideal --db $T/x.db", 0,
                  "step (N = 2) on mu4-t16-r8-c1-x8-bus512-slots64-sl8-words512, ideal memory, by "
                  "the C model:\nlayer ");
+    cr_expect_not_null(strstr(shell_output, " M cycles simulated a second"));
     cr_expect_not_null(strstr(shell_output, "\nstep, waiting (N = 2) on "));
     cr_expect_not_null(strstr(shell_output, "\nall  "));
     cr_expect_not_null(strstr(shell_output, "\ntime: "));
@@ -56,6 +57,24 @@ Test(simulate, steps_and_layers)
                  0, "at 200 MHz");
     rows("SELECT count(*), count(DISTINCT cycles) FROM simulations_view WHERE what = 'layer'",
          "count(*),count(DISTINCT cycles)\n4,1\n");
+}
+
+Test(simulate, traces)
+{
+    static const char layer[] = "\"$LUTWIDGE\" simulate $M --layer decoder.0.ffn.fc1 --parameters "
+                                "mu3-t8-r4-sl2-bus128 --trace $T/%s.fst %s";
+    char all[256], part[256];
+    snprintf(all, sizeof all, layer, "all", "--engine rtl");
+    snprintf(part, sizeof part, layer, "part",
+             "--engine rtl --trace-from 50 --trace-cycles 20 && test -s $T/part.fst && "
+             "test $(stat -c %s $T/part.fst) -lt $(stat -c %s $T/all.fst)");
+    shell_expect(all, 0, "time: ");
+    shell_expect(part, 0, "time: ");
+    snprintf(all, sizeof all, layer, "none/x", "--engine rtl");
+    shell_expect(all, 1, "cannot write the trace");
+    snprintf(all, sizeof all, layer, "x", "");
+    shell_expect(all, 2, "the model writes no trace");
+    shell_expect("\"$LUTWIDGE\" simulate $M --step --trace $T/x.fst", 2, "a trace is of a layer");
 }
 
 Test(simulate, wrong_usage)
@@ -115,6 +134,8 @@ Test(simulate, sweeps_go_on_and_keep_what_fails)
          "what,mu,r,done,error\nstep,3,4,1,\n\"step, waiting\",3,4,1,\n"
          "step,3,6,,\"engine: sl is 4, which does not divide r, 6\"\n"
          "\"step, waiting\",3,6,,\"engine: sl is 4, which does not divide r, 6\"\n");
+    shell_expect("\"$LUTWIDGE\" query engines --db $T/x.db", 0, "kgates (model)");
+    shell_expect("\"$LUTWIDGE\" query engines --db $T/x.db --csv | wc -l", 0, "5\n");
     shell_expect("\"$LUTWIDGE\" sweep $T/s.yaml --model $M --db $T/x.db --retry", 0,
                  "4 of them in ");
     shell_expect("printf 'mux: 3\\n' > $T/s.yaml; \"$LUTWIDGE\" sweep $T/s.yaml", 5,

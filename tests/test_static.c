@@ -45,10 +45,10 @@ Test(static_regions, what_is_one_loop_and_what_is_none)
     cr_expect_eq(split(none), 1);
 }
 
-static struct lw_static analyse(const char *name, const char *device)
+static struct lw_static_cycles analyse(const char *name, const char *device)
 {
     struct lw_spec spec;
-    struct lw_static result;
+    struct lw_static_cycles result;
     struct lw_error error = {0};
     cr_assert_eq(lw_spec_parse(name, &spec, &error), LW_OK, "%s", error.text);
     cr_assert_eq(lw_static_kernel(&spec, lw_device_named(device), &result, &error), LW_OK, "%s",
@@ -60,9 +60,9 @@ static struct lw_static analyse(const char *name, const char *device)
  * are four times the work, but for what is done once. */
 Test(static_cycles, grow_as_the_loops_do)
 {
-    struct lw_static one = analyse("t8_m256_k128_b1_n1_neon", "arm-exynos-m4"),
-                     four = analyse("t8_m1024_k128_b1_n1_neon", "arm-exynos-m4"),
-                     slow = analyse("t8_m256_k128_b1_n1_neon", "arm-cortex-a55");
+    struct lw_static_cycles one = analyse("t8_m256_k128_b1_n1_neon", "arm-exynos-m4"),
+                            four = analyse("t8_m1024_k128_b1_n1_neon", "arm-exynos-m4"),
+                            slow = analyse("t8_m256_k128_b1_n1_neon", "arm-cortex-a55");
     cr_expect_geq(one.instructions, 16 * 16 * 2 * 3);
     cr_expect_gt(four.cycles, 3.5 * one.cycles);
     cr_expect_lt(four.cycles, 4.01 * one.cycles);
@@ -72,7 +72,7 @@ Test(static_cycles, grow_as_the_loops_do)
 Test(static_cycles, refuses_what_has_no_model)
 {
     struct lw_spec spec;
-    struct lw_static result;
+    struct lw_static_cycles result;
     struct lw_error error = {0};
     cr_assert_eq(lw_spec_parse("t8_m16_k32_b1_n1_c", &spec, &error), LW_OK);
     cr_expect_eq(lw_static_kernel(&spec, lw_device_named("portable"), &result, &error), LW_USAGE);

@@ -1,4 +1,4 @@
-/* 16 sets of parameters and 10,000 jobs: RTL = model = definition, in bits, cycles and counters; a
+/* 21 sets of parameters and 10,000 jobs: RTL = model = definition, in bits, cycles and counters; a
  * trace. */
 #include "tests/engines.h"
 
@@ -24,6 +24,11 @@ static const char *const engines[] = {
     "mu5-t4-r4-x16-bus256-slots256-sl2-words32",
     "mu4-t5-r7-bus128-slots16-sl7-words64",
     "mu4-t16-r16-bus512-slots128-sl16-words1024",
+    "mu4-t16-r8-w1",
+    "mu4-t16-r8-x16-w1",
+    "mu4-t4-r8-w4",
+    "mu4-t2-r8-w8",
+    "mu5-t8-r4-c4-bus1024-sl4-w8",
 };
 enum { ENGINES = sizeof engines / sizeof *engines };
 

@@ -1,16 +1,27 @@
-/* The units of the engine that work now and then: drain, writer, front and the other streams. */
+/* The units of the engine that work now and then: drain, writer and the streams of port 1. In a
+ * header for the reason of sim/model_steps.h. */
+#ifndef LW_SIM_MODEL_OTHERS_H
+#define LW_SIM_MODEL_OTHERS_H
+
 #include "sim/model_steps.h"
 
-static bool units_ready(const struct lw_core *core)
+/* Beats of the writer's next burst */
+static inline uint32_t lw_writer_beats(const struct lw_beat_writer *w)
 {
-    for (unsigned unit = 0; unit < LW_UNITS; unit++)
-        if (core->issued - core->taken[unit] == 4)
-            return false;
-    return true;
+    uint32_t to_page = w->page - (w->at & (w->page - 1)),
+             beats = to_page < LW_BURST ? to_page : LW_BURST;
+    return w->left < beats ? w->left : beats;
+}
+
+/* For scales, a bank being full */
+static inline bool lw_drain_waits(const struct lw_core *core)
+{
+    const struct lw_drain *d = &core->drain;
+    return d->active && core->control.full[d->bank] && !lw_gearbox_valid(&core->scale_box);
 }
 
 /* Everything that the old state decides. */
-void lw_drain_events(const struct lw_core *core, struct lw_events *e)
+static inline void lw_drain_events(const struct lw_core *core, struct lw_events *e)
 {
     const struct lw_drain *d = &core->drain;
     if (!d->active || !core->control.full[d->bank])
@@ -29,19 +40,10 @@ void lw_drain_events(const struct lw_core *core, struct lw_events *e)
     e->drain_bank = d->bank;
 }
 
-void lw_stream_events(const struct lw_core *core, struct lw_events *e)
+static inline void lw_stream_events(const struct lw_core *core, struct lw_events *e)
 {
-    const struct lw_front *f = &core->front;
-    e->x_free = core->x.left == 0;
-    e->loading = core->loader.loading;
-    e->issue = f->state == LW_ISSUE && units_ready(core) && (!f->job.load_x || !f->busy[!f->half]);
-    e->load = e->issue && f->job.load_x;
     e->key_beat = core->keys.level != 0 && lw_gearbox_ready(&core->key_box);
     e->scale_beat = core->scales.level != 0 && lw_gearbox_ready(&core->scale_box);
-    e->x_beat = core->loader.loading && core->x.level != 0 && lw_gearbox_ready(&core->x_box);
-    e->collect = f->state == LW_COLLECT && core->x.level != 0;
-    e->x_word = core->loader.loading && lw_gearbox_valid(&core->x_box);
-    e->x_last = e->x_word && core->loader.left == 1;
     const struct lw_gearbox *boxes = core->y_boxes;
     e->narrow = core->drain.narrow_words[core->drain.first_word];
     e->word = core->drain.words != 0 && lw_gearbox_ready(&boxes[e->narrow]) &&
@@ -53,7 +55,7 @@ void lw_stream_events(const struct lw_core *core, struct lw_events *e)
                 core->writer.flight == 0;
 }
 
-static void step_drain_state(struct lw_core *core, const struct lw_events *e)
+static inline void step_drain_state(struct lw_core *core, const struct lw_events *e)
 {
     struct lw_drain *d = &core->drain;
     if (!d->active && lw_queued(core, LW_UNIT_DRAIN)) {
@@ -86,7 +88,7 @@ static void step_drain_state(struct lw_core *core, const struct lw_events *e)
     }
 }
 
-void lw_drain_step(struct lw_core *core, const struct lw_events *e)
+static inline void lw_drain_step(struct lw_core *core, const struct lw_events *e)
 {
     struct lw_drain *d = &core->drain;
     bool word_last = d->last_words[d->first_word];
@@ -118,13 +120,13 @@ void lw_drain_step(struct lw_core *core, const struct lw_events *e)
     }
 }
 
-void lw_writer_step(struct lw_core *core, const struct lw_events *e)
+static inline void lw_writer_step(struct lw_core *core, const struct lw_events *e)
 {
     struct lw_beat_writer *w = &core->writer;
     const struct lw_dram *dram = &core->dram;
-    uint32_t beats = lw_writer_beats(w);
     bool asked = w->state == LW_WRITER_ASK && dram->ready;
-    bool gathered = w->left != 0 && w->level >= beats && w->flight != 8;
+    bool gathered = w->state == LW_WRITER_GATHER && w->left != 0 && w->flight != 8 &&
+                    w->level >= lw_writer_beats(w);
     w->level += e->y_beat;
     w->level -= e->w_sent;
     w->flight -= dram->b_valid;
@@ -135,9 +137,10 @@ void lw_writer_step(struct lw_core *core, const struct lw_events *e)
         w->left = job->y_beats;
     } else if (e->y_done) {
         w->state = LW_WRITER_IDLE;
-    } else if (w->state == LW_WRITER_GATHER && gathered) {
+    } else if (gathered) {
         w->state = LW_WRITER_ASK;
     } else if (asked) {
+        uint32_t beats = lw_writer_beats(w);
         lw_dram_write(&core->dram, w->at * dram->beat_bytes, beats);
         w->state = LW_WRITER_SEND;
         w->burst = beats;
@@ -151,79 +154,10 @@ void lw_writer_step(struct lw_core *core, const struct lw_events *e)
         lw_dram_write_beat(&core->dram);
 }
 
-void lw_front_step(struct lw_core *core, const struct lw_events *e)
-{
-    struct lw_front *f = &core->front;
-    const struct lw_engine *engine = &core->engine;
-    uint32_t beats = engine->bus_bits > 512 ? 1 : 512 / engine->bus_bits;
-    if (e->x_done)
-        f->busy[e->x_half] = false;
-    switch (f->state) {
-    case LW_ASK:
-        if (!e->x_free)
-            break;
-        lw_reader_take_job(&core->x, f->address / core->dram.beat_bytes, beats);
-        /* the list was checked */
-        lw_job_decode(core->memory.data + f->address, &f->job, NULL);
-        f->address += (uint32_t)lw_job_stride(engine);
-        f->collected = f->word = 0;
-        f->state = LW_COLLECT;
-        break;
-    case LW_COLLECT:
-        if (e->collect && ++f->collected == beats)
-            f->state = LW_CHECK;
-        break;
-    case LW_CHECK:
-        if (++f->word == 16)
-            f->state = LW_ISSUE;
-        break;
-    case LW_ISSUE:
-        if (!e->issue)
-            break;
-        f->state = LW_FILL;
-        if (e->load) {
-            f->half = !f->half;
-            f->busy[f->half] = true;
-            f->x_address[f->half] = f->job.x_address;
-            f->asking = true;
-        }
-        core->jobs[core->issued++ % LW_MODEL_JOBS] = (struct lw_issued){f->job, f->half};
-        break;
-    case LW_FILL:
-        if (f->asking && (!f->job.wait || core->unfinished == 1)) {
-            if (e->x_free) {
-                lw_reader_take_job(&core->x, f->job.x_address / core->dram.beat_bytes,
-                                   f->job.x_beats);
-                f->asking = false;
-            }
-        } else if (!e->loading)
-            f->state = f->job.last ? LW_DONE : LW_ASK;
-        break;
-    case LW_IDLE:
-    case LW_DONE:
-        break;
-    }
-}
-
-void lw_loader_step(struct lw_core *core, const struct lw_events *e)
-{
-    struct lw_loader *l = &core->loader;
-    if (e->x_word) {
-        l->level[l->half]++;
-        l->loading = --l->left != 0;
-    }
-    if (e->load) {
-        l->loading = true;
-        l->half = !core->front.half;
-        l->left = core->front.job.tiles * core->engine.tables;
-        l->level[l->half] = 0;
-    }
-}
-
-void lw_streams_step(struct lw_core *core, const struct lw_events *e)
+/* Port 1; x_acts: the reader of activations and descriptors may do something. */
+static inline void lw_streams_step(struct lw_core *core, const struct lw_events *e, bool x_acts)
 {
     struct lw_dram *dram = &core->dram;
-    lw_keys_step(core, e);
     bool second = core->scales_held || !core->x.ar_valid;
     bool x_taken = core->x.ar_valid && dram->ready && !second;
     bool scales_taken = core->scales.ar_valid && dram->ready && second;
@@ -244,6 +178,9 @@ void lw_streams_step(struct lw_core *core, const struct lw_events *e)
         lw_gearbox_step(&core->x_box, e->x_beat, e->x_beat && lw_reader_last(&core->x), e->x_word,
                         e->x_last);
     lw_reader_step(&core->scales, scales_taken, to_scales, dram->r[1].last, e->scale_beat);
-    lw_reader_step(&core->x, x_taken, to_x, dram->r[1].last, e->x_beat || e->collect);
+    if (x_acts)
+        lw_reader_step(&core->x, x_taken, to_x, dram->r[1].last, e->x_beat || e->collect);
     lw_take_stream(core, &core->scales, LW_UNIT_SCALES, scales_free);
 }
+
+#endif

@@ -1,7 +1,4 @@
-extern "C" {
-#include "models/status.h"
-}
-#include "runtime/pieces.h"
+#include "tests/sentencepiece.h"
 
 #include <cstring>
 #include <exception>
@@ -10,7 +7,7 @@ extern "C" {
 #include <string>
 #include <vector>
 
-struct lw_pieces {
+struct sentencepiece_model {
     sentencepiece::SentencePieceProcessor processor;
 };
 
@@ -39,11 +36,11 @@ enum lw_status check(const sentencepiece::util::Status &status, enum lw_status f
 
 } // namespace
 
-enum lw_status lw_pieces_open(const uint8_t *model, size_t bytes, struct lw_pieces **pieces,
-                              struct lw_error *error)
+enum lw_status sentencepiece_open(const uint8_t *model, size_t bytes,
+                                  struct sentencepiece_model **pieces, struct lw_error *error)
 {
     return guarded(error, [&] {
-        auto opened = std::make_unique<lw_pieces>();
+        auto opened = std::make_unique<sentencepiece_model>();
         absl::string_view serialized(reinterpret_cast<const char *>(model), bytes);
         enum lw_status status =
             check(opened->processor.LoadFromSerializedProto(serialized), LW_CORRUPT, error);
@@ -53,13 +50,14 @@ enum lw_status lw_pieces_open(const uint8_t *model, size_t bytes, struct lw_piec
     });
 }
 
-void lw_pieces_close(struct lw_pieces *pieces)
+void sentencepiece_close(struct sentencepiece_model *pieces)
 {
     delete pieces;
 }
 
-enum lw_status lw_pieces_encode(const struct lw_pieces *pieces, const char *text, size_t bytes,
-                                lw_take_piece *take, void *context, struct lw_error *error)
+enum lw_status sentencepiece_encode(const struct sentencepiece_model *pieces, const char *text,
+                                    size_t bytes, sentencepiece_take *take, void *context,
+                                    struct lw_error *error)
 {
     return guarded(error, [&] {
         std::vector<std::string> list;
@@ -71,8 +69,9 @@ enum lw_status lw_pieces_encode(const struct lw_pieces *pieces, const char *text
     });
 }
 
-enum lw_status lw_pieces_decode(const struct lw_pieces *pieces, const char *const *list,
-                                size_t count, char **text, struct lw_error *error)
+enum lw_status sentencepiece_decode(const struct sentencepiece_model *pieces,
+                                    const char *const *list, size_t count, char **text,
+                                    struct lw_error *error)
 {
     return guarded(error, [&] {
         std::vector<absl::string_view> views(list, list + count);

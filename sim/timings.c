@@ -1,0 +1,107 @@
+#include "sim/timings.h"
+
+#include "models/hash.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct lw_timing {
+    struct lw_timing_key key;
+    struct lw_sim_counts counts;
+};
+
+uint32_t lw_address_shorten(const struct lw_engine *engine, uint32_t address)
+{
+    return address % (2 * engine->bus_bits) == 0 ? 0 : address % 4096; /* 16 beats; bytes */
+}
+
+void lw_descriptor_shorten(const struct lw_engine *engine, uint32_t words[LW_JOB_BYTES / 4],
+                           bool ideal)
+{
+    words[1] = words[2] = words[3] = words[15] = 0;
+    for (size_t i = 7; ideal && i <= 10; i++)
+        words[i] = lw_address_shorten(engine, words[i]);
+}
+
+struct lw_timing_key lw_timing_key(const struct lw_engine *engine, const struct lw_sim_run *run,
+                                   struct lw_sim_memory memory)
+{
+    XXH3_state_t state;
+    bool last = false, ideal = strcmp(run->memory, "ideal") == 0;
+    size_t stride = lw_job_stride(engine);
+    uint32_t list = ideal ? 0 : run->list;
+    XXH3_INITSTATE(&state);
+    XXH3_128bits_reset(&state);
+    XXH3_128bits_update(&state, engine, sizeof *engine);
+    XXH3_128bits_update(&state, run->memory, strlen(run->memory));
+    XXH3_128bits_update(&state, &run->seed, sizeof run->seed);
+    XXH3_128bits_update(&state, &list, sizeof list);
+    for (const uint8_t *line = memory.data + run->list; !last; line += stride) {
+        uint32_t words[LW_JOB_BYTES / 4];
+        memcpy(words, line, sizeof words);
+        last = line[0] >> 4 & 1;
+        lw_descriptor_shorten(engine, words, ideal);
+        XXH3_128bits_update(&state, words, sizeof words);
+    }
+    XXH128_hash_t digest = XXH3_128bits_digest(&state);
+    return (struct lw_timing_key){{digest.low64, digest.high64}};
+}
+
+/* The slot of a key, or the one where it belongs. */
+static struct lw_timing *slot_of(const struct lw_timings *timings, struct lw_timing_key key)
+{
+    size_t at = key.halves[0] & (timings->capacity - 1);
+    for (;; at = (at + 1) & (timings->capacity - 1)) {
+        struct lw_timing *slot = &timings->slots[at];
+        if (memcmp(&slot->key, &key, sizeof key) == 0 ||
+            (slot->key.halves[0] == 0 && slot->key.halves[1] == 0))
+            return slot;
+    }
+}
+
+bool lw_timings_find(const struct lw_timings *timings, struct lw_timing_key key,
+                     struct lw_sim_counts *counts)
+{
+    const struct lw_timing *slot = timings->slots ? slot_of(timings, key) : NULL;
+    if (!slot || (slot->key.halves[0] == 0 && slot->key.halves[1] == 0))
+        return false;
+    *counts = slot->counts;
+    return true;
+}
+
+static enum lw_status grow(struct lw_timings *timings, struct lw_error *error)
+{
+    struct lw_timings larger = {.count = timings->count, .capacity = 2 * timings->capacity};
+    if (larger.capacity == 0)
+        larger.capacity = 256;
+    larger.slots = calloc(larger.capacity, sizeof *larger.slots);
+    if (!larger.slots)
+        return lw_fail(error, LW_FAILED, "out of memory for what lists took");
+    for (size_t i = 0; i < timings->capacity; i++) {
+        const struct lw_timing *old = &timings->slots[i];
+        if (old->key.halves[0] || old->key.halves[1])
+            *slot_of(&larger, old->key) = *old;
+    }
+    free(timings->slots);
+    *timings = larger;
+    return LW_OK;
+}
+
+enum lw_status lw_timings_add(struct lw_timings *timings, struct lw_timing_key key,
+                              const struct lw_sim_counts *counts, struct lw_error *error)
+{
+    if (2 * timings->count >= timings->capacity) {
+        enum lw_status status = grow(timings, error);
+        if (status != LW_OK)
+            return status;
+    }
+    *slot_of(timings, key) = (struct lw_timing){key, *counts};
+    timings->count++;
+    return LW_OK;
+}
+
+void lw_timings_free(struct lw_timings *timings)
+{
+    free(timings->slots);
+    *timings = (struct lw_timings){0};
+}

@@ -1,0 +1,39 @@
+/* What lists took, kept by what alone decides it: engine, memory, seed and the list's descriptors.
+ * The counters of a list do not depend on weights or activations. */
+#ifndef LW_SIM_TIMINGS_H
+#define LW_SIM_TIMINGS_H
+
+#include "gen/stream.h"
+#include "sim/rtl.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Zero-initialise; lw_timings_free. */
+struct lw_timings {
+    struct lw_timing *slots; /* a hash table of `capacity`, a power of two, or NULL */
+    size_t count, capacity;
+};
+struct lw_timing_key {
+    uint64_t halves[2]; /* both 0: no key */
+};
+
+/* The key of a checked list. Ideal memory has no rows, so that there an address counts only within
+ * its 4 KB, which bursts do not cross, and that of a descriptor not at all. */
+struct lw_timing_key lw_timing_key(const struct lw_engine *engine, const struct lw_sim_run *run,
+                                   struct lw_sim_memory memory);
+/* Of a descriptor: blanks what is for people, its CRC, and the parts of addresses that do not
+ * matter under ideal memory. */
+void lw_descriptor_shorten(const struct lw_engine *engine, uint32_t words[LW_JOB_BYTES / 4],
+                           bool ideal);
+/* What matters of an address: where bursts of 16 beats from it on meet the end of 4 KB. */
+uint32_t lw_address_shorten(const struct lw_engine *engine, uint32_t address);
+bool lw_timings_find(const struct lw_timings *timings, struct lw_timing_key key,
+                     struct lw_sim_counts *counts);
+/* A key that is not there. LW_FAILED without memory. */
+enum lw_status lw_timings_add(struct lw_timings *timings, struct lw_timing_key key,
+                              const struct lw_sim_counts *counts, struct lw_error *error);
+void lw_timings_free(struct lw_timings *timings);
+
+#endif
