@@ -38,7 +38,7 @@ struct lw_rtl {
     bool trace;
 };
 
-enum { PARAMETERS = 11, PARAMETER_BYTES = 24 };
+enum { PARAMETERS = 12, PARAMETER_BYTES = 24 };
 
 static void name_parameters(const struct lw_engine *engine,
                             char parameters[PARAMETERS][PARAMETER_BYTES])
@@ -56,7 +56,8 @@ static void name_parameters(const struct lw_engine *engine,
                           {"Sl", engine->scale_lanes},
                           {"XWords", engine->x_words},
                           {"KeyDepth", LW_ENGINE_KEY_DEPTH},
-                          {"Weight", engine->weight_bits}};
+                          {"Weight", engine->weight_bits},
+                          {"Lutram", engine->lutram}};
     for (size_t i = 0; i < PARAMETERS; i++)
         snprintf(parameters[i], PARAMETER_BYTES, "%s=%u", list[i].name, list[i].value);
 }
