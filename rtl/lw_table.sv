@@ -23,31 +23,18 @@ module lw_table #(
 );
   localparam Entries = 1 << (Mu - 1);
 
-  function [EntryWidth-1:0] signed_sum(input [Mu*XWidth-1:0] x, input integer key);
-    reg [EntryWidth-1:0] sum, term;
-    integer i;
-    begin
-      sum = 0;
-      for (i = 0; i < Mu; i = i + 1) begin
-        term = {{(EntryWidth-XWidth){x[i*XWidth+XWidth-1]}}, x[i*XWidth +: XWidth]};
-        if (i == Mu - 1) sum = sum + term;
-        else if (((key >> i) & 1) != 0) sum = sum + term;
-        else sum = sum - term;
-      end
-      signed_sum = sum;
-    end
-  endfunction
-
   genvar r;
   generate
     if (Lutram == 0) begin : gen_flops
       reg [EntryWidth-1:0] entries [0:2*Entries-1];
+      wire [Entries*EntryWidth-1:0] made;
+      lw_entries #(.Mu(Mu), .XWidth(XWidth)) u_entries (.x_i(x_i), .first_i({(Mu-1){1'b0}}), .entries_o(made));
       integer e;
       always @(posedge clk_i)
         if (write_i)
           for (e = 0; e < Entries; e = e + 1)
-            if (write_half_i) entries[Entries + e] <= signed_sum(x_i, e);
-            else entries[e] <= signed_sum(x_i, e);
+            if (write_half_i) entries[Entries + e] <= made[e*EntryWidth +: EntryWidth];
+            else entries[e] <= made[e*EntryWidth +: EntryWidth];
       for (r = 0; r < R; r = r + 1) begin : gen_read
         wire plus = keys_i[r*Mu + Mu-1];
         wire [Mu-2:0] index = keys_i[r*Mu +: Mu-1] ^ {(Mu-1){~plus}};
@@ -58,7 +45,8 @@ module lw_table #(
       reg [Mu*XWidth-1:0] x_q;
       reg [Mu-1:0] at_q;  // half and entry that is written
       reg writing_q;
-      wire [EntryWidth-1:0] entry = signed_sum(x_q, {{(33-Mu){1'b0}}, at_q[Mu-2:0]});
+      wire [EntryWidth-1:0] entry;
+      lw_entries #(.Mu(Mu), .XWidth(XWidth), .Count(1)) u_entries (.x_i(x_q), .first_i(at_q[Mu-2:0]), .entries_o(entry));
       always @(posedge clk_i) begin
         if (writing_q) entries[at_q] <= entry;
         if (write_i) begin
