@@ -117,7 +117,8 @@ $(BUILD)/include/%.sql.inc: %.sql
 	$(SAY) GEN $@
 	$(Q)(xxd -i < $< && echo ', 0') > $@
 # The registers of the engine, and its sources with what builds simulators of it.
-RTL_SOURCES := $(sort $(wildcard rtl/*.sv rtl/baselines/*.sv) rtl/registers rtl/registers.def sim/dram.c sim/dram.h sim/harness.cc sim/verilate)
+RTL_SOURCES := $(sort $(wildcard rtl/*.sv rtl/baselines/*.sv rtl/synth/*.sv) rtl/registers rtl/registers.def \
+	sim/dram.c sim/dram.h sim/harness.cc sim/synthesise sim/verilate)
 $(BUILD)/include/sim/registers.h: rtl/registers rtl/registers.def
 	@mkdir -p $(@D)
 	$(SAY) GEN $@
@@ -127,7 +128,7 @@ $(BUILD)/include/sim/rtl_sources.inc: $(RTL_SOURCES)
 	$(SAY) GEN $@
 	$(Q)for file in $^; do \
 		echo "{\"$${file##*/}\", (const unsigned char[]){"; xxd -i < $$file; echo "}, $$(wc -c < $$file)},"; done > $@
-$(BUILD)/sim/rtl.o: $(BUILD)/include/sim/rtl_sources.inc
+$(BUILD)/sim/sources.o: $(BUILD)/include/sim/rtl_sources.inc
 SIM_USERS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard sim/*.c cli/*.c profiles/*.c tests/*.c tests/long/*.c))
 $(SIM_USERS): | $(BUILD)/include/sim/registers.h
 # Names the generator that made a bundle: anything in gen/ that changes makes cached bundles stale.
