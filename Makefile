@@ -37,7 +37,7 @@ objects = $(patsubst %,$(BUILD)/%.o,$(basename $(filter-out runtime/vector.c sim
 LIBRARY := $(BUILD)/liblutwidge-all.a
 LIBRARY_OBJECTS := $(foreach room,$(ROOMS),$(call objects,$(room))) $(ISAS:%=$(BUILD)/runtime/vector-%.o)
 SLOW_TESTS := $(patsubst %,tests/test_%.c,bench bundle classes compile generate golden install kernels library library_api \
-	library_calls library_program picks prefix qemu simulate static translate)
+	library_calls library_program picks prefix qemu simulate static synth translate)
 TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,\
 	$(filter-out $(SLOW_TESTS),$(sort $(wildcard tests/test_*.c))) $(SLOW_TESTS))
 TEST_SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c)))

@@ -24,9 +24,10 @@ int cli_query(int argc, const char **argv)
     if (as_json && as_csv)
         status = lw_fail(&error, LW_USAGE, "--json and --csv exclude each other");
     else if (!rest[0] == !sql)
-        status = lw_fail(&error, LW_USAGE,
-                         "give either the name of a query (runs, translations, sensitivity, "
-                         "kernels, static, simulations, engines, parts, plans) or --sql");
+        status =
+            lw_fail(&error, LW_USAGE,
+                    "give either the name of a query (runs, translations, sensitivity, "
+                    "kernels, static, simulations, engines, syntheses, parts, plans) or --sql");
 
     struct lw_database *database = NULL;
     enum lw_output output = as_json ? LW_OUTPUT_JSON : as_csv ? LW_OUTPUT_CSV : LW_OUTPUT_TABLE;

@@ -27,6 +27,7 @@ struct named_query {
 #define SUM "(x_bits + 16)"                 /* of a plane sum */
 #define LOOKUPS "(t * r * c)"               /* in a step */
 #define ENTRIES "(1 << (mu - 1))"           /* of a half table */
+#define LOOKS_UP "engine NOT LIKE '%-w_'"   /* no baseline: these formulas are not theirs */
 #define FIFO_BITS "((256 + 96) * bus_bits)" /* keys, and three of 32 beats */
 #define AREA                                                                                       \
     "(2 * t * c * " ENTRIES " * " ENTRY " * 7 + " LOOKUPS " * (" ENTRIES " - 1) * " ENTRY          \
@@ -83,10 +84,16 @@ static const struct named_query queries[] = {
     {"engines",
      "SELECT what, engine, memory, clock_mhz AS MHz, cycles, 1e3 * seconds AS ms, bytes / 1e6 AS "
      "MB, " AREA " AS \"kgates (model)\", " ENERGY " AS \"uJ (model)\", 100 * utilisation AS "
-     "\"steps %\" FROM simulations_view WHERE layer = 'all' AND error IS NULL ORDER BY what, "
-     "subject, memory, cycles",
+     "\"steps %\" FROM simulations_view WHERE layer = 'all' AND error IS NULL AND " LOOKS_UP
+     " ORDER BY what, subject, memory, cycles",
      "SELECT *, " AREA " AS kgates_model, " ENERGY " AS uj_model FROM simulations_view WHERE layer "
-     "= 'all' AND error IS NULL ORDER BY what, subject, memory, cycles"},
+     "= 'all' AND error IS NULL AND " LOOKS_UP " ORDER BY what, subject, memory, cycles"},
+    {"syntheses",
+     "SELECT engine, flow, block, gates / 1e3 AS \"k gates\", flop_gates / 1e3 AS \"k in FFs\", "
+     "luts AS LUTs, memory_luts AS \"memory LUTs\", flops AS FFs, memory_bits / 1e3 AS "
+     "\"kbit apart\", rams AS RAMs, dsps AS DSPs, delay_ns AS ns, clock_mhz AS MHz FROM "
+     "syntheses_view ORDER BY engine, flow, id",
+     "SELECT * FROM syntheses_view ORDER BY engine, flow, id"},
     /* The divergence of each part alone, in the mode that is measured. */
     {"parts",
      "SELECT max(model) AS model, lines, part || iif(word_class < 0, '', ' #' || word_class) AS "

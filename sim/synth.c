@@ -58,8 +58,11 @@ static enum lw_status name_tools(enum lw_synth_flow flow, char tools[LW_SYNTH_TO
                                  struct lw_error *error)
 {
     char yosys[96], other[96] = "";
-    if (!first_line("yosys -V 2>/dev/null | cut -d ' ' -f 1-2", yosys, sizeof yosys))
+    if (!first_line("yosys -V 2>/dev/null", yosys, sizeof yosys))
         return missing("yosys", "yosys", error);
+    char *build = strstr(yosys, " (");
+    if (build)
+        *build = 0;
     if (flow == LW_SYNTH_ASIC && access(LIBERTY, R_OK))
         return missing("the Liberty file " LIBERTY, "qflow-tech-osu018", error);
     if (flow == LW_SYNTH_ASIC &&
