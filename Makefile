@@ -37,7 +37,7 @@ objects = $(patsubst %,$(BUILD)/%.o,$(basename $(filter-out runtime/vector.c sim
 LIBRARY := $(BUILD)/liblutwidge-all.a
 LIBRARY_OBJECTS := $(foreach room,$(ROOMS),$(call objects,$(room))) $(ISAS:%=$(BUILD)/runtime/vector-%.o)
 SLOW_TESTS := $(patsubst %,tests/test_%.c,bench bundle classes compile generate golden install kernels library library_api \
-	library_calls library_program matrix picks prefix qemu simulate standalone static translate)
+	library_calls library_program matrix picks prefix qemu simulate standalone static synth translate)
 TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,\
 	$(filter-out $(SLOW_TESTS),$(sort $(wildcard tests/test_*.c))) $(SLOW_TESTS))
 # SentencePiece is what our reader of its models is compared with.
@@ -162,7 +162,8 @@ $(BUILD)/include/profiles/report/d3.js.inc: /usr/share/javascript/d3/d3.min.js
 	$(SAY) GEN $@
 	$(EMBED)
 # The registers of the engine, and its sources with what builds simulators of it.
-RTL_SOURCES := $(sort $(wildcard rtl/*.sv rtl/baselines/*.sv) rtl/registers rtl/registers.def sim/dram.c sim/dram.h sim/harness.cc sim/verilate)
+RTL_SOURCES := $(sort $(wildcard rtl/*.sv rtl/baselines/*.sv rtl/synth/*.sv) rtl/registers rtl/registers.def \
+	sim/dram.c sim/dram.h sim/harness.cc sim/synthesise sim/verilate)
 $(BUILD)/include/sim/registers.h: rtl/registers rtl/registers.def
 	@mkdir -p $(@D)
 	$(SAY) GEN $@
@@ -172,7 +173,7 @@ $(BUILD)/include/sim/rtl_sources.inc: $(RTL_SOURCES)
 	$(SAY) GEN $@
 	$(Q)for file in $^; do \
 		echo "{\"$${file##*/}\", (const unsigned char[]){"; xxd -i < $$file; echo "}, $$(wc -c < $$file)},"; done > $@
-$(BUILD)/sim/rtl.o: $(BUILD)/include/sim/rtl_sources.inc
+$(BUILD)/sim/sources.o: $(BUILD)/include/sim/rtl_sources.inc
 SIM_USERS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard sim/*.c cli/*.c profiles/*.c tests/*.c tests/long/*.c))
 $(SIM_USERS): | $(BUILD)/include/sim/registers.h
 # Names the generator that made a bundle: anything in gen/ that changes makes cached bundles stale.

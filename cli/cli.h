@@ -80,6 +80,7 @@ int cli_profile(int argc, const char **argv);
 int cli_allocate(int argc, const char **argv);
 int cli_bench(int argc, const char **argv);
 int cli_simulate(int argc, const char **argv);
+int cli_compare(int argc, const char **argv);
 int cli_sweep(int argc, const char **argv);
 int cli_query(int argc, const char **argv);
 int cli_report_page(int argc, const char **argv);

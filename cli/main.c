@@ -68,8 +68,13 @@ const struct cli_verb cli_verbs[] = {
      "lutwidge simulate open3.lwm --step\n"
      "lutwidge simulate open3.lwm --layer decoder.0.ffn.fc1 --engine rtl --memory poor\n"
      "lutwidge simulate open3.lwm --text 'Open the file.' --parameters mu4-t16-r16-bus512-sl16\n"
-     "lutwidge simulate open3.lwm test.en --lines 10 --db lutwidge.db\n",
-     "M.lwm --layer NAME | --step | --text TEXT | FILE", cli_simulate},
+     "lutwidge simulate open3.lwm test.en --lines 10 --db lutwidge.db\n"
+     "lutwidge simulate --synth asic --device mac8-mobile\n",
+     "M.lwm --layer NAME | --step | --text TEXT | FILE, or --synth FLOW", cli_simulate},
+    {"compare", "set engines beside each other: cycles, bytes, gates, energy",
+     "lutwidge compare --text 'Open the file.' lut-mobile=u4.lwm bitserial-mobile=u4.lwm \\\n"
+     "    mac4-mobile=u4.lwm mac8-mobile=u8.lwm --source test.en --ref test.de --lines 500\n",
+     "--text TEXT DEVICE=M.lwm...", cli_compare},
     {"sweep", "simulate many engines and keep what they take",
      "lutwidge sweep models/sweeps/engines.yaml --model a8.lwm --db lutwidge.db\n"
      "lutwidge query engines\n",

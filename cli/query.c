@@ -47,7 +47,7 @@ static enum lw_status check_request(const struct asked *asked, const struct lw_q
         return lw_fail(error, LW_USAGE,
                        "give either the name of a query (pareto, best, layers, stalls, devices, "
                        "history, diff, runs, translations, sensitivity, kernels, static, "
-                       "simulations, engines, parts, plans) or --sql");
+                       "simulations, engines, syntheses, parts, plans) or --sql");
     if (strcmp(name, "diff") == 0 ? words != 3 : words > 1)
         return lw_fail(error, LW_USAGE,
                        "diff takes two deployments as pareto names them (diff p12 p15), other "

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "cli/loaded.h"
 #include "cli/simulate_print.h"
+#include "cli/simulate_synth.h"
 #include "cli/simulate_text.h"
 
 #include "gen/bundle.h"
@@ -18,7 +19,7 @@ enum { MOST_COLUMNS = 4096 };
 
 struct task {
     struct cli_request request;
-    const char *path, *layer, *text, *input, *database_path, *command, *trace;
+    const char *path, *layer, *text, *input, *synth, *database_path, *command, *trace;
     int trace_from, trace_cycles;
     int step, columns, beams, lines;
     double clock_mhz;
@@ -39,6 +40,8 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
          "the products of a decoder step: independent, and each layer waiting for the one before",
          NULL},
         {"text", 't', POPT_ARG_STRING, &task->text, 0, "the translation of a line", "TEXT"},
+        {"synth", 0, POPT_ARG_STRING, &task->synth, 0,
+         "no model: what the engine takes in gates (asic), in FPGAs (xc7, ice40), or all", "FLOW"},
         {"columns", 'c', POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &task->columns, 0,
          "columns of activations of a layer or step (beams)", "N"},
         {"beam", 'b', POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &task->beams, 0,
@@ -67,15 +70,21 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
         {"quiet", 'q', POPT_ARG_NONE, &quiet, 0, "no progress", NULL},
         POPT_TABLEEND};
     const char **rest;
-    enum lw_status status = cli_parse(cli_verb_named("simulate"), argc, argv, options, 1, 2, &rest);
+    enum lw_status status = cli_parse(cli_verb_named("simulate"), argc, argv, options, 0, 2, &rest);
     if (status != LW_OK)
         return status;
     task->path = rest[0];
-    task->input = rest[1];
+    task->input = rest[0] ? rest[1] : NULL;
+    task->request.quiet = quiet;
+    if (task->synth)
+        return !task->path && !task->layer && !task->step && !task->text
+                   ? LW_OK
+                   : lw_fail(error, LW_USAGE, "--synth is of an engine: give no model and no work");
+    if (!task->path)
+        return lw_fail(error, LW_USAGE, "give a model, or --synth");
     if (cli_is_folder(task->path) && !lw_bundle_is(task->path))
         return lw_fail(error, LW_USAGE, "%s is not quantised: quantize it with --arith a8",
                        task->path);
-    task->request.quiet = quiet;
     if (!!task->layer + task->step + !!task->text + !!task->input != 1)
         return lw_fail(error, LW_USAGE, "give one of --layer, --step, --text and a file of text");
     if (task->columns < 1 || task->columns > MOST_COLUMNS)
@@ -249,6 +258,23 @@ static enum lw_status simulate_text(struct task *task, struct lw_error *error)
     return status;
 }
 
+static enum lw_status synthesise(struct task *task, struct lw_error *error)
+{
+    const char *device = task->request.device ? task->request.device : "lut-mobile";
+    struct cli_synth synth = {.flow = task->synth,
+                              .database = task->database_path,
+                              .command = task->command,
+                              .quiet = task->request.quiet};
+    task->device = lw_sim_device_named(device);
+    if (!task->device)
+        return lw_fail(error, LW_USAGE, "device '%s' has no engine; there are " LW_SIM_DEVICE_NAMES,
+                       device);
+    enum lw_status status =
+        lw_engine_parse(task->request.parameters ? task->request.parameters : task->device->engine,
+                        &synth.engine, error);
+    return status == LW_OK ? cli_simulate_synth(&synth, error) : status;
+}
+
 int cli_simulate(int argc, const char **argv)
 {
     struct task task = {.columns = 1, .beams = 1, .lines = -1, .request.seed = 1};
@@ -258,8 +284,9 @@ int cli_simulate(int argc, const char **argv)
         char *command = cli_command_line(argc, argv);
         double start_s = cli_now_s();
         task.command = command;
-        status =
-            task.text || task.input ? simulate_text(&task, &error) : simulate_part(&task, &error);
+        status = task.synth                ? synthesise(&task, &error)
+                 : task.text || task.input ? simulate_text(&task, &error)
+                                           : simulate_part(&task, &error);
         if (status == LW_OK && task.database)
             status = lw_database_end_run(task.database, task.run, cli_now_s() - start_s,
                                          cli_peak_memory_bytes(), &error);

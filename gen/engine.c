@@ -23,6 +23,7 @@ static const struct parameter {
     {"sl", offsetof(struct lw_engine, scale_lanes), 1, 32, 8, false, false},
     {"words", offsetof(struct lw_engine, x_words), 32, 4096, 512, true, false},
     {"w", offsetof(struct lw_engine, weight_bits), 0, 8, 0, true, true},
+    {"lutram", offsetof(struct lw_engine, lutram), 0, 1, 0, true, true},
 };
 enum { PARAMETERS = sizeof parameters / sizeof *parameters };
 
@@ -61,6 +62,9 @@ enum lw_status lw_engine_check(const struct lw_engine *engine, struct lw_error *
                        "engine: w is %u with activations of %u bits; it is 1, 4 or 8, and more "
                        "than 1 with 8 bits only",
                        engine->weight_bits, engine->x_bits);
+    if (engine->weight_bits && engine->lutram)
+        return lw_fail(error, LW_USAGE, "engine: multipliers (w is %u) have no tables in LUTRAM",
+                       engine->weight_bits);
     return LW_OK;
 }
 
@@ -77,6 +81,11 @@ void lw_engine_name(const struct lw_engine *engine, char name[LW_ENGINE_NAME_BYT
 unsigned lw_engine_key_bits(const struct lw_engine *engine)
 {
     return engine->weight_bits > 1 ? engine->weight_bits : 1;
+}
+
+unsigned lw_engine_table_delay(const struct lw_engine *engine)
+{
+    return engine->lutram ? 1u << (engine->mu - 1) : 0;
 }
 
 unsigned lw_engine_step_bits(const struct lw_engine *engine)
@@ -115,7 +124,7 @@ enum lw_status lw_engine_parse(const char *name, struct lw_engine *engine, struc
         if (!next)
             return lw_fail(error, LW_USAGE,
                            "engine '%s': '%s' is none of mu, t, r, c, x, bus, slots, sl, words, "
-                           "w with a number",
+                           "w, lutram with a number",
                            name, at);
         at = next;
     }

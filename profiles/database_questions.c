@@ -28,6 +28,9 @@ static const char engines[] = {
 static const char engines_all[] = {
 #include "profiles/questions/engines_all.sql.inc"
 };
+static const char syntheses[] = {
+#include "profiles/questions/syntheses.sql.inc"
+};
 static const char parts[] = {
 #include "profiles/questions/parts.sql.inc"
 };
@@ -88,6 +91,8 @@ const struct lw_named_query lw_named_queries[] = {
      COUNT("simulations WHERE layer = 'all'"), NULL},
     {"engines", engines, engines_all, "sweep SWEEP.yaml", COUNT("simulations WHERE layer = 'all'"),
      NULL},
+    {"syntheses", syntheses, ALL("syntheses_view"), "simulate --synth lut-mobile",
+     COUNT("syntheses"), NULL},
     {"parts", parts, ALL("part_losses_view"), PROFILE, NULL, NULL},
     {"plans", plans, ALL("plan_losses_view"), PROFILE, COUNT("plan_losses"), NULL},
     {"pareto", pareto, pareto_all, PROFILE, NULL, NULL},

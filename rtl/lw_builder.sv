@@ -1,8 +1,10 @@
 // Reads the activations of a job once a pass, Mu of each column a cycle, and has one table of each column built from
-// them, into the half that no step reads. Tables are ready from the cycle after their last write on.
+// them, into the half that no step reads. Tables are ready from the cycle after their last write on, or Delay cycles later
+// where a table takes so long to be written; then its writes are at least Delay cycles apart.
 module lw_builder #(
   parameter T = 16,
   parameter XWords = 512,
+  parameter Delay = 0,
   parameter AddressWidth = $clog2(XWords)
 ) (
   input  wire                    clk_i,
@@ -31,6 +33,7 @@ module lw_builder #(
   localparam LastTable = T - 1;
   localparam [IndexWidth-1:0] Last = LastTable[IndexWidth-1:0];
 
+
   reg active_q, half_q, x_half_q, x_free_q, write_last_q;
   reg [15:0] tiles_q, passes_left_q, tile_q;
   reg [IndexWidth-1:0] table_q;
@@ -39,13 +42,13 @@ module lw_builder #(
   reg [1:0] ready_q;   // halves ready
 
   wire [AddressWidth:0] level = x_half_q ? level1_i : level0_i;
-  wire half_ok = table_q != 0 | begun_q != 2;
+  wire half_ok = table_q != 0 | (begun_q != 2 & apart);
   wire x_ok = {1'b0, address_q} < level;
   wire last_table = table_q == Last;
   wire last_tile = tile_q + 1 == tiles_q;
   wire last_pass = passes_left_q == 1;
   wire begin_half = read_o & table_q == 0;
-  wire finish_half = write_last_q;
+  wire finish_half, apart;
 
   assign job_ready_o = ~active_q;
   assign read_o = active_q & half_ok & x_ok;
@@ -97,4 +100,28 @@ module lw_builder #(
       assert (~tile_done_i | ready_q != 0);
       assert (ready_q <= begun_q & begun_q <= 2);
     end
+
+  generate
+    if (Delay == 0) begin : gen_now
+      assign finish_half = write_last_q;
+      assign apart = 1;
+    end else begin : gen_later
+      localparam Gap = Delay > T ? Delay - T : 0;  // cycles between tiles in which nothing is read
+      reg [Delay-1:0] older_q;                     // last writes of tiles, up to Delay cycles back
+      reg [4:0] gap_q;
+      wire [Delay:0] writes = {older_q, write_last_q};
+      assign finish_half = older_q[Delay-1];
+      assign apart = gap_q == 0;
+      wire unused_writes = writes[Delay];
+      always @(posedge clk_i)
+        if (rst_i) begin
+          older_q <= 0;
+          gap_q <= 0;
+        end else begin
+          older_q <= writes[Delay-1:0];
+          if (read_o & last_table) gap_q <= Gap[4:0];
+          else if (gap_q != 0) gap_q <= gap_q - 1;
+        end
+    end
+  endgenerate
 endmodule

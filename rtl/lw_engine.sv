@@ -10,6 +10,7 @@ module lw_engine #(
   parameter Slots = 64,
   parameter Sl = 8,
   parameter Weight = 0,     // bits of a multiplier's weight, 1, 4 or 8; 0: lookups
+  parameter Lutram = 0,     // lookups in memories with one write port, else in flip-flops
   parameter XWords = 512,   // activations of a column / Mu that fit; a power of two
   parameter KeyDepth = 256  // beats
 ) (
@@ -214,7 +215,7 @@ module lw_engine #(
   wire [T-1:0] table_write;
   wire table_write_half;
   assign x_done_half = x_read_half;
-  lw_builder #(.T(T), .XWords(XWords)) u_builder (
+  lw_builder #(.T(T), .XWords(XWords), .Delay(Lutram != 0 ? 1 << (Mu - 1) : 0)) u_builder (
     .clk_i(clk_i), .rst_i(rst_i), .job_valid_i(build_job), .job_ready_o(build_take), .tiles_i(build_fields[15:0]),
     .passes_i(build_fields[31:16]), .x_half_i(build_fields[33]), .x_free_i(build_fields[32]), .level0_i(level0),
     .level1_i(level1), .read_o(x_read), .read_half_o(x_read_half), .read_address_o(x_read_address),
@@ -249,7 +250,7 @@ module lw_engine #(
     .bank_wait_o(bank_wait), .table_wait_o(table_wait));
   generate
     if (Weight == 0) begin : gen_lookups
-      lw_lanes #(.Mu(Mu), .T(T), .R(R), .C(C), .XWidth(XWidth)) u_lanes (
+      lw_lanes #(.Mu(Mu), .T(T), .R(R), .C(C), .XWidth(XWidth), .Lutram(Lutram)) u_lanes (
         .clk_i(clk_i), .write_i(table_write), .write_half_i(table_write_half), .x_i(x_read_data), .half_i(half),
         .keys_i(key_q), .sums_q(tree_sums));
     end else begin : gen_products

@@ -6,6 +6,7 @@ module lw_lanes #(
   parameter R = 8,
   parameter C = 1,
   parameter XWidth = 8,
+  parameter Lutram = 0,
   parameter EntryWidth = XWidth + $clog2(Mu),
   parameter SumWidth = EntryWidth + $clog2(T)
 ) (
@@ -27,7 +28,7 @@ module lw_lanes #(
         for (r = 0; r < R; r = r + 1) begin : gen_key
           assign keys[r*Mu +: Mu] = keys_i[(r*T + t)*Mu +: Mu];
         end
-        lw_table #(.Mu(Mu), .R(R), .XWidth(XWidth)) u_table (
+        lw_table #(.Mu(Mu), .R(R), .XWidth(XWidth), .Lutram(Lutram)) u_table (
           .clk_i(clk_i), .write_i(write_i[t]), .write_half_i(write_half_i),
           .x_i(x_i[c*Mu*XWidth +: Mu*XWidth]), .half_i(half_i), .keys_i(keys),
           .values_o(values[t*R*EntryWidth +: R*EntryWidth]));

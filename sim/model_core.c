@@ -29,6 +29,7 @@ void lw_core_reset(struct lw_core *core, const struct lw_engine *engine,
         .in = engine->scale_lanes * engine->columns * 64, .out = engine->bus_bits, .flush = true};
     core->y_boxes[1] = core->y_boxes[0];
     core->y_boxes[1].in = engine->scale_lanes * engine->columns * engine->x_bits;
+    core->builder.delay = lw_engine_table_delay(engine);
     core->drain.credits = LW_CREDITS;
     core->writer.page = page;
 }

@@ -40,21 +40,25 @@ static inline void lw_control_events(const struct lw_core *core, struct lw_event
     e->job_done = e->tile_done && c->tile + 1 == c->tiles && last_pass;
 }
 
+static inline bool lw_builder_has_room(const struct lw_builder *b)
+{
+    return b->table != 0 || (b->begun != 2 && b->gap == 0);
+}
+
 static inline bool lw_builder_waits_for_x(const struct lw_core *core)
 {
     const struct lw_builder *b = &core->builder;
-    return !b->active ||
-           ((b->table != 0 || b->begun != 2) && b->address >= core->loader.level[b->x_half]);
+    return !b->active || (lw_builder_has_room(b) && b->address >= core->loader.level[b->x_half]);
 }
 
 static inline void lw_builder_events(const struct lw_core *core, struct lw_events *e)
 {
     const struct lw_builder *b = &core->builder;
-    e->finish_half = b->write_last;
+    e->finish_half = b->written >> b->delay & 1;
     e->x_half = b->x_half;
     if (!b->active)
         return;
-    e->read = (b->table != 0 || b->begun != 2) && b->address < core->loader.level[b->x_half];
+    e->read = lw_builder_has_room(b) && b->address < core->loader.level[b->x_half];
     e->last_table = b->table + 1 == core->engine.tables;
     e->begin_half = e->read && b->table == 0;
     e->x_done =
@@ -101,7 +105,11 @@ static inline void lw_builder_step(struct lw_core *core, const struct lw_events 
     b->ready += e->finish_half;
     b->ready -= e->tile_done;
     b->write = e->read;
-    b->write_last = e->read && e->last_table;
+    b->written = (b->written << 1 | (e->read && e->last_table)) & ((2u << b->delay) - 1);
+    if (e->read && e->last_table && b->delay > core->engine.tables)
+        b->gap = b->delay - core->engine.tables;
+    else
+        b->gap -= b->gap != 0;
     if (!b->active && lw_queued(core, LW_UNIT_BUILD)) {
         const struct lw_issued *issued = lw_take(core, LW_UNIT_BUILD);
         b->active = true;

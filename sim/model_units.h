@@ -115,9 +115,11 @@ struct lw_loader {
     uint32_t left, level[2]; /* words */
 };
 struct lw_builder {
-    bool active, x_half, x_free, write_last, write;
+    bool active, x_half, x_free, write;
     uint32_t tiles, passes_left, tile, table, address;
     uint32_t begun, ready;
+    uint32_t delay, gap; /* of tables in LUTRAM; cycles in which nothing is read yet */
+    uint32_t written;    /* last writes of tiles: bit i was i cycles ago */
 };
 
 /* lw_control */

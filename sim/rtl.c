@@ -5,6 +5,7 @@
 #include "models/file.h"
 #include "models/hash.h"
 #include "sim/dram.h"
+#include "sim/sources.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -19,16 +20,6 @@
 
 extern char **environ;
 
-/* The sources of the engine and of what is built around it */
-static const struct source {
-    const char *name;
-    const unsigned char *data;
-    size_t bytes;
-} sources[] = {
-#include "sim/rtl_sources.inc"
-};
-enum { SOURCES = sizeof sources / sizeof *sources };
-
 struct lw_rtl {
     void *library, *harness;
     int (*run)(void *self, const struct lw_dram_timing *timing, uint64_t seed, uint8_t *memory,
@@ -38,29 +29,6 @@ struct lw_rtl {
     void (*delete)(void *self);
     bool trace;
 };
-
-enum { PARAMETERS = 11, PARAMETER_BYTES = 24 };
-
-static void name_parameters(const struct lw_engine *engine,
-                            char parameters[PARAMETERS][PARAMETER_BYTES])
-{
-    const struct {
-        const char *name;
-        unsigned value;
-    } list[PARAMETERS] = {{"Mu", engine->mu},
-                          {"T", engine->tables},
-                          {"R", engine->rows},
-                          {"C", engine->columns},
-                          {"XWidth", engine->x_bits},
-                          {"Bus", engine->bus_bits},
-                          {"Slots", engine->slots},
-                          {"Sl", engine->scale_lanes},
-                          {"XWords", engine->x_words},
-                          {"KeyDepth", LW_ENGINE_KEY_DEPTH},
-                          {"Weight", engine->weight_bits}};
-    for (size_t i = 0; i < PARAMETERS; i++)
-        snprintf(parameters[i], PARAMETER_BYTES, "%s=%u", list[i].name, list[i].value);
-}
 
 static enum lw_status tool_version(char *version, size_t size, struct lw_error *error)
 {
@@ -74,72 +42,32 @@ static enum lw_status tool_version(char *version, size_t size, struct lw_error *
     return LW_OK;
 }
 
-static enum lw_status hash_of(char parameters[PARAMETERS][PARAMETER_BYTES], bool trace,
+static enum lw_status hash_of(char parameters[LW_PARAMETERS][LW_PARAMETER_BYTES], bool trace,
                               char hash[33], struct lw_error *error)
 {
-    char version[256] = "";
+    char version[256] = "", more[300];
     enum lw_status status = tool_version(version, sizeof version, error);
-    XXH3_state_t *state = XXH3_createState();
-    if (status == LW_OK && !state)
-        status = lw_fail(error, LW_FAILED, "out of memory");
-    if (status == LW_OK) {
-        XXH3_128bits_reset(state);
-        for (size_t i = 0; i < SOURCES; i++)
-            XXH3_128bits_update(state, sources[i].data, sources[i].bytes);
-        XXH3_128bits_update(state, parameters, PARAMETERS * PARAMETER_BYTES);
-        XXH3_128bits_update(state, version, strlen(version));
-        XXH3_128bits_update(state, &trace, sizeof trace);
-        XXH128_hash_t digest = XXH3_128bits_digest(state);
-        snprintf(hash, 33, "%016llx%016llx", (unsigned long long)digest.high64,
-                 (unsigned long long)digest.low64);
-    }
-    XXH3_freeState(state);
-    return status;
-}
-
-static enum lw_status write_sources(const char *folder, struct lw_error *error)
-{
-    for (size_t i = 0; i < SOURCES; i++) {
-        char *path = lw_path_join(folder, sources[i].name);
-        FILE *stream = path ? fopen(path, "wb") : NULL;
-        bool written =
-            stream && fwrite(sources[i].data, 1, sources[i].bytes, stream) == sources[i].bytes;
-        if (stream && fclose(stream))
-            written = false;
-        free(path);
-        if (!written)
-            return lw_fail(error, LW_FAILED, "cannot write %s/%s: %s", folder, sources[i].name,
-                           strerror(errno));
-    }
-    return LW_OK;
-}
-
-static void remove_file(const char *folder, const char *name)
-{
-    char *path = lw_path_join(folder, name);
-    if (path)
-        unlink(path);
-    free(path);
+    if (status != LW_OK)
+        return status;
+    snprintf(more, sizeof more, "%d %s", trace, version);
+    return lw_sources_hash(LW_BUILD_SIMULATOR, parameters, more, hash, error);
 }
 
 static void remove_folder(const char *folder)
 {
-    for (size_t i = 0; i < SOURCES; i++)
-        remove_file(folder, sources[i].name);
-    remove_file(folder, "log");
-    remove_file(folder, "engine.so");
-    rmdir(folder);
+    static const char *const names[] = {"log", "engine.so"};
+    lw_sources_remove(folder, names, sizeof names / sizeof *names);
 }
 
 /* Runs sim/verilate in the folder; puts the head of its messages into the error. */
 static enum lw_status verilate(const char *folder, const char *output,
-                               char parameters[PARAMETERS][PARAMETER_BYTES], bool trace,
+                               char parameters[LW_PARAMETERS][LW_PARAMETER_BYTES], bool trace,
                                struct lw_error *error)
 {
     char *script = lw_path_join(folder, "verilate"), *log = lw_path_join(folder, "log");
-    char *arguments[6 + PARAMETERS] = {"sh", script, (char *)folder, (char *)output,
-                                       trace ? "1" : "0"};
-    for (size_t i = 0; i < PARAMETERS; i++)
+    char *arguments[6 + LW_PARAMETERS] = {"sh", script, (char *)folder, (char *)output,
+                                          trace ? "1" : "0"};
+    for (size_t i = 0; i < LW_PARAMETERS; i++)
         arguments[5 + i] = parameters[i];
     pid_t child;
     int state = -1;
@@ -172,7 +100,7 @@ static enum lw_status verilate(const char *folder, const char *output,
 
 /* Builds beside the place and renames, so that builds of the same engine at a time do no harm. */
 static enum lw_status build(const char *cache, const char *library,
-                            char parameters[PARAMETERS][PARAMETER_BYTES], bool trace,
+                            char parameters[LW_PARAMETERS][LW_PARAMETER_BYTES], bool trace,
                             struct lw_error *error)
 {
     char *folder = lw_path_join(cache, "building-XXXXXX");
@@ -183,7 +111,7 @@ static enum lw_status build(const char *cache, const char *library,
         return status;
     }
     char *output = lw_path_join(folder, "engine.so");
-    enum lw_status status = write_sources(folder, error);
+    enum lw_status status = lw_sources_write(folder, error);
     if (status == LW_OK)
         status = output ? verilate(folder, output, parameters, trace, error)
                         : lw_fail(error, LW_FAILED, "out of memory");
@@ -236,11 +164,11 @@ static enum lw_status load(const char *library, const struct lw_engine *engine, 
 enum lw_status lw_rtl_open(const struct lw_engine *engine, const char *cache, bool trace,
                            struct lw_rtl **rtl, struct lw_error *error)
 {
-    char parameters[PARAMETERS][PARAMETER_BYTES] = {0}, hash[40];
+    char parameters[LW_PARAMETERS][LW_PARAMETER_BYTES] = {0}, hash[40];
     enum lw_status status = lw_engine_check(engine, error);
     if (status != LW_OK)
         return status;
-    name_parameters(engine, parameters);
+    lw_sources_parameters(engine, parameters);
     status = hash_of(parameters, trace, hash, error);
     if (status != LW_OK)
         return status;

@@ -10,7 +10,10 @@
 
 static const struct lw_sim_device devices[] = {
     {"lut-mobile", "mu4-t16-r8-c1-x8-bus512-slots64-sl8-words512", "typical", 400},
-    {"lut-fpga", "mu5-t8-r8-c1-x8-bus256-slots64-sl8-words512", "typical", 150},
+    {"lut-fpga", "mu5-t8-r8-c1-x8-bus256-slots64-sl8-words512-lutram1", "typical", 150},
+    {"bitserial-mobile", "mu4-t16-r8-c1-x8-bus512-slots64-sl8-words512-w1", "typical", 400},
+    {"mac4-mobile", "mu4-t4-r8-c1-x8-bus512-slots64-sl8-words512-w4", "typical", 400},
+    {"mac8-mobile", "mu4-t2-r8-c1-x8-bus512-slots64-sl8-words512-w8", "typical", 400},
 };
 
 const struct lw_sim_device *lw_sim_device_named(const char *name)

@@ -22,7 +22,7 @@ struct lw_sim_device {
 };
 
 /* The names, for messages and help texts. */
-#define LW_SIM_DEVICE_NAMES "lut-mobile and lut-fpga"
+#define LW_SIM_DEVICE_NAMES "lut-mobile, lut-fpga, bitserial-mobile, mac4-mobile and mac8-mobile"
 /* NULL: no such device. */
 const struct lw_sim_device *lw_sim_device_named(const char *name);
 

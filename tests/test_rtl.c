@@ -15,12 +15,13 @@ static const char *const engines[] = {
     "mu3-t8-r4-c2-bus256-slots16-sl2-words64-w1",
     "mu2-t4-r8-bus128-slots16-sl4-words64-w4",
     "mu4-t2-r4-c2-bus256-slots32-sl4-words128-w8",
+    "mu5-t6-r4-c2-bus256-slots16-sl2-words64-lutram1",
 };
 
 ParameterizedTestParameters(rtl, random_lists)
 {
-    static size_t indices[] = {0, 1, 2, 3, 4, 5};
-    return cr_make_param_array(size_t, indices, 6);
+    static size_t indices[] = {0, 1, 2, 3, 4, 5, 6};
+    return cr_make_param_array(size_t, indices, 7);
 }
 
 ParameterizedTest(size_t *index, rtl, random_lists)

@@ -89,7 +89,8 @@ Test(simulate, wrong_usage)
     shell_expect("\"$LUTWIDGE\" simulate $M --step --parameters z1", 2, "'z1' is none of mu");
     shell_expect("\"$LUTWIDGE\" simulate $M --step --memory fast", 2, "none of ideal, typical");
     shell_expect("\"$LUTWIDGE\" simulate $M --step --engine kernels", 2, "there are model and rtl");
-    shell_expect("\"$LUTWIDGE\" simulate $M --step --device host", 2, "lut-mobile and lut-fpga");
+    shell_expect("\"$LUTWIDGE\" simulate $M --step --device host", 2,
+                 "lut-mobile, lut-fpga, bitserial-mobile");
     shell_expect("\"$LUTWIDGE\" simulate models/open-en-de --step", 2, "is not quantised");
     shell_expect("\"$LUTWIDGE\" simulate models/open-en-de/e132.lwm --step", 2,
                  "of class t8, and the engine computes class a8: quantize the model with --arith");
@@ -99,7 +100,7 @@ Test(simulate, wrong_usage)
     shell_expect("echo a | \"$LUTWIDGE\" translate $M --engine vhdl", 2,
                  "there are kernels, reference, model and rtl");
     shell_expect("echo a | \"$LUTWIDGE\" translate $M --engine rtl --device x86-avx2", 2,
-                 "simulates the devices lut-mobile and lut-fpga, not 'x86-avx2'");
+                 "bitserial-mobile, mac4-mobile and mac8-mobile, not 'x86-avx2'");
     shell_expect("echo a | \"$LUTWIDGE\" translate $M --engine kernels --device lut-fpga", 2,
                  "device lut-fpga runs no kernels");
     shell_expect("\"$LUTWIDGE\" generate $M --device lut-mobile -o $T/bundle", 2,

@@ -1,4 +1,4 @@
-/* 21 sets of parameters and 10,000 jobs: RTL = model = definition, in bits, cycles and counters; a
+/* 23 sets of parameters and 10,000 jobs: RTL = model = definition, in bits, cycles and counters; a
  * trace. */
 #include "tests/engines.h"
 
@@ -29,6 +29,8 @@ static const char *const engines[] = {
     "mu4-t4-r8-w4",
     "mu4-t2-r8-w8",
     "mu5-t8-r4-c4-bus1024-sl4-w8",
+    "mu4-t16-r8-lutram1",
+    "mu5-t8-r8-bus256-x16-lutram1",
 };
 enum { ENGINES = sizeof engines / sizeof *engines };
 
