@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static enum lw_status run(struct lw_database *database, const char *sql, struct lw_error *error)
 {
@@ -234,6 +235,10 @@ static enum lw_status attach(struct lw_database *database, const char *path, str
     lw_database_close(other);
     if (status != LW_OK)
         return status;
+    struct stat here, there;
+    if (stat(database->path, &here) == 0 && stat(path, &there) == 0 &&
+        here.st_dev == there.st_dev && here.st_ino == there.st_ino)
+        return lw_fail(error, LW_USAGE, "%s cannot be merged into itself", path);
     sqlite3_stmt *statement = NULL;
     sqlite3_int64 none;
     char *file = sqlite3_mprintf("%s%s", path[0] == '/' ? "" : "./", path);
