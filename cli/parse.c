@@ -11,7 +11,8 @@ enum { MOST_OPTIONS = 64 };
  * somebody keeps them: verbs use both until they return, so both stay here until the program ends.
  */
 static poptContext context;
-static char *kept[MOST_OPTIONS]; /* by the place of the option in its table */
+static char *kept[MOST_OPTIONS];                       /* by the place of the option in its table */
+static const char **volatile kept_lists[MOST_OPTIONS]; /* never read: they are only held */
 
 static void print_help(const struct cli_verb *verb)
 {
@@ -43,6 +44,14 @@ static void keep_string(const struct poptOption *options, int number)
 {
     free(kept[number - 1]);
     kept[number - 1] = *(char **)options[number - 1].arg;
+}
+
+/* Lists of strings, which popt makes longer by itself. */
+static void keep_lists(const struct poptOption *options)
+{
+    for (int i = 0; i < MOST_OPTIONS && !is_end(&options[i]); i++)
+        if ((options[i].argInfo & POPT_ARG_MASK) == POPT_ARG_ARGV)
+            kept_lists[i] = *(const char ***)options[i].arg;
 }
 
 static int bad_option(const struct cli_verb *verb, const struct poptOption *options, int code)
@@ -103,6 +112,7 @@ enum lw_status cli_parse(const struct cli_verb *verb, int argc, const char **arg
         }
         keep_string(options, code);
     }
+    keep_lists(options);
     if (code < -1)
         return (enum lw_status)bad_option(verb, options, code);
 
