@@ -186,6 +186,8 @@ static void print_energy(const struct entry *e)
     printf("\n%s, energy (an estimate: counters times energies of events)\n", e->device);
     for (int i = 0; i < LW_ENERGY_PARTS; i++) {
         const struct lw_energy_part *part = &e->energy.parts[i];
+        if (part->pj == 0) /* a baseline builds no tables */
+            continue;
         printf("%12.0f x %8.1f pJ = %8.2f uJ  %s: %s\n", part->count, part->pj,
                part->count * part->pj / 1e6, part->event, part->source);
     }

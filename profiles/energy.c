@@ -38,7 +38,7 @@ static double step_gates(const struct lw_synth *asic)
 static double entry_gates(const struct lw_synth *asic, const struct lw_engine *engine)
 {
     const struct lw_synth_block *entries = lw_synth_block(asic, "lanes.entries");
-    return entries ? entries->gates / engine->tables : 0; /* of a table of each column */
+    return entries ? entries->gates / (engine->tables * engine->columns) : 0;
 }
 
 void lw_energy_estimate(const struct lw_engine *e, const struct lw_synth *asic,
@@ -51,6 +51,7 @@ void lw_energy_estimate(const struct lw_engine *e, const struct lw_synth *asic,
     double tables = (double)n[LW_COUNT_TABLES], elements = (double)n[LW_COUNT_ELEMENTS];
     double sum_bits =
         e->x_bits + bits_of((double)e->x_words * e->mu) + (e->weight_bits > 1 ? e->weight_bits : 1);
+    double x_bits = columns * e->mu * e->x_bits;
     double word_bits = columns * e->rows * sum_bits, gate_pj = add8_pj / asic->adder_gates;
     struct lw_energy_part *parts = energy->parts;
     put(&parts[0], "beat of the memory", beats, e->bus_bits * dram_pj_bit,
@@ -61,16 +62,16 @@ void lw_energy_estimate(const struct lw_engine *e, const struct lw_synth *asic,
         "%.0f gates by synthesis, each as a gate of an 8-bit adder (%.0f gates); " HOROWITZ
         "0.03 pJ for that",
         step_gates(asic), asic->adder_gates);
-    put(&parts[3], "step: sums read and written", steps, 2 * word_bits * sram_pj_bit,
-        "%.0f bits; as a FIFO", word_bits);
-    put(&parts[4], "activations read, table built", tables,
-        columns * (e->mu * e->x_bits * sram_pj_bit) + entry_gates(asic, e) * gate_pj,
-        "%.0f bits; as a FIFO; %.0f gates; as a step", columns * e->mu * e->x_bits,
-        entry_gates(asic, e));
-    put(&parts[5], "scale element: sums read and multiplied", elements,
-        word_bits * sram_pj_bit +
-            e->scale_lanes * columns * multiply32_pj * 16 * sum_bits / (32 * 32),
+    put(&parts[3], "slot of plane sums read or written",
+        steps + (double)n[LW_COUNT_SUM_READS] + (double)n[LW_COUNT_DRAIN_READS],
+        word_bits * sram_pj_bit, "%.0f bits; as a FIFO", word_bits);
+    put(&parts[4], "word of activations read or written", tables + (double)n[LW_COUNT_X_WRITES],
+        x_bits * sram_pj_bit, "%.0f bits; as a FIFO", x_bits);
+    put(&parts[5], "scales of SL rows multiplied", elements,
+        e->scale_lanes * columns * multiply32_pj * 16 * sum_bits / (32 * 32),
         HOROWITZ "3.1 pJ for 32 x 32 bits, by area 16 x %.0f", sum_bits);
+    put(&parts[6], "table built", tables, columns * entry_gates(asic, e) * gate_pj,
+        "%.0f gates; as a step", entry_gates(asic, e));
     energy->memory_pj = parts[0].count * parts[0].pj;
     energy->engine_pj = 0;
     for (int i = 1; i < LW_ENERGY_PARTS; i++)

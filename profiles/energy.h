@@ -6,7 +6,7 @@
 #include "profiles/simulation.h"
 #include "sim/synth.h"
 
-enum { LW_ENERGY_PARTS = 6, LW_ENERGY_SOURCE_BYTES = 200 };
+enum { LW_ENERGY_PARTS = 7, LW_ENERGY_SOURCE_BYTES = 200 };
 
 struct lw_energy_part {
     const char *event;
