@@ -43,11 +43,14 @@ static enum lw_status check_request(const struct asked *asked, const struct lw_q
     const char *name = question->name ? question->name : "";
     if (asked->as_json && asked->as_csv)
         return lw_fail(error, LW_USAGE, "--json and --csv exclude each other");
-    if (!question->name == !question->sql)
-        return lw_fail(error, LW_USAGE,
-                       "give either the name of a query (pareto, best, layers, stalls, devices, "
-                       "history, diff, runs, translations, sensitivity, kernels, static, "
-                       "simulations, engines, parts, plans) or --sql");
+    if (!question->name == !question->sql) {
+        char names[512] = "";
+        for (size_t i = 0; lw_question_at(i); i++) {
+            size_t used = strlen(names);
+            snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", lw_question_at(i));
+        }
+        return lw_fail(error, LW_USAGE, "give either the name of a query (%s) or --sql", names);
+    }
     if (strcmp(name, "diff") == 0 ? words != 3 : words > 1)
         return lw_fail(error, LW_USAGE,
                        "diff takes two deployments as pareto names them (diff p12 p15), other "

@@ -13,6 +13,11 @@ static const struct lw_sim_device devices[] = {
     {"lut-fpga", "mu5-t8-r8-c1-x8-bus256-slots64-sl8-words512", "typical", 150},
 };
 
+const struct lw_sim_device *lw_sim_device_at(size_t i)
+{
+    return i < sizeof devices / sizeof *devices ? &devices[i] : NULL;
+}
+
 const struct lw_sim_device *lw_sim_device_named(const char *name)
 {
     for (size_t i = 0; i < sizeof devices / sizeof *devices; i++)
