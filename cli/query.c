@@ -85,22 +85,22 @@ int cli_query(int argc, const char **argv)
 {
     struct asked asked = {.path = "lutwidge.db", .last = LAST_ROWS};
     struct poptOption options[] = {
-        {"db", 0, POPT_ARG_STRING | POPT_ARGFLAG_SHOW_DEFAULT, &asked.path, 0, "the database",
-         "FILE"},
         {"sql", 0, POPT_ARG_STRING, &asked.sql, 0, "a SELECT of your own instead of a named query",
          "SQL"},
+        {"device", 0, POPT_ARG_STRING, &asked.device, 0, "pareto, best: this device alone", "D"},
         {"max-size", 0, POPT_ARG_STRING, &asked.size, 0, "best: models of at most so many bytes",
          "SIZE"},
         {"max-latency", 0, POPT_ARG_STRING, &asked.latency, 0,
          "best: at most so long a sentence on the device", "TIME"},
         {"max-drop", 0, POPT_ARG_STRING, &asked.drop, 0,
          "best: lose at most so much against fp32; smallest first", "BLEU"},
-        {"device", 0, POPT_ARG_STRING, &asked.device, 0, "pareto, best: this device alone", "D"},
         {"last", 0, POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &asked.last, 0,
          "rows of a table at most, the last ones; 0: all", "N"},
         {"json", 0, POPT_ARG_NONE, &asked.as_json, 0, "print an array of objects, every column",
          NULL},
         {"csv", 0, POPT_ARG_NONE, &asked.as_csv, 0, "print CSV with a header, every column", NULL},
+        {"db", 0, POPT_ARG_STRING | POPT_ARGFLAG_SHOW_DEFAULT, &asked.path, 0, "the database",
+         "FILE"},
         POPT_TABLEEND};
     const char **rest;
     struct lw_error error = {0};

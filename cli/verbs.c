@@ -46,7 +46,7 @@ const struct cli_verb cli_verbs[] = {
      "lutwidge score --ref test.de out.de\n"
      "lutwidge translate open3.lwm < test.en | lutwidge score --ref test.de --json\n",
      "--ref REF [HYP]", "translate", cli_score},
-    {"profile", "measure what allocate needs, or what few bits cost each part of a model alone",
+    {"profile", "measure what allocate needs, or what few bits cost each part",
      "With --device: losses of parts, times or cycles of their kernels on each device, and whole "
      "plans that predictions are calibrated with. With --what sensitivity: errors, loss and BLEU "
      "of "

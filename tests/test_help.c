@@ -30,10 +30,11 @@ TestSuite(help, .init = setup, .fini = teardown, .timeout = 60);
 /* Puts the options of each verb into $T/VERB.help, as --help has them, one a line. */
 static void list_options(void)
 {
-    shell_expect("for v in $VERBS; do \"$LUTWIDGE\" $v --help | "
-                 "sed -n 's/^  \\(-., \\|    \\)\\(--[a-z-]*\\).*/\\2/p' | sort > $T/$v.help; "
-                 "grep -qx -e --help $T/$v.help || exit 1; done",
-                 0, "");
+    shell_expect(
+        "for v in $VERBS; do \"$LUTWIDGE\" $v --help | "
+        "sed -n '/^Options:/,$s/^  \\(-., \\|    \\)\\(--[a-z-]*\\).*/\\2/p' | sort > $T/$v.help; "
+        "grep -qx -e --help $T/$v.help || exit 1; done",
+        0, "");
 }
 
 Test(help, pages_have_their_sections_in_order)
@@ -125,7 +126,7 @@ Test(help, options_in_examples_and_documents_exist)
                  "cat README.md docs/*.md models/*/README.md >> $T/all && "
                  "sed -i -e ':a' -e '/\\\\$/{N;s/\\\\\\n *//;ta' -e '}' $T/all",
                  0, "");
-    shell_expect("for v in $VERBS; do grep -o \"lutwidge $v [^|`#;&<>]*\" $T/all | "
+    shell_expect("for v in $VERBS; do grep -o \"lutwidge $v [^|\\`#;&<>]*\" $T/all | "
                  "grep -o -e ' --[a-z][a-z-]*' | tr -d ' ' | sort -u > $T/used; "
                  "comm -23 $T/used $T/$v.help | sed \"s/^/$v /\"; done",
                  0, "");
