@@ -65,7 +65,7 @@ const struct cli_verb cli_verbs[] = {
      "a "
      "loss of BLEU, from the rows that profile --device left. Prints what is attainable, the plan, "
      "what binds and what more would buy (docs/ALLOCATION.md).",
-     "lutwidge allocate models/open-en-de --device host --max-size 2MB -o plan.yaml\n"
+     "lutwidge allocate models/open-en-de --max-size 2MB -o plan.yaml\n"
      "lutwidge allocate models/open-en-de --device host --max-size 3MB --max-latency 2ms \\\n"
      "    -o plan.yaml\n"
      "lutwidge allocate models/open-en-de --device lut-mobile --minimise latency --max-drop 0.5 "
@@ -73,7 +73,7 @@ const struct cli_verb cli_verbs[] = {
      "    --pin embedding=4 -o plan.yaml\n"
      "lutwidge allocate models/open-en-de --device host --max-size 3MB --verify 3 \\\n"
      "    --source dev.en --ref dev.de -o plan.yaml\n",
-     "MODEL_DIR --device D [LIMITS] -o PLAN.yaml", "profile quantize query", cli_allocate},
+     "MODEL_DIR [--device D] LIMIT... -o PLAN.yaml", "profile quantize query", cli_allocate},
     {"bench", "time product kernels beside OpenBLAS and oneDNN",
      "Every kernel is checked against the definition of its class before it is timed. Times are "
      "medians with their spread; with --static cycles that a model of an Arm CPU counts "
