@@ -61,7 +61,11 @@ STANDALONE := $(STANDALONE_MACHINES:%=$(BUILD)/standalone-%.o)
 
 PREFIX := /usr/local
 LIBDIR := $(PREFIX)/lib
+MAN1 := $(PREFIX)/share/man/man1
+BASH_COMPLETION := $(PREFIX)/share/bash-completion/completions/lutwidge
+ZSH_COMPLETION := $(PREFIX)/share/zsh/site-functions/_lutwidge
 INSTALLED := $(PREFIX)/bin/lutwidge $(PREFIX)/include/lutwidge.h $(PREFIX)/share/man/man3/lutwidge.3 \
+	$(MAN1)/lutwidge.1 $(MAN1)/lutwidge-*.1 $(BASH_COMPLETION) $(ZSH_COMPLETION) \
 	$(PREFIX)/share/lutwidge/examples/translate.c $(LIBDIR)/pkgconfig/lutwidge.pc $(LIBDIR)/liblutwidge.a \
 	$(LIBDIR)/$(notdir $(SHARED)) $(LIBDIR)/$(SONAME) $(LIBDIR)/liblutwidge.so \
 	$(patsubst %,$(PREFIX)/lib/lutwidge/standalone-%.o,$(MACHINE) aarch64)
@@ -217,6 +221,7 @@ test-long: ## the long tests
 	@$(TEST_ENVIRONMENT) tests/run $(LONG_TESTS)
 	@$(TEST_ENVIRONMENT) tests/long/retrain
 	@$(TEST_ENVIRONMENT) tests/long/report
+	@$(TEST_ENVIRONMENT) tests/long/tutorial
 	@BUILD=$(abspath $(BUILD)) tests/long/valgrind
 	@rtl/formal/run
 	@tests/coverage $(BUILD)/tests/long/test_rtl_coverage
@@ -253,6 +258,11 @@ install: all ## install under PREFIX (/usr/local), LIBDIR (PREFIX/lib), in DESTD
 	$(Q)install -m 755 $(BUILD)/lutwidge $(DESTDIR)$(PREFIX)/bin
 	$(Q)install -m 644 library/lutwidge.h $(DESTDIR)$(PREFIX)/include
 	$(Q)install -m 644 docs/man/lutwidge.3 $(DESTDIR)$(PREFIX)/share/man/man3
+	$(Q)$(BUILD)/lutwidge help --man > $(DESTDIR)$(MAN1)/lutwidge.1
+	$(Q)for verb in $$($(BUILD)/lutwidge help --verbs); do \
+		$(BUILD)/lutwidge help --man $$verb > $(DESTDIR)$(MAN1)/lutwidge-$$verb.1 || exit 1; done
+	$(Q)$(BUILD)/lutwidge help --completion bash > $(DESTDIR)$(BASH_COMPLETION)
+	$(Q)$(BUILD)/lutwidge help --completion zsh > $(DESTDIR)$(ZSH_COMPLETION)
 	$(Q)install -m 644 examples/translate.c $(DESTDIR)$(PREFIX)/share/lutwidge/examples
 	$(Q)install -m 644 $(STATIC) $(SHARED) $(DESTDIR)$(LIBDIR)
 	$(if $(SAN),,$(Q)install -m 644 $(STANDALONE) $(DESTDIR)$(PREFIX)/lib/lutwidge)

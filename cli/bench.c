@@ -62,7 +62,7 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
         {"seconds", 0, POPT_ARG_DOUBLE | POPT_ARGFLAG_SHOW_DEFAULT, &task->seconds, 0,
          "time for the samples of each cell", "S"},
         {"seed", 0, POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &task->seed, 0,
-         "of the random weights and activations", "SEED"},
+         "seed of the random weights and activations", "SEED"},
         {"markdown", 0, POPT_ARG_NONE, &task->markdown, 0, "print markdown", NULL},
         {"json", 0, POPT_ARG_NONE, &task->json, 0, "print an array of objects", NULL},
         {"csv", 0, POPT_ARG_NONE, &task->csv, 0, "print CSV with a header", NULL},

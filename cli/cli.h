@@ -10,12 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A verb: its name, one line of purpose, examples printed first by --help, and its function. */
+/* A verb: what --help and its manual page say of it, and its function. */
 struct cli_verb {
     const char *name;
-    const char *purpose;
-    const char *examples;  /* lines, each ended by '\n' */
-    const char *arguments; /* "MODEL_DIR -o M.lwm": what follows the options in the usage line */
+    const char *purpose;     /* one line, no point at its end */
+    const char *description; /* sentences */
+    const char *examples;    /* lines, each ended by '\n' */
+    const char *arguments;   /* "MODEL_DIR -o M.lwm": what follows the options in the usage line */
+    const char *see;         /* other verbs, a space between them */
     int (*run)(int argc, const char **argv); /* argv[0] is the verb; returns the exit code */
 };
 
@@ -23,6 +25,10 @@ extern const struct cli_verb cli_verbs[];
 extern const size_t cli_verb_count;
 /* NULL when there is none of that name. */
 const struct cli_verb *cli_verb_named(const char *name);
+/* Runs what the words of the command line ask for, the program's name aside. */
+int cli_dispatch(int count, const char **words);
+/* "Exit codes: 0 done, ...": two lines. */
+void cli_print_codes(void);
 
 /* Parses with popt: prints help (examples first) and exits 0 for --help; prints a usage error and
  * returns LW_USAGE for a bad option. Arguments that are not options are left in *rest
@@ -31,6 +37,10 @@ const struct cli_verb *cli_verb_named(const char *name);
 enum lw_status cli_parse(const struct cli_verb *verb, int argc, const char **argv,
                          struct poptOption *options, size_t minimum, size_t maximum,
                          const char ***rest);
+
+/* Calls `list` with each option of a verb, in the order of its table, --help aside. */
+void cli_list_options(const struct cli_verb *verb,
+                      void (*list)(void *context, const struct poptOption *option), void *context);
 
 /* Prints "lutwidge VERB: text" to stderr and returns the exit code. */
 int cli_report(const char *verb, enum lw_status status, const struct lw_error *error);
@@ -85,5 +95,6 @@ int cli_sweep(int argc, const char **argv);
 int cli_query(int argc, const char **argv);
 int cli_report_page(int argc, const char **argv);
 int cli_db(int argc, const char **argv);
+int cli_doctor(int argc, const char **argv);
 
 #endif

@@ -285,7 +285,9 @@ int cli_inspect(int argc, const char **argv)
          "check and print what the lookup-table engine reads for a matrix: jobs, keys, scales",
          "MATRIX"},
         {"parameters", 0, POPT_ARG_STRING, &parameters, 0,
-         "of that engine, like mu4-t16-r16-sl16; those not named have their defaults", "NAME"},
+         "with --stream: parameters of the engine, like mu4-t16-r16-sl16; those not named have "
+         "their defaults",
+         "NAME"},
         POPT_TABLEEND};
     const char **rest;
     enum lw_status status = cli_parse(cli_verb_named("inspect"), argc, argv, options, 1, 1, &rest);

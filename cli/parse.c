@@ -14,6 +14,36 @@ static poptContext context;
 static char *kept[MOST_OPTIONS];                       /* by the place of the option in its table */
 static const char **volatile kept_lists[MOST_OPTIONS]; /* never read: they are only held */
 
+/* Verbs have their tables inside their functions: whoever wants to see one runs the verb, which
+ * gets no further than cli_parse. */
+static struct {
+    void (*list)(void *context, const struct poptOption *option);
+    void *context;
+} listing;
+
+void cli_list_options(const struct cli_verb *verb,
+                      void (*list)(void *context, const struct poptOption *option), void *context_)
+{
+    listing.list = list;
+    listing.context = context_;
+    verb->run(1, (const char *[]){verb->name, NULL});
+    listing.list = NULL;
+}
+
+/* Words in lines of at most 79 columns. */
+static void print_wrapped(const char *text)
+{
+    size_t column = 0;
+    while (*text) {
+        size_t length = strcspn(text, " ");
+        bool fits = column && column + 1 + length < 80;
+        printf("%s%.*s", fits ? " " : column ? "\n" : "", (int)length, text);
+        column = fits ? column + 1 + length : length;
+        text += length + (text[length] == ' ');
+    }
+    putchar('\n');
+}
+
 static void print_help(const struct cli_verb *verb)
 {
     printf("lutwidge %s: %s\n\nExamples:\n", verb->name, verb->purpose);
@@ -23,7 +53,11 @@ static void print_help(const struct cli_verb *verb)
         line += length + (line[length] == '\n');
     }
     putchar('\n');
+    print_wrapped(verb->description);
+    putchar('\n');
     poptPrintHelp(context, stdout, 0);
+    putchar('\n');
+    cli_print_codes();
 }
 
 static bool is_end(const struct poptOption *option)
@@ -77,6 +111,11 @@ enum lw_status cli_parse(const struct cli_verb *verb, int argc, const char **arg
                          struct poptOption *options, size_t minimum, size_t maximum,
                          const char ***rest)
 {
+    if (listing.list) {
+        for (; !is_end(options); options++)
+            listing.list(listing.context, options);
+        return LW_USAGE;
+    }
     static const char *none[] = {NULL};
     static char title[64];
     enum { HELP = 0x4c57 }; /* a value no verb gives to an option of its own */
@@ -100,7 +139,7 @@ enum lw_status cli_parse(const struct cli_verb *verb, int argc, const char **arg
         return (enum lw_status)cli_report(verb->name, lw_fail(&error, LW_FAILED, "out of memory"),
                                           &error);
     static char usage[256];
-    snprintf(usage, sizeof usage, "[OPTION...] %s", verb->arguments);
+    snprintf(usage, sizeof usage, "[OPTION...]%s%s", *verb->arguments ? " " : "", verb->arguments);
     poptSetOtherOptionHelp(context, usage);
 
     int code;

@@ -43,11 +43,14 @@ static enum lw_status check_request(const struct asked *asked, const struct lw_q
     const char *name = question->name ? question->name : "";
     if (asked->as_json && asked->as_csv)
         return lw_fail(error, LW_USAGE, "--json and --csv exclude each other");
-    if (!question->name == !question->sql)
-        return lw_fail(error, LW_USAGE,
-                       "give either the name of a query (pareto, best, layers, stalls, devices, "
-                       "history, diff, runs, translations, sensitivity, kernels, static, "
-                       "simulations, engines, syntheses, parts, plans) or --sql");
+    if (!question->name == !question->sql) {
+        char names[512] = "";
+        for (size_t i = 0; lw_question_at(i); i++) {
+            size_t used = strlen(names);
+            snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", lw_question_at(i));
+        }
+        return lw_fail(error, LW_USAGE, "give either the name of a query (%s) or --sql", names);
+    }
     if (strcmp(name, "diff") == 0 ? words != 3 : words > 1)
         return lw_fail(error, LW_USAGE,
                        "diff takes two deployments as pareto names them (diff p12 p15), other "
@@ -82,22 +85,22 @@ int cli_query(int argc, const char **argv)
 {
     struct asked asked = {.path = "lutwidge.db", .last = LAST_ROWS};
     struct poptOption options[] = {
-        {"db", 0, POPT_ARG_STRING | POPT_ARGFLAG_SHOW_DEFAULT, &asked.path, 0, "the database",
-         "FILE"},
         {"sql", 0, POPT_ARG_STRING, &asked.sql, 0, "a SELECT of your own instead of a named query",
          "SQL"},
+        {"device", 0, POPT_ARG_STRING, &asked.device, 0, "pareto, best: this device alone", "D"},
         {"max-size", 0, POPT_ARG_STRING, &asked.size, 0, "best: models of at most so many bytes",
          "SIZE"},
         {"max-latency", 0, POPT_ARG_STRING, &asked.latency, 0,
          "best: at most so long a sentence on the device", "TIME"},
         {"max-drop", 0, POPT_ARG_STRING, &asked.drop, 0,
          "best: lose at most so much against fp32; smallest first", "BLEU"},
-        {"device", 0, POPT_ARG_STRING, &asked.device, 0, "pareto, best: this device alone", "D"},
         {"last", 0, POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &asked.last, 0,
          "rows of a table at most, the last ones; 0: all", "N"},
         {"json", 0, POPT_ARG_NONE, &asked.as_json, 0, "print an array of objects, every column",
          NULL},
         {"csv", 0, POPT_ARG_NONE, &asked.as_csv, 0, "print CSV with a header, every column", NULL},
+        {"db", 0, POPT_ARG_STRING | POPT_ARGFLAG_SHOW_DEFAULT, &asked.path, 0, "the database",
+         "FILE"},
         POPT_TABLEEND};
     const char **rest;
     struct lw_error error = {0};

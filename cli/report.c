@@ -26,9 +26,9 @@ int cli_report_page(int argc, const char **argv)
 {
     char *path = "lutwidge.db", *output = NULL;
     struct poptOption options[] = {
-        {"db", 0, POPT_ARG_STRING | POPT_ARGFLAG_SHOW_DEFAULT, &path, 0, "the database", "FILE"},
         {"output", 'o', POPT_ARG_STRING, &output, 0, "the page; - is standard output",
          "report.html"},
+        {"db", 0, POPT_ARG_STRING | POPT_ARGFLAG_SHOW_DEFAULT, &path, 0, "the database", "FILE"},
         POPT_TABLEEND};
     const char **rest;
     struct lw_error error = {0};

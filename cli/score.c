@@ -73,7 +73,8 @@ int cli_score(int argc, const char **argv)
         {"ref", 'r', POPT_ARG_STRING, &reference, 0, "reference translation, one line a line",
          "FILE"},
         {"json", 0, POPT_ARG_NONE, &as_json, 0, "print one JSON object", NULL},
-        {"db", 0, POPT_ARG_STRING, &database, 0, "add the figures to a database", "FILE"},
+        {"db", 0, POPT_ARG_STRING, &database, 0, "add the figures of this run to a database",
+         "FILE"},
         POPT_TABLEEND};
     const struct cli_verb *verb = cli_verb_named("score");
     const char **rest;

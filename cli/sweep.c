@@ -31,8 +31,8 @@ struct task {
 static enum lw_status parse(int argc, const char **argv, struct task *task, struct lw_error *error)
 {
     struct poptOption options[] = {
-        {"model", 0, POPT_ARG_STRING, &task->model_path, 0, "instead of the one of the file",
-         "M.lwm"},
+        {"model", 0, POPT_ARG_STRING, &task->model_path, 0,
+         "the model, instead of the one that the file names", "M.lwm"},
         {"engine", 0, POPT_ARG_STRING | POPT_ARGFLAG_SHOW_DEFAULT, &task->engine, 0,
          "model, or rtl: the same figures, slower, and a build for each engine", "ENGINE"},
         {"retry", 0, POPT_ARG_NONE, &task->retry, 0, "simulate again the points that failed", NULL},

@@ -189,11 +189,11 @@ int cli_translate(int argc, const char **argv)
     struct poptOption options[] = {
         {"beam", 'b', POPT_ARG_INT, &o.beams, 0, "beams; 1 is greedy (default: the model's)", "N"},
         {"batch", 0, POPT_ARG_INT, &o.batch, 0,
-         "translate N lines of like length together (default 1): faster, more memory, same bytes; "
+         "translate N lines of like length together (default: 1): faster, more memory, same bytes; "
          "lines are read and written 16 N at a time",
          "N"},
         {"threads", 0, POPT_ARG_INT, &o.threads, 0,
-         "translate on N threads (default 1): same bytes; lines are read and written 16 N times "
+         "translate on N threads (default: 1): same bytes; lines are read and written 16 N times "
          "the batch at a time",
          "N"},
         {"max-length", 0, POPT_ARG_INT, &o.max_length, 0,

@@ -1,6 +1,7 @@
 #include "gen/compiler.h"
 
 #include "gen/compile.h"
+#include "models/needs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,18 +14,20 @@
 
 extern char **environ;
 
+static const struct lw_need *const clang = &lw_needs[LW_NEED_CLANG];
+
 const char *lw_compiler(void)
 {
-    const char *given = getenv("LUTWIDGE_CLANG");
-    return given && *given ? given : "clang-19";
+    const char *given = getenv(clang->variable);
+    return given && *given ? given : clang->name;
 }
 
 static enum lw_status missing(struct lw_error *error, int reason)
 {
     return lw_fail(error, LW_FAILED,
                    "cannot run the compiler '%s': %s; kernels are compiled by clang 19: install it "
-                   "with 'apt-get install clang-19', or name another clang in LUTWIDGE_CLANG",
-                   lw_compiler(), strerror(reason));
+                   "with 'apt-get install %s', or name another clang in %s",
+                   lw_compiler(), strerror(reason), clang->package, clang->variable);
 }
 
 enum lw_status lw_compiler_version(char *version, size_t size, struct lw_error *error)

@@ -3,6 +3,19 @@
 #include <stdio.h>
 #include <string.h>
 
+const char *lw_status_text(enum lw_status status)
+{
+    static const char *const texts[] = {
+        [LW_OK] = "done",
+        [LW_FAILED] = "failed",
+        [LW_USAGE] = "wrong usage",
+        [LW_INFEASIBLE] = "constraints cannot be met",
+        [LW_MISMATCH] = "a verification found a difference",
+        [LW_CORRUPT] = "corrupt input",
+    };
+    return texts[status];
+}
+
 enum lw_status lw_fail(struct lw_error *error, enum lw_status status, const char *format, ...)
 {
     if (error) {

@@ -15,6 +15,9 @@ enum lw_status {
     LW_CORRUPT = 5,    /* the input is damaged or not what it claims to be */
 };
 
+/* What a status means, "wrong usage": for help texts and manual pages. */
+const char *lw_status_text(enum lw_status status);
+
 /* Zero-initialise. Holds one line, or one line a reason where several are found at once. */
 struct lw_error {
     char text[8192];

@@ -8,6 +8,8 @@
  * up to OBJECTIVE, a row so that its limit is LIMIT. */
 #include "profiles/allocation.h"
 
+#include "models/needs.h"
+
 #include <coin/Cbc_C_Interface.h>
 #include <dlfcn.h>
 #include <math.h>
@@ -36,8 +38,7 @@ enum { MOST_ROUNDS = 64 };
     F(Cbc_getObjValue)                                                                             \
     F(Cbc_getBestPossibleObjValue)
 
-static const char LIBRARY[] = "libCbcSolver.so.3";
-static const char PACKAGE[] = "coinor-libcbc3";
+static const struct lw_need *const NEED = &lw_needs[LW_NEED_CBC];
 
 /* The functions of the library. It stays loaded. */
 static struct {
@@ -51,10 +52,11 @@ static enum lw_status load_cbc(struct lw_error *error)
 {
     if (cbc.library)
         return LW_OK;
-    void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    void *library = dlopen(NEED->name, RTLD_NOW | RTLD_LOCAL);
     if (!library)
-        return lw_fail(error, LW_FAILED, "the solver CBC cannot be loaded (%s); install %s",
-                       dlerror(), PACKAGE);
+        return lw_fail(error, LW_FAILED,
+                       "the solver CBC cannot be loaded (%s); install it with 'apt-get install %s'",
+                       dlerror(), NEED->package);
     bool whole = true;
 #define LOAD(name)                                                                                 \
     *(void **)&cbc.name = dlsym(library, #name);                                                   \
@@ -66,7 +68,7 @@ static enum lw_status load_cbc(struct lw_error *error)
         return lw_fail(error, LW_FAILED,
                        "%s lacks functions that allocation needs; install %s of "
                        "Debian 12",
-                       LIBRARY, PACKAGE);
+                       NEED->name, NEED->package);
     }
     cbc.library = library;
     return LW_OK;

@@ -2,12 +2,15 @@
  * into the order that it prefers for an N when that N is first asked for, outside what is timed. */
 #include "profiles/bench_internal.h"
 
+#include "models/needs.h"
+
 #include <dlfcn.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char library[] = "libdnnl.so.2", threads_library[] = "libgomp.so.1";
+static const struct lw_need *const need = &lw_needs[LW_NEED_ONEDNN];
+static const char threads_library[] = "libgomp.so.1";
 
 /* Of oneapi/dnnl/dnnl_types.h, version 2.6. Descriptors are opaque here and smaller than this. */
 enum { F32 = 3, S32 = 4, S8 = 5, TAG_ANY = 1, TAG_AB = 3, FORWARD_INFERENCE = 96, CPU = 1 };
@@ -284,23 +287,24 @@ static enum lw_status load(struct onednn *o, struct lw_error *error)
         {"dnnl_memory_destroy", &f->memory_destroy},
         {"dnnl_memory_set_data_handle", &f->memory_set_data_handle},
     };
-    o->handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+    o->handle = dlopen(need->name, RTLD_NOW | RTLD_LOCAL);
     void *threads = o->handle ? dlopen(threads_library, RTLD_NOW | RTLD_LOCAL) : NULL;
     if (!threads)
-        return lw_fail(error, LW_FAILED, "oneDNN cannot be loaded (Debian's libdnnl2 has it): %s",
-                       dlerror());
+        return lw_fail(error, LW_FAILED,
+                       "oneDNN cannot be loaded (%s); install it with 'apt-get install %s'",
+                       dlerror(), need->package);
     /* POSIX lets an object pointer from dlsym stand for a function. */
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         void *found = dlsym(o->handle, wanted[i].name);
         if (!found)
-            return lw_fail(error, LW_FAILED, "%s lacks %s", library, wanted[i].name);
+            return lw_fail(error, LW_FAILED, "%s lacks %s", need->name, wanted[i].name);
         memcpy(wanted[i].to, &found, sizeof found);
     }
     *(void **)&set_threads = dlsym(threads, "omp_set_num_threads");
     const struct version *version = f->version();
     if (!set_threads || version->major != 2 || version->minor < OLDEST_MINOR)
         return lw_fail(error, LW_FAILED, "%s is oneDNN %d.%d; 2.%d or later of 2 is needed",
-                       library, version->major, version->minor, OLDEST_MINOR);
+                       need->name, version->major, version->minor, OLDEST_MINOR);
     set_threads(1);
     return LW_OK;
 }

@@ -150,6 +150,11 @@ enum lw_status lw_database_open_file(const char *path, int flags, struct lw_data
     return status;
 }
 
+int lw_database_version(void)
+{
+    return VERSION;
+}
+
 enum lw_status lw_database_open(const char *path, struct lw_database **database,
                                 struct lw_error *error)
 {

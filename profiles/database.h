@@ -20,6 +20,8 @@ enum lw_status lw_database_open(const char *path, struct lw_database **database,
 enum lw_status lw_database_open_read_only(const char *path, struct lw_database **database,
                                           struct lw_error *error);
 void lw_database_close(struct lw_database *database);
+/* The version of the databases that this program writes. */
+int lw_database_version(void);
 
 /* One run of a verb: how to run it again and what it gave. Strings may be NULL, figures NAN, where
  * unknown. */
@@ -66,6 +68,8 @@ enum lw_output {
     LW_OUTPUT_LINES, /* JSON, an object a line and nothing else */
     LW_OUTPUT_CSV,   /* RFC 4180 with newlines alone; a header, nulls empty */
 };
+/* The name of the i-th question, NULL behind the last one. */
+const char *lw_question_at(size_t i);
 /* A named question, or one SELECT of the user's; exactly one of both is given. Limits are for best,
  * the device for pareto and best, two deployments for diff; NAN and NULL: none. */
 struct lw_question {

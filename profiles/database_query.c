@@ -59,6 +59,11 @@ static int bind_number(sqlite3_stmt *statement, const char *name, double value)
     return index ? lw_database_bind_real(statement, index, value) : SQLITE_OK;
 }
 
+const char *lw_question_at(size_t i)
+{
+    return i < lw_named_query_count ? lw_named_queries[i].name : NULL;
+}
+
 static int bind_word(sqlite3_stmt *statement, const char *name, const char *text)
 {
     int index = sqlite3_bind_parameter_index(statement, name);

@@ -2,6 +2,7 @@
 
 #include "gen/bundle.h"
 #include "gen/compile.h"
+#include "models/needs.h"
 
 #include <fcntl.h>
 #include <jansson.h>
@@ -34,10 +35,12 @@ static enum lw_status out_of_memory(struct lw_error *error)
     return lw_fail(error, LW_FAILED, "out of memory for static cycles");
 }
 
+static const struct lw_need *const mca = &lw_needs[LW_NEED_MCA];
+
 const char *lw_static_analyser(void)
 {
-    const char *given = getenv("LUTWIDGE_LLVM_MCA");
-    return given && *given ? given : "llvm-mca-19";
+    const char *given = getenv(mca->variable);
+    return given && *given ? given : mca->name;
 }
 
 static void path_in(const struct analysis *a, const char *name, char path[PATH_BYTES])
@@ -106,8 +109,8 @@ enum lw_status lw_static_version(char *version, size_t size, struct lw_error *er
     if (!found)
         return lw_fail(error, LW_FAILED,
                        "'%s' does not run; static cycles come from llvm-mca: install it with "
-                       "'apt-get install llvm-19', or name another one in LUTWIDGE_LLVM_MCA",
-                       lw_static_analyser());
+                       "'apt-get install %s', or name another one in %s",
+                       lw_static_analyser(), mca->package, mca->variable);
     line[strcspn(line, "\n")] = 0;
     snprintf(version, size, "%s", line + strspn(line, " "));
     return LW_OK;

@@ -2,6 +2,7 @@
  * translating with kernels never pays for it. */
 #include "runtime/backend.h"
 
+#include "models/needs.h"
 #include "runtime/expand.h"
 
 #include <dlfcn.h>
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char library[] = "libopenblas.so.0";
+static const struct lw_need *const need = &lw_needs[LW_NEED_OPENBLAS];
 
 /* The values of CBLAS_ORDER and CBLAS_TRANSPOSE. */
 enum { ROW_MAJOR = 101, COLUMN_MAJOR = 102, NO_TRANSPOSE = 111, TRANSPOSE = 112 };
@@ -85,9 +86,11 @@ static void close_blas(void *self)
 
 static enum lw_status load(struct blas *blas, struct lw_error *error)
 {
-    blas->handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+    blas->handle = dlopen(need->name, RTLD_NOW | RTLD_LOCAL);
     if (!blas->handle)
-        return lw_fail(error, LW_FAILED, "OpenBLAS cannot be loaded: %s", dlerror());
+        return lw_fail(error, LW_FAILED,
+                       "OpenBLAS cannot be loaded (%s); install it with 'apt-get install %s'",
+                       dlerror(), need->package);
     /* POSIX lets an object pointer from dlsym stand for a function. */
     *(void **)&blas->sgemv = dlsym(blas->handle, "cblas_sgemv");
     *(void **)&blas->sgemm = dlsym(blas->handle, "cblas_sgemm");
@@ -95,7 +98,7 @@ static enum lw_status load(struct blas *blas, struct lw_error *error)
     *(void **)&set_threads = dlsym(blas->handle, "openblas_set_num_threads");
     if (!blas->sgemv || !blas->sgemm || !set_threads)
         return lw_fail(error, LW_FAILED,
-                       "%s lacks cblas_sgemv, cblas_sgemm or openblas_set_num_threads", library);
+                       "%s lacks cblas_sgemv, cblas_sgemm or openblas_set_num_threads", need->name);
     set_threads(1);
     return LW_OK;
 }

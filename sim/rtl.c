@@ -4,6 +4,7 @@
 
 #include "models/file.h"
 #include "models/hash.h"
+#include "models/needs.h"
 #include "sim/dram.h"
 #include "sim/sources.h"
 
@@ -38,7 +39,8 @@ static enum lw_status tool_version(char *version, size_t size, struct lw_error *
         pclose(stream);
     if (!got)
         return lw_fail(error, LW_FAILED,
-                       "verilator is missing; install it with 'apt-get install verilator'");
+                       "verilator is missing; install it with 'apt-get install %s'",
+                       lw_needs[LW_NEED_VERILATOR].package);
     return LW_OK;
 }
 

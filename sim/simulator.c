@@ -16,6 +16,11 @@ static const struct lw_sim_device devices[] = {
     {"mac8-mobile", "mu4-t2-r8-c1-x8-bus512-slots64-sl8-words512-w8", "typical", 400},
 };
 
+const struct lw_sim_device *lw_sim_device_at(size_t i)
+{
+    return i < sizeof devices / sizeof *devices ? &devices[i] : NULL;
+}
+
 const struct lw_sim_device *lw_sim_device_named(const char *name)
 {
     for (size_t i = 0; i < sizeof devices / sizeof *devices; i++)

@@ -25,6 +25,8 @@ struct lw_sim_device {
 #define LW_SIM_DEVICE_NAMES "lut-mobile, lut-fpga, bitserial-mobile, mac4-mobile and mac8-mobile"
 /* NULL: no such device. */
 const struct lw_sim_device *lw_sim_device_named(const char *name);
+/* The i-th device, NULL behind the last one. */
+const struct lw_sim_device *lw_sim_device_at(size_t i);
 
 /* What a simulator did since it was opened. */
 struct lw_sim_effort {

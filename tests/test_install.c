@@ -34,11 +34,18 @@ TestSuite(install, .init = install, .fini = shell_teardown, .timeout = 300);
 
 Test(install, puts_files_in_place_and_removes_them)
 {
-    shell_expect("cd $LW && find . ! -type d ! -name 'standalone-*' | LC_ALL=C sort | tr '\n' ' '",
+    shell_expect("cd $LW && find . ! -type d ! -name 'standalone-*' ! -name 'lutwidge-*.1' | "
+                 "LC_ALL=C sort | tr '\n' ' '",
                  0,
                  "./bin/lutwidge ./include/lutwidge.h ./lib/liblutwidge.a ./lib/liblutwidge.so "
                  "./lib/liblutwidge.so.0 ./lib/liblutwidge.so.0.1.0 ./lib/pkgconfig/lutwidge.pc "
-                 "./share/lutwidge/examples/translate.c ./share/man/man3/lutwidge.3 ");
+                 "./share/bash-completion/completions/lutwidge "
+                 "./share/lutwidge/examples/translate.c ./share/man/man1/lutwidge.1 "
+                 "./share/man/man3/lutwidge.3 ./share/zsh/site-functions/_lutwidge ");
+    shell_expect("$LUTWIDGE help --verbs | sed 's/.*/lutwidge-&.1/' | LC_ALL=C sort > $T/pages; "
+                 "ls $LW/share/man/man1 | grep -e - | LC_ALL=C sort | cmp - $T/pages && "
+                 "cmp $LW/share/man/man1/lutwidge-score.1 - <<E\n$($LUTWIDGE help --man score)\nE",
+                 0, "");
     shell_expect("readelf -d $LW/lib/liblutwidge.so", 0, "soname: [liblutwidge.so.0]");
     shell_expect("pkg-config --modversion lutwidge", 0, "0.1.0\n");
     shell_expect("touch $LW/lib/other; " MAKE "uninstall DESTDIR=$T PREFIX=/opt/lw", 0, "");
