@@ -21,7 +21,7 @@ struct task {
     const char *folder, *what, *source, *reference, *database;
     struct cli_point_request request;
     const char **devices; /* NULL: none; with `what` refused */
-    int lines, threads, no_bleu, retry, quiet, plans;
+    int lines, threads, no_bleu, no_energy, retry, quiet, plans;
 
     struct lw_model model;
     struct lw_trial trial;
@@ -90,6 +90,8 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
          "MODES"},
         {"no-bleu", 0, POPT_ARG_NONE, &task->no_bleu, 0,
          "leave out the translations: losses and errors alone, in half the time", NULL},
+        {"no-energy", 0, POPT_ARG_NONE, &task->no_energy, 0,
+         "with --device: leave out the energy and area of engines, which need a synthesis", NULL},
         {"retry", 0, POPT_ARG_NONE, &task->retry, 0, "measure again the points that failed", NULL},
         {"threads", 't', POPT_ARG_INT, &task->threads, 0,
          "threads to use (default: all); no figure but the time depends on it", "N"},
@@ -286,6 +288,7 @@ int cli_profile(int argc, const char **argv)
                                                                        .plans = task.plans,
                                                                        .threads = task.threads,
                                                                        .no_bleu = task.no_bleu,
+                                                                       .no_energy = task.no_energy,
                                                                        .retry = task.retry,
                                                                        .quiet = task.quiet},
                                          &error);

@@ -69,6 +69,26 @@ enum lw_arith lw_cost_arith(const struct lw_cost_device *device)
     return device->kind == LW_COST_SIMULATED ? LW_ARITH_A8 : LW_ARITH_T8;
 }
 
+unsigned lw_cost_multiplier_bits(const struct lw_cost_device *device)
+{
+    struct lw_engine engine;
+    if (device->kind != LW_COST_SIMULATED ||
+        lw_engine_parse(device->engine->engine, &engine, NULL) != LW_OK)
+        return 0;
+    return engine.weight_bits > 1 ? engine.weight_bits : 0;
+}
+
+bool lw_cost_takes(const struct lw_cost_device *device, const struct lw_part *part,
+                   const struct lw_cell *cell)
+{
+    unsigned most = lw_cost_multiplier_bits(device);
+    bool takes = true;
+    for (size_t c = 0; c < (part->words ? LW_WORD_CLASSES : 1) && most; c++)
+        takes = takes && cell->bits[c] <= most &&
+                (cell->bits[c] == 1 || lw_cell_modes[cell->mode].alpha == LW_ALPHA_UNIFORM);
+    return takes;
+}
+
 enum lw_status lw_cost_maker(const struct lw_cost_device *device, char **maker,
                              struct lw_error *error)
 {

@@ -61,6 +61,9 @@ struct lw_run {
  */
 enum lw_status lw_database_add_run(struct lw_database *database, const struct lw_run *run,
                                    struct lw_error *error);
+/* The peak memory of the last run; LW_FAILED where no run has one. */
+enum lw_status lw_database_last_peak(struct lw_database *database, double *bytes,
+                                     struct lw_error *error);
 
 enum lw_output {
     LW_OUTPUT_TABLE, /* aligned, for people: numbers rounded, nulls empty */

@@ -1,6 +1,7 @@
 /* Measuring points. */
 #include "profiles/profiling.h"
 
+#include "profiles/database_synth.h"
 #include "profiles/plan_trial.h"
 
 #include <math.h>
@@ -95,8 +96,41 @@ static enum lw_status run_errors(struct lw_profiling *p, const struct lw_point *
     return status;
 }
 
-static struct lw_costing costing_of(const struct lw_profiling *p, size_t device)
+/* What makes an engine's energies, from the cache once its point was measured. */
+static enum lw_status open_gates(struct lw_profiling *p, size_t device, struct lw_error *error)
 {
+    bool engine = p->devices[device].kind == LW_COST_SIMULATED;
+    if (!engine || !p->syntheses || (p->asic && p->asic[device].count))
+        return LW_OK;
+    if (!p->asic)
+        p->asic = calloc(p->device_count, sizeof *p->asic);
+    if (!p->asic)
+        return lw_fail(error, LW_FAILED, "out of memory for the gates of engines");
+    enum lw_status status =
+        lw_cost_gates(&p->devices[device], p->syntheses, &p->asic[device], error);
+    if (status != LW_OK)
+        p->asic[device] = (struct lw_synth){0};
+    return status;
+}
+
+static enum lw_status run_gates(struct lw_profiling *p, const struct lw_point *point,
+                                struct lw_error *own, struct lw_error *error)
+{
+    struct lw_engine engine;
+    if (open_gates(p, point->device, own) != LW_OK)
+        return LW_OK;
+    enum lw_status status =
+        lw_engine_parse(p->devices[point->device].engine->engine, &engine, error);
+    return status == LW_OK ? lw_database_add_synth(p->database, p->run, &engine,
+                                                   &p->asic[point->device], error)
+                           : status;
+}
+
+/* Without gates, whose own point has failed then, energies stay unknown. */
+static struct lw_costing costing_of(struct lw_profiling *p, size_t device)
+{
+    struct lw_error ignored = {0};
+    bool known = open_gates(p, device, &ignored) == LW_OK && p->asic && p->asic[device].count;
     return (struct lw_costing){.device = &p->devices[device],
                                .model = p->model,
                                .parts = p->parts,
@@ -105,7 +139,8 @@ static struct lw_costing costing_of(const struct lw_profiling *p, size_t device)
                                .target_words = p->costs[device].target_words,
                                .database = p->database,
                                .run = p->run,
-                               .seconds = p->kernel_seconds};
+                               .seconds = p->kernel_seconds,
+                               .asic = known ? &p->asic[device] : NULL};
 }
 
 /* Costs to keep. */
@@ -178,7 +213,8 @@ static enum lw_status run_words(struct lw_profiling *p, const struct lw_point *p
             p->parts[part].words ? lw_cells_list(&p->parts[part], words, LW_MOST_CELLS) : 0;
         wanted[part] = true;
         for (size_t c = 0; c < count && status == LW_OK; c++) {
-            if (words[c].mode != point->mode || lw_cell_is_alike(&p->parts[part], &words[c]))
+            if (words[c].mode != point->mode || lw_cell_is_alike(&p->parts[part], &words[c]) ||
+                !lw_cost_takes(&p->devices[point->device], &p->parts[part], &words[c]))
                 continue;
             cells[part] = words[c];
             status = run_cells(p, point->device, cells, wanted, rows, own, error);
@@ -210,7 +246,8 @@ static enum lw_status run_costs(struct lw_profiling *p, const struct lw_point *p
     for (size_t part = 0; part < p->part_count && status == LW_OK; part++) {
         memset(cells[part].bits, point->bits ? (int)point->bits : 1, sizeof cells[part].bits);
         cells[part].mode = point->bits ? point->mode : 0;
-        wanted[part] = point->kind == LW_POINT_COSTS;
+        wanted[part] = point->kind == LW_POINT_COSTS &&
+                       lw_cost_takes(&p->devices[point->device], &p->parts[part], &cells[part]);
     }
     if (status == LW_OK)
         status = point->kind == LW_POINT_COSTS
@@ -254,32 +291,55 @@ static enum lw_status know_fp32(struct lw_profiling *p, struct lw_error *error)
     return status;
 }
 
-/* The cost of a quantised model on a device, and its row. */
-static enum lw_status keep_plan_cost(struct lw_profiling *p, size_t device, const char *text,
-                                     struct lw_model *coded, const struct lw_plan_figures *figures,
-                                     const char *failed, struct lw_error *error)
+/* The cycles, energy and bytes of a plan on an engine. */
+static enum lw_status cost_plan(struct lw_profiling *p, size_t device, const struct lw_cell *cells,
+                                struct lw_cost *sum, struct lw_error *own)
 {
     const struct lw_costing costing = costing_of(p, device);
-    struct lw_plan_cost row = {.plan = text,
-                               .cost = {true, figures->latency_ns, figures->memory_bytes}};
-    double start_s = now_s();
-    struct lw_error own = {0};
-    if (p->devices[device].kind == LW_COST_SIMULATED) {
-        struct lw_cost *costs = calloc(p->part_count, sizeof *costs);
-        if (!costs)
-            return lw_fail(error, LW_FAILED, "out of memory for costs");
-        for (size_t i = 0; i < coded->matrix_count; i++)
-            coded->matrices[i].arith = LW_ARITH_A8;
-        failed = lw_costs_of_engine(&costing, coded, NULL, costs, &own) == LW_OK ? NULL : own.text;
-        row.cost = (struct lw_cost){.known = true};
-        for (size_t part = 0; part < p->part_count; part++) {
-            row.cost.cost += costs[part].cost;
-            row.cost.memory_bytes += costs[part].memory_bytes;
-        }
-        free(costs);
+    struct lw_model outline = {0};
+    struct lw_cost *costs = calloc(p->part_count, sizeof *costs);
+    *sum = (struct lw_cost){.known = true};
+    enum lw_status status = costs ? lw_costs_outline(&costing, cells, &outline, own)
+                                  : lw_fail(own, LW_FAILED, "out of memory for costs");
+    if (status == LW_OK)
+        status = lw_costs_of_engine(&costing, &outline, NULL, costs, own);
+    for (size_t part = 0; part < p->part_count && status == LW_OK; part++) {
+        sum->cost += costs[part].cost;
+        sum->memory_bytes += costs[part].memory_bytes;
+        sum->energy_pj += costs[part].energy_pj;
     }
+    lw_model_free(&outline);
+    free(costs);
+    return status;
+}
+
+/* The row of a plan on a device; on this machine it has `figures`, or `failed`. */
+static enum lw_status keep_plan_cost(struct lw_profiling *p, size_t device,
+                                     const struct lw_cell *plan,
+                                     const struct lw_plan_figures *figures, const char *failed,
+                                     struct lw_error *error)
+{
+    struct lw_plan_cost row = {.cost = {true, figures->latency_ns, figures->memory_bytes, NAN},
+                               .peak_memory_bytes = figures->peak_memory_bytes};
+    struct lw_error own = {0};
+    double start_s = now_s();
+    struct lw_cell *cells = calloc(p->part_count, sizeof *cells);
+    if (!cells)
+        return lw_fail(error, LW_FAILED, "out of memory for a plan");
+    lw_profiling_plan_on(&p->devices[device], p->parts, p->part_count, plan, cells);
+    if (p->devices[device].kind == LW_COST_SIMULATED) {
+        failed = cost_plan(p, device, cells, &row.cost, &own) == LW_OK ? NULL : own.text;
+        row.peak_memory_bytes = NAN;
+    }
+    char *text = lw_cells_text(p->parts, cells, p->part_count);
+    free(cells);
+    row.plan = text;
     row.seconds = now_s() - start_s;
-    return lw_database_add_plan_cost(p->database, p->run, &p->costs[device], &row, failed, error);
+    enum lw_status status =
+        text ? lw_database_add_plan_cost(p->database, p->run, &p->costs[device], &row, failed, error)
+             : lw_fail(error, LW_FAILED, "out of memory for a plan");
+    free(text);
+    return status;
 }
 
 /* Of the host's kernels: BLEU and latency; its rows stand last, so that a whole row means that all
@@ -290,7 +350,7 @@ static enum lw_status run_plan(struct lw_profiling *p, const struct lw_point *po
     struct lw_cell *cells = calloc(p->part_count, sizeof *cells);
     struct lw_model coded = {0};
     struct lw_lesson lesson = {0};
-    struct lw_plan_figures figures = {.bleu = NAN};
+    struct lw_plan_figures figures = {.bleu = NAN, .peak_memory_bytes = NAN};
     double start_s = now_s();
     if (!cells)
         return lw_fail(error, LW_FAILED, "out of memory for a plan");
@@ -305,14 +365,15 @@ static enum lw_status run_plan(struct lw_profiling *p, const struct lw_point *po
                                             .run = p->run,
                                             .seconds = p->kernel_seconds,
                                             .trial = p->translated,
-                                            .pairs = &p->trial->pairs};
+                                            .pairs = &p->trial->pairs,
+                                            .peak = p->peak};
         failed = lw_losses_whole(p->losses, p->parts, cells, p->part_count, LW_ARITH_T8, &coded,
                                  &lesson, own) != LW_OK ||
                  lw_plan_trial_run(&trial, &coded, "lutwidge profile", &figures, own) != LW_OK;
     }
     for (size_t d = 0; d < p->device_count && status == LW_OK; d++)
         if (p->devices[d].kind != LW_COST_STATIC)
-            status = keep_plan_cost(p, d, text, &coded, &figures, failed ? own->text : NULL, error);
+            status = keep_plan_cost(p, d, cells, &figures, failed ? own->text : NULL, error);
     struct lw_plan_loss loss = {.plan = text,
                                 .purpose = "calibrate",
                                 .size_bytes = figures.size_bytes,
@@ -347,6 +408,8 @@ enum lw_status lw_profiling_measure(struct lw_profiling *profiling, const struct
         status = run_loss(profiling, point, &own, error);
     else if (point->kind == LW_POINT_PLAN)
         status = run_plan(profiling, point, &own, error);
+    else if (point->kind == LW_POINT_GATES)
+        status = run_gates(profiling, point, &own, error);
     else
         status = run_costs(profiling, point, &own, error);
     if (status == LW_OK && own.text[0])
@@ -358,4 +421,6 @@ void lw_profiling_end(struct lw_profiling *profiling)
 {
     lw_losses_close(profiling->losses);
     profiling->losses = NULL;
+    free(profiling->asic);
+    profiling->asic = NULL;
 }

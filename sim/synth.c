@@ -160,10 +160,11 @@ static enum lw_status read_place(const char *place, struct lw_synth *synth, stru
     return status;
 }
 
-enum lw_status lw_synth_run(const struct lw_engine *engine, enum lw_synth_flow flow,
-                            const char *cache, struct lw_synth *synth, struct lw_error *error)
+static enum lw_status name_synth(const struct lw_engine *engine, enum lw_synth_flow flow,
+                                 char parameters[LW_PARAMETERS][LW_PARAMETER_BYTES],
+                                 struct lw_synth *synth, struct lw_error *error)
 {
-    char parameters[LW_PARAMETERS][LW_PARAMETER_BYTES], more[LW_SYNTH_TOOLS_BYTES + 16];
+    char more[LW_SYNTH_TOOLS_BYTES + 16];
     *synth = (struct lw_synth){.flow = flow};
     enum lw_status status = lw_engine_check(engine, error);
     if (status == LW_OK)
@@ -172,7 +173,21 @@ enum lw_status lw_synth_run(const struct lw_engine *engine, enum lw_synth_flow f
         return status;
     lw_sources_parameters(engine, parameters);
     snprintf(more, sizeof more, "%s: %s", flows[flow], synth->tools);
-    status = lw_sources_hash(LW_BUILD_NETLIST, parameters, more, synth->hash, error);
+    return lw_sources_hash(LW_BUILD_NETLIST, parameters, more, synth->hash, error);
+}
+
+enum lw_status lw_synth_name(const struct lw_engine *engine, enum lw_synth_flow flow,
+                             struct lw_synth *synth, struct lw_error *error)
+{
+    char parameters[LW_PARAMETERS][LW_PARAMETER_BYTES];
+    return name_synth(engine, flow, parameters, synth, error);
+}
+
+enum lw_status lw_synth_run(const struct lw_engine *engine, enum lw_synth_flow flow,
+                            const char *cache, struct lw_synth *synth, struct lw_error *error)
+{
+    char parameters[LW_PARAMETERS][LW_PARAMETER_BYTES];
+    enum lw_status status = name_synth(engine, flow, parameters, synth, error);
     if (status != LW_OK)
         return status;
     if (mkdir(cache, 0777) && errno != EEXIST)

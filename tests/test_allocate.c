@@ -21,8 +21,8 @@ static void setup(void)
     folder_write(folder);
     setenv("M", folder->path, 1);
     setenv("PROFILE",
-           "$LUTWIDGE profile $M --device lut-mobile --plans 0 --no-bleu --source $T/source --ref "
-           "$T/reference -t 1 --db $T/x.db",
+           "$LUTWIDGE profile $M --device ${D:-lut-mobile} --plans ${PLANS:-0} --no-bleu --no-energy "
+           "--source $T/source --ref $T/reference -t 1 --db $T/x.db",
            1);
     setenv("ALLOCATE", "$LUTWIDGE allocate $M --db $T/x.db -o $T/p.yaml", 1);
     shell_expect("for i in 1 2 3 4; do echo 'the in a is and the to'; echo 'to be of'; done "
@@ -58,6 +58,42 @@ Test(allocate, killed_profiles_end_with_the_same_rows)
                  0, " to measure, about ");
     shell_expect(ROWS " | cmp - $T/whole && echo same", 0, "same");
     shell_expect("eval $PROFILE", 0, ", 0 to measure");
+}
+
+/* Multipliers of whole weights: no planes of their own scales, and one cost for all bits. */
+Test(allocate, multipliers_are_profiled_with_the_codes_that_they_take)
+{
+    shell_expect("D=mac8-mobile,bitserial-mobile,mac4-mobile; eval $PROFILE", 0, "0 points are in");
+    cr_expect_null(strstr(shell_output, "failed"), "%s", shell_output);
+    shell_expect(SQL("SELECT device, count(*) > 0, count(error), sum(alpha = 'free' AND bits <> "
+                     "'1') > 0 AS free, count(DISTINCT bits) > 50 AS words FROM part_costs GROUP BY "
+                     "device ORDER BY device"),
+                 0, "bitserial-mobile,1,0,1,1\nmac4-mobile,1,0,0,1\nmac8-mobile,1,0,0,1\n");
+    /* Bits do not matter, groups do. */
+    shell_expect(SQL("SELECT count(DISTINCT cost), count(DISTINCT memory_bytes) FROM part_costs "
+                     "WHERE device = 'mac8-mobile' AND part = 'decoder.0.ffn.fc1' AND "
+                     "group_columns = 0"),
+                 0, "1,1\n");
+    shell_expect("D=mac8-mobile,bitserial-mobile,mac4-mobile; eval $PROFILE", 0, ", 0 to measure");
+    shell_expect("eval $ALLOCATE --max-size 16kB --device mac8-mobile", 0, "gap 0;");
+    cr_expect_not_null(strstr(shell_output, "multiplies weights of 8 bits"), "%s", shell_output);
+    shell_expect("grep -c 'alpha: free' $T/p.yaml", 1, "0");
+    shell_expect("$LUTWIDGE quantize $M --plan $T/p.yaml -o $T/m.lwm --source-text $T/source "
+                 "--target-text $T/reference 2> $T/log && $LUTWIDGE translate -q $T/m.lwm -d "
+                 "mac8-mobile --engine model $T/source | wc -l",
+                 0, "8");
+}
+
+/* The peak memory of a process that translates on the host, with a model that has weights to spare:
+ * tests/long/. Here: a plan on a device that does not take it as it is. */
+Test(allocate, plans_on_engines_are_those_that_they_take)
+{
+    shell_expect("D=mac8-mobile,lut-mobile PLANS=1; eval $PROFILE", 0,
+                 "whole plans         1 points");
+    shell_expect(SQL("SELECT device, plan LIKE '%f%' AS free, peak_memory_bytes, energy_pj, error "
+                     "FROM plan_costs_view ORDER BY 1"),
+                 0, "lut-mobile,1,,,\nmac8-mobile,0,,,\n");
+    shell_expect("D=mac8-mobile,lut-mobile PLANS=1; eval $PROFILE", 0, ", 0 to measure");
 }
 
 Test(allocate, plans_build_to_the_predicted_bytes)

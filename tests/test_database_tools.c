@@ -184,7 +184,7 @@ Test(database_tools, check_finds_what_is_wrong)
     struct lw_database_check found;
     struct lw_error error = {0};
     database_fill(&small);
-    cr_expect_eq(check().version, 8);
+    cr_expect_eq(check().version, 9);
     cr_expect_gt(check().rows, database_measurements());
     database_raw("PRAGMA foreign_keys = OFF; DELETE FROM models WHERE id = 1");
     cr_expect_eq(lw_database_check(database_path, &found, &error), LW_CORRUPT);
