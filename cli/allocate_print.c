@@ -33,6 +33,18 @@ static void print_latency(const struct cli_allocate *a, double cost, FILE *out)
         fprintf(out, " (%.0f %s)", cost, lw_cost_unit(a->device.kind));
 }
 
+static bool has_peak(const struct cli_allocate *a)
+{
+    return a->prediction.memory_base > 0;
+}
+
+/* "weights there 123 bytes", of this machine "peak memory 456 bytes" */
+static void print_memory(const struct cli_allocate *a, double weights, FILE *out)
+{
+    fprintf(out, "%s %.0f", has_peak(a) ? "peak memory" : "weights there",
+            lw_predict_memory(&a->prediction, weights));
+}
+
 static void print_range(const struct cli_allocate *a, FILE *out)
 {
     double least, most;
@@ -55,8 +67,17 @@ static void print_range(const struct cli_allocate *a, FILE *out)
         fputs(" to ", out);
         print_latency(a, most, out);
         lw_allocation_range(&a->problem, LW_FIGURE_MEMORY, &least, &most);
-        fprintf(out, "; weights there %.0f to %.0f bytes", least, most);
+        fputs("; ", out);
+        print_memory(a, least, out);
+        fprintf(out, " to %.0f bytes", lw_predict_memory(&a->prediction, most));
     }
+    if (a->prediction.has_energy) {
+        lw_allocation_range(&a->problem, LW_FIGURE_ENERGY, &least, &most);
+        fprintf(out, "; energy %.4g to %.4g uJ", least / 1e6, most / 1e6);
+    }
+    if (!isnan(a->area.gates))
+        fprintf(out, "; area %.0f gates and %.0f bits of memories", a->area.gates,
+                a->area.memory_bits);
     fputc('\n', out);
 }
 
@@ -98,8 +119,12 @@ void cli_allocate_explain(const struct cli_allocate *a, const struct lw_allocati
         lw_error_add(error, "  latency %.4g ms where %.4g ms are asked for",
                      cli_allocate_ms(a, f[LW_FIGURE_LATENCY]), a->latency_ms);
     if (p->most[LW_FIGURE_MEMORY] < INFINITY)
-        lw_error_add(error, "  memory %.0f bytes where %.0f are asked for", f[LW_FIGURE_MEMORY],
-                     p->most[LW_FIGURE_MEMORY]);
+        lw_error_add(error, "  memory %.0f bytes where %.0f are asked for",
+                     lw_predict_memory(&a->prediction, f[LW_FIGURE_MEMORY]),
+                     (double)a->memory_bytes);
+    if (p->most[LW_FIGURE_ENERGY] < INFINITY)
+        lw_error_add(error, "  energy %.4g uJ where %.4g uJ are asked for",
+                     f[LW_FIGURE_ENERGY] / 1e6, a->energy_pj / 1e6);
     if (p->most[LW_FIGURE_LOSS] < INFINITY)
         lw_error_add(error, "  a drop of %.2f BLEU where %.2f is asked for",
                      a->prediction.bleu_slope *
@@ -160,8 +185,14 @@ static void print_totals(const struct cli_allocate *a, const struct lw_cell *cel
         printf("; a sentence of %zu and %zu words on %s ", a->costs.source_words,
                a->costs.target_words, a->device.name);
         print_latency(a, f[LW_FIGURE_LATENCY], stdout);
-        printf(", weights there %.0f bytes", f[LW_FIGURE_MEMORY]);
+        fputs(", ", stdout);
+        print_memory(a, f[LW_FIGURE_MEMORY], stdout);
+        fputs(" bytes", stdout);
     }
+    if (a->prediction.has_energy)
+        printf(", energy %.4g uJ", f[LW_FIGURE_ENERGY] / 1e6);
+    if (!isnan(a->area.gates))
+        printf(", area %.0f gates", a->area.gates);
     printf("\nbound %.6g, gap %.3g; %.2f s for the search, %.2f s in all\n", a->best.bound,
            a->best.gap, a->best.seconds, a->seconds);
 }
@@ -186,6 +217,19 @@ static void print_quality(const struct cli_allocate *a)
                latency_note(a), p->latency.plans, 100 * p->latency.worst);
     else
         printf("predicted latency: %s\n", latency_note(a));
+    if (p->memory.plans)
+        printf(
+            "predicted peak memory = %.4g MB + %.3g times the weights: on %zu whole plans off by "
+            "%.1f %% at most\n",
+            p->memory_base / 1e6, p->memory_share, p->memory.plans, 100 * p->memory.worst);
+    if (p->has_energy)
+        printf("predicted energy: of the products, counters times energies of events, an "
+               "estimate\n");
+    unsigned bits = lw_cost_multiplier_bits(&a->device);
+    if (bits)
+        printf("%s multiplies weights of %u bits: codes of up to %u bits take the same cycles and "
+               "energy there, and scales are uniform\n",
+               a->device.name, bits, bits < LW_CELL_BITS ? bits : LW_CELL_BITS);
 }
 
 /* What the choice gains where one limit is wider: the limit binds where it gains at all. */
@@ -216,6 +260,10 @@ static enum lw_status print_more(const struct cli_allocate *a, const struct more
             printf(" (BLEU +%.2f)", a->prediction.bleu_slope * gained);
     } else if (m == LW_FIGURE_LATENCY) {
         printf("%.4g ms", cli_allocate_ms(a, before) - cli_allocate_ms(a, after));
+    } else if (m == LW_FIGURE_ENERGY) {
+        printf("%.4g uJ", (before - after) / 1e6);
+    } else if (m == LW_FIGURE_MEMORY) {
+        printf("%.0f bytes", a->prediction.memory_share * (before - after));
     } else {
         printf("%.0f bytes", before - after);
     }
@@ -231,7 +279,8 @@ static enum lw_status print_shadows(const struct cli_allocate *a, struct lw_erro
     const struct more all[] = {
         {LW_FIGURE_SIZE, 1e6, "one more megabyte of size"},
         {LW_FIGURE_LATENCY, ms, "one more millisecond"},
-        {LW_FIGURE_MEMORY, 1e6, "one more megabyte of memory"},
+        {LW_FIGURE_MEMORY, 1e6 / a->prediction.memory_share, "one more megabyte of memory"},
+        {LW_FIGURE_ENERGY, 1e6, "one more microjoule"},
         {LW_FIGURE_LOSS,
          lw_predict_parts_loss(&a->prediction, drop / a->prediction.bleu_slope) -
              p->most[LW_FIGURE_LOSS],
@@ -241,6 +290,8 @@ static enum lw_status print_shadows(const struct cli_allocate *a, struct lw_erro
     for (size_t i = 0; i < sizeof all / sizeof *all && status == LW_OK; i++)
         if (p->most[all[i].figure] < INFINITY)
             status = print_more(a, &all[i], error);
+    if (status == LW_OK)
+        cli_allocate_print_area(a);
     return status;
 }
 
@@ -273,6 +324,14 @@ static enum lw_status print_json(const struct cli_allocate *a, const struct lw_c
                             json_pack("{s:s, s:f, s:f, s:s}", "device", a->device.name, "ms",
                                       cli_allocate_ms(a, f[LW_FIGURE_LATENCY]), "cost",
                                       f[LW_FIGURE_LATENCY], "unit", lw_cost_unit(a->device.kind)));
+    if (a->device_name)
+        json_object_set_new(
+            root, has_peak(a) ? "peak_memory_bytes" : "weights_bytes",
+            json_integer((json_int_t)lw_predict_memory(&a->prediction, f[LW_FIGURE_MEMORY])));
+    if (a->prediction.has_energy)
+        json_object_set_new(root, "energy_pj", json_real(f[LW_FIGURE_ENERGY]));
+    if (!isnan(a->area.gates))
+        json_object_set_new(root, "area_gates", json_real(a->area.gates));
     json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     putchar('\n');
     json_decref(root);

@@ -113,31 +113,30 @@ static bool show_preparing(void *context, size_t done, size_t all)
 static void describe(struct task *task)
 {
     const struct cli_parts *parts = &task->parts;
-    task->profiling =
-        (struct lw_profiling){.model = &parts->model,
-                              .parts = parts->parts,
-                              .part_count = parts->count,
-                              .class_of = (const uint8_t *const *)parts->class_of,
-                              .trial = &parts->trial,
-                              .calibration = &parts->calibration,
-                              .translated = task->request->no_bleu ? NULL : &parts->translated,
-                              .text = parts->text,
-                              .devices = task->devices,
-                              .costs = task->costs,
-                              .device_count = task->device_count,
-                              .plan_count = (size_t)task->request->plans,
-                              .threads = (size_t)task->request->threads,
-                              .kernel_seconds = KERNEL_S,
-                              .peak = {.program = "/proc/self/exe",
-                                       .source = task->request->source,
-                                       .lines = parts->trial.pairs.count +
-                                                parts->trial.pairs.skipped},
-                              .syntheses = task->syntheses,
-                              .retry = task->request->retry,
-                              .database = task->database,
-                              .progress = show_preparing,
-                              .context = task,
-                              .fp32_bleu = -1};
+    task->profiling = (struct lw_profiling){
+        .model = &parts->model,
+        .parts = parts->parts,
+        .part_count = parts->count,
+        .class_of = (const uint8_t *const *)parts->class_of,
+        .trial = &parts->trial,
+        .calibration = &parts->calibration,
+        .translated = task->request->no_bleu ? NULL : &parts->translated,
+        .text = parts->text,
+        .devices = task->devices,
+        .costs = task->costs,
+        .device_count = task->device_count,
+        .plan_count = (size_t)task->request->plans,
+        .threads = (size_t)task->request->threads,
+        .kernel_seconds = KERNEL_S,
+        .peak = {.program = "/proc/self/exe",
+                 .source = task->request->source,
+                 .lines = parts->trial.pairs.count + parts->trial.pairs.skipped},
+        .syntheses = task->syntheses,
+        .retry = task->request->retry,
+        .database = task->database,
+        .progress = show_preparing,
+        .context = task,
+        .fp32_bleu = -1};
 }
 
 static void print_plan(const struct task *task)

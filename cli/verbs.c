@@ -45,8 +45,10 @@ const struct cli_verb cli_verbs[] = {
      "lutwidge translate open3.lwm < test.en | lutwidge score --ref test.de --json\n",
      "--ref REF [HYP]", "translate", cli_score},
     {"profile", "measure what allocate needs, or what few bits cost each part",
-     "With --device: losses of parts, times or cycles of their kernels on each device, and whole "
-     "plans that predictions are calibrated with. With --what sensitivity: errors, loss and BLEU "
+     "With --device: losses of parts, times or cycles of their kernels on each device, the gates "
+     "of "
+     "engines, and whole plans that predictions are calibrated with. With --what sensitivity: "
+     "errors, loss and BLEU "
      "of one quantised part at a time. Each point is kept at once, and the same command goes on "
      "where it was stopped.",
      "lutwidge profile models/open-en-de --device host,arm-exynos-m4,lut-mobile \\\n"
@@ -58,17 +60,19 @@ const struct cli_verb cli_verbs[] = {
      "MODEL_DIR --device D[,D...] | --what sensitivity  --source SRC --ref REF", "allocate query",
      cli_profile},
     {"allocate", "choose the bits of each part of a model from what was measured",
-     "Solves for the plan of least loss within limits, or of least size, latency or memory "
-     "within a loss of BLEU, from the rows that profile --device left. Prints what is "
+     "Solves for the plan of least loss within limits, or of least size, latency, memory, energy "
+     "or area within a loss of BLEU, from the rows that profile --device left. Prints what is "
      "attainable, the plan, what binds and what more would buy (docs/ALLOCATION.md).",
      "lutwidge allocate models/open-en-de --max-size 2MB -o plan.yaml\n"
      "lutwidge allocate models/open-en-de --device host --max-size 3MB --max-latency 2ms \\\n"
      "    -o plan.yaml\n"
      "lutwidge allocate models/open-en-de --device lut-mobile --minimise latency \\\n"
      "    --max-drop 0.5 --pin embedding=4 -o plan.yaml\n"
+     "lutwidge allocate models/open-en-de --device lut-mobile,mac4-mobile,mac8-mobile \\\n"
+     "    --max-energy 300uJ --max-area 230k -o plan.yaml\n"
      "lutwidge allocate models/open-en-de --device host --max-size 3MB --verify 3 \\\n"
      "    --source dev.en --ref dev.de -o plan.yaml\n",
-     "MODEL_DIR [--device D] LIMIT... -o PLAN.yaml", "profile quantize query", cli_allocate},
+     "MODEL_DIR [--device D[,D...]] LIMIT... -o PLAN.yaml", "profile quantize query", cli_allocate},
     {"bench", "time product kernels beside OpenBLAS and oneDNN",
      "Every kernel is checked against the definition of its class before it is timed. Times are "
      "medians with their spread; with --static cycles that a model of an Arm CPU counts "

@@ -60,7 +60,7 @@ struct lw_costing {
     /* where times of kernels are kept, and the run that new ones belong to */
     struct lw_database *database;
     int64_t run;
-    double seconds; /* a measured cell */
+    double seconds;              /* a measured cell */
     const struct lw_synth *asic; /* gates of the engine; NULL: energies are not known */
 };
 

@@ -38,8 +38,8 @@ static const char schema_9[] = {
 };
 
 /* migrations[v] brings version v to version v + 1; an empty file is version 0. */
-static const char *const migrations[] = {schema_1, schema_2, schema_3, schema_4,
-                                         schema_5, schema_6, schema_7, schema_8, schema_9};
+static const char *const migrations[] = {schema_1, schema_2, schema_3, schema_4, schema_5,
+                                         schema_6, schema_7, schema_8, schema_9};
 enum { VERSION = sizeof migrations / sizeof *migrations };
 
 enum lw_status lw_database_fail(const struct lw_database *database, struct lw_error *error)

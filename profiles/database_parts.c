@@ -374,14 +374,15 @@ enum lw_status lw_database_add_plan_cost(struct lw_database *database, int64_t r
                                          const struct lw_plan_cost *c, const char *failure,
                                          struct lw_error *error)
 {
-    return execute(database, error,
-                   "INSERT OR REPLACE INTO plan_costs (run_id, time_utc, " COST_KEYS
-                   ", plan, cost, unit, memory_bytes, energy_pj, peak_memory_bytes, seconds, error) "
-                   "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                   "RNCtrtrrrrt", run, subject, c->plan, failure ? NAN : c->cost.cost,
-                   lw_cost_unit(subject->device->kind), failure ? NAN : c->cost.memory_bytes,
-                   failure ? NAN : c->cost.energy_pj, failure ? NAN : c->peak_memory_bytes,
-                   c->seconds, failure);
+    return execute(
+        database, error,
+        "INSERT OR REPLACE INTO plan_costs (run_id, time_utc, " COST_KEYS
+        ", plan, cost, unit, memory_bytes, energy_pj, peak_memory_bytes, seconds, error) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "RNCtrtrrrrt", run, subject, c->plan, failure ? NAN : c->cost.cost,
+        lw_cost_unit(subject->device->kind), failure ? NAN : c->cost.memory_bytes,
+        failure ? NAN : c->cost.energy_pj, failure ? NAN : c->peak_memory_bytes, c->seconds,
+        failure);
 }
 
 struct plan_costs {
@@ -392,10 +393,11 @@ struct plan_costs {
 static void take_plan_cost(void *context, sqlite3_stmt *row)
 {
     const struct plan_costs *p = context;
-    const struct lw_plan_cost c = {.plan = (const char *)sqlite3_column_text(row, 0),
-                                   .cost = {true, real_of(row, 1), real_of(row, 2), real_of(row, 3)},
-                                   .peak_memory_bytes = real_of(row, 4),
-                                   .seconds = real_of(row, 5)};
+    const struct lw_plan_cost c = {
+        .plan = (const char *)sqlite3_column_text(row, 0),
+        .cost = {true, real_of(row, 1), real_of(row, 2), real_of(row, 3)},
+        .peak_memory_bytes = real_of(row, 4),
+        .seconds = real_of(row, 5)};
     p->row(p->context, &c);
 }
 

@@ -106,8 +106,7 @@ enum lw_status lw_database_area(struct lw_database *database, const struct lw_en
     if (row) {
         area->gates = sqlite3_column_double(row, 0);
         area->memory_bits = sqlite3_column_double(row, 1);
-        snprintf(area->tools, sizeof area->tools, "%s",
-                 (const char *)sqlite3_column_text(row, 2));
+        snprintf(area->tools, sizeof area->tools, "%s", (const char *)sqlite3_column_text(row, 2));
     }
     sqlite3_finalize(row);
     return status;

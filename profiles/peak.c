@@ -20,8 +20,8 @@ static bool run(const struct lw_peak_text *text, const char *model, const char *
 {
     char lines[32];
     snprintf(lines, sizeof lines, "%zu", text->lines);
-    const char *arguments[] = {"lutwidge", "translate", "-q",  "--beam",     "1", "--lines", lines,
-                               "--db",     figures,     model, text->source, NULL};
+    const char *arguments[] = {"lutwidge", "translate", "-q",    "--beam", "1",          "--lines",
+                               lines,      "--db",      figures, model,    text->source, NULL};
     posix_spawn_file_actions_t actions;
     pid_t child;
     int state;
@@ -30,8 +30,8 @@ static bool run(const struct lw_peak_text *text, const char *model, const char *
     posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
     posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log, O_WRONLY | O_CREAT | O_TRUNC,
                                      0600);
-    bool started = posix_spawn(&child, text->program, &actions, NULL, (char *const *)arguments,
-                               environ) == 0;
+    bool started =
+        posix_spawn(&child, text->program, &actions, NULL, (char *const *)arguments, environ) == 0;
     posix_spawn_file_actions_destroy(&actions);
     while (started && waitpid(child, &state, 0) < 0 && errno == EINTR)
         continue;

@@ -132,8 +132,7 @@ enum lw_status lw_plan_trial_run(const struct lw_plan_trial *trial, const struct
                                 ? deploy(trial, model, made_by, file, bundle, figures, error)
                                 : lw_fail(error, LW_FAILED, "out of memory");
     if (status == LW_OK && trial->peak.program)
-        status =
-            lw_peak_measure(&trial->peak, bundle, folder, &figures->peak_memory_bytes, error);
+        status = lw_peak_measure(&trial->peak, bundle, folder, &figures->peak_memory_bytes, error);
     lw_bundle_remove(folder);
     free(file);
     free(bundle);

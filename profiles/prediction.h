@@ -6,7 +6,8 @@
  *   BLEU drop     = bleu_slope * divergence                  calibrated on whole plans
  *   latency       = base + share * sum of the parts' costs   calibrated on whole plans on this
  *                                                            machine; else 0 and 1
- *   bytes         exact
+ *   peak memory   = memory base + memory share * bytes of the parts' weights on the device, the
+ * same energy        sum of the parts' energies bytes         exact
  */
 #ifndef LW_PROFILES_PREDICTION_H
 #define LW_PROFILES_PREDICTION_H
@@ -33,11 +34,13 @@ struct lw_prediction {
     struct lw_allocation_option **options; /* the same; latency in units of cost, S as loss */
     struct lw_allocation_item *items;      /* [part_count] */
     bool has_costs;
-    double factor, power; /* of the divergence */
-    double bleu_slope;    /* NAN: not known */
-    double fp32_bleu;     /* NAN: not known */
-    double base, share;   /* of the latency, in units of cost */
-    struct lw_fit_quality divergence, latency, bleu;
+    bool has_energy;                  /* of all options; else their energies are 0 */
+    double factor, power;             /* of the divergence */
+    double bleu_slope;                /* NAN: not known */
+    double fp32_bleu;                 /* NAN: not known */
+    double base, share;               /* of the latency, in units of cost */
+    double memory_base, memory_share; /* of the peak memory, in bytes; 0 and 1: the weights alone */
+    struct lw_fit_quality divergence, latency, bleu, memory;
 };
 
 struct lw_prediction_setup {
@@ -61,6 +64,9 @@ double lw_predict_parts_loss(const struct lw_prediction *prediction, double dive
 /* Of the sum of the parts' costs, and back; in units of cost. */
 double lw_predict_latency(const struct lw_prediction *prediction, double cost);
 double lw_predict_cost(const struct lw_prediction *prediction, double latency);
+/* Of the bytes of the weights on the device, and back. */
+double lw_predict_memory(const struct lw_prediction *prediction, double weights_bytes);
+double lw_predict_weights(const struct lw_prediction *prediction, double memory_bytes);
 
 /* The option of a part that is this cell; false where it has none. */
 bool lw_prediction_find(const struct lw_prediction *prediction, size_t part,

@@ -53,10 +53,10 @@ struct lw_profiling {
     size_t device_count;
     size_t plan_count;
     size_t threads;
-    double kernel_seconds; /* a measured cell */
+    double kernel_seconds;    /* a measured cell */
     struct lw_peak_text peak; /* what whole plans translate in a process of their own */
     const char *syntheses;    /* a folder of the cache; NULL: energies and areas stay unknown */
-    bool retry;            /* points that failed count as absent */
+    bool retry;               /* points that failed count as absent */
     struct lw_database *database;
     int64_t run;
     bool (*progress)(void *context, size_t done, size_t all); /* of preparing; may be NULL */

@@ -9,12 +9,10 @@
 
 const char *lw_point_kind_name(enum lw_point_kind kind)
 {
-    static const char *const names[] = {[LW_POINT_ERRORS] = "errors of codes",
-                                        [LW_POINT_LOSS] = "losses of parts",
-                                        [LW_POINT_GATES] = "gates of engines",
-                                        [LW_POINT_COSTS] = "costs on devices",
-                                        [LW_POINT_WORD_COSTS] = "costs of words",
-                                        [LW_POINT_PLAN] = "whole plans"};
+    static const char *const names[] = {
+        [LW_POINT_ERRORS] = "errors of codes",    [LW_POINT_LOSS] = "losses of parts",
+        [LW_POINT_GATES] = "gates of engines",    [LW_POINT_COSTS] = "costs on devices",
+        [LW_POINT_WORD_COSTS] = "costs of words", [LW_POINT_PLAN] = "whole plans"};
     return names[kind];
 }
 
@@ -122,9 +120,9 @@ static enum lw_status plan_cost_state(const struct lw_profiling *p, size_t devic
         lw_profiling_plan_on(&p->devices[device], p->parts, p->part_count, plan, cells);
         text = lw_cells_text(p->parts, cells, p->part_count);
     }
-    enum lw_status status = text ? lw_database_plan_cost_state(p->database, &p->costs[device], text,
-                                                               &state, error)
-                                 : lw_fail(error, LW_FAILED, "out of memory for a plan");
+    enum lw_status status =
+        text ? lw_database_plan_cost_state(p->database, &p->costs[device], text, &state, error)
+             : lw_fail(error, LW_FAILED, "out of memory for a plan");
     free(text);
     free(cells);
     return add_state(worst, state_of(p, device, state), status);
@@ -229,8 +227,8 @@ static enum lw_status add_device(struct listing *l, size_t device, unsigned bits
     bool takes = false;
     fill_alike(1, bits, mode, &cell);
     for (size_t part = 0; part < l->profiling->part_count; part++)
-        takes = takes || lw_cost_takes(&l->profiling->devices[device], &l->profiling->parts[part],
-                                       &cell);
+        takes = takes ||
+                lw_cost_takes(&l->profiling->devices[device], &l->profiling->parts[part], &cell);
     if (!takes)
         return LW_OK;
     const struct lw_point point = {

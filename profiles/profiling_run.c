@@ -121,9 +121,9 @@ static enum lw_status run_gates(struct lw_profiling *p, const struct lw_point *p
         return LW_OK;
     enum lw_status status =
         lw_engine_parse(p->devices[point->device].engine->engine, &engine, error);
-    return status == LW_OK ? lw_database_add_synth(p->database, p->run, &engine,
-                                                   &p->asic[point->device], error)
-                           : status;
+    return status == LW_OK
+               ? lw_database_add_synth(p->database, p->run, &engine, &p->asic[point->device], error)
+               : status;
 }
 
 /* Without gates, whose own point has failed then, energies stay unknown. */
@@ -335,9 +335,9 @@ static enum lw_status keep_plan_cost(struct lw_profiling *p, size_t device,
     free(cells);
     row.plan = text;
     row.seconds = now_s() - start_s;
-    enum lw_status status =
-        text ? lw_database_add_plan_cost(p->database, p->run, &p->costs[device], &row, failed, error)
-             : lw_fail(error, LW_FAILED, "out of memory for a plan");
+    enum lw_status status = text ? lw_database_add_plan_cost(p->database, p->run, &p->costs[device],
+                                                             &row, failed, error)
+                                 : lw_fail(error, LW_FAILED, "out of memory for a plan");
     free(text);
     return status;
 }

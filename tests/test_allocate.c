@@ -20,10 +20,11 @@ static void setup(void)
     folder = folder_new(&spec);
     folder_write(folder);
     setenv("M", folder->path, 1);
-    setenv("PROFILE",
-           "$LUTWIDGE profile $M --device ${D:-lut-mobile} --plans ${PLANS:-0} --no-bleu --no-energy "
-           "--source $T/source --ref $T/reference -t 1 --db $T/x.db",
-           1);
+    setenv(
+        "PROFILE",
+        "$LUTWIDGE profile $M --device ${D:-lut-mobile} --plans ${PLANS:-0} --no-bleu --no-energy "
+        "--source $T/source --ref $T/reference -t 1 --db $T/x.db",
+        1);
     setenv("ALLOCATE", "$LUTWIDGE allocate $M --db $T/x.db -o $T/p.yaml", 1);
     shell_expect("for i in 1 2 3 4; do echo 'the in a is and the to'; echo 'to be of'; done "
                  "> $T/source; for i in 1 2 3 4; do echo 'die der Sie und'; echo 'nicht zu'; done "
@@ -65,10 +66,11 @@ Test(allocate, multipliers_are_profiled_with_the_codes_that_they_take)
 {
     shell_expect("D=mac8-mobile,bitserial-mobile,mac4-mobile; eval $PROFILE", 0, "0 points are in");
     cr_expect_null(strstr(shell_output, "failed"), "%s", shell_output);
-    shell_expect(SQL("SELECT device, count(*) > 0, count(error), sum(alpha = 'free' AND bits <> "
-                     "'1') > 0 AS free, count(DISTINCT bits) > 50 AS words FROM part_costs GROUP BY "
-                     "device ORDER BY device"),
-                 0, "bitserial-mobile,1,0,1,1\nmac4-mobile,1,0,0,1\nmac8-mobile,1,0,0,1\n");
+    shell_expect(
+        SQL("SELECT device, count(*) > 0, count(error), sum(alpha = 'free' AND bits <> "
+            "'1') > 0 AS free, count(DISTINCT bits) > 50 AS words FROM part_costs GROUP BY "
+            "device ORDER BY device"),
+        0, "bitserial-mobile,1,0,1,1\nmac4-mobile,1,0,0,1\nmac8-mobile,1,0,0,1\n");
     /* Bits do not matter, groups do. */
     shell_expect(SQL("SELECT count(DISTINCT cost), count(DISTINCT memory_bytes) FROM part_costs "
                      "WHERE device = 'mac8-mobile' AND part = 'decoder.0.ffn.fc1' AND "
