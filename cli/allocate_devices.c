@@ -54,19 +54,6 @@ static enum lw_status solve(struct cli_allocate *a, struct lw_error *error)
     return status;
 }
 
-/* Areas are of engines that were synthesised. */
-static enum lw_status check_area(const struct cli_allocate *a, struct lw_error *error)
-{
-    if ((isnan(a->area_gates) && !a->minimises_area) || !isnan(a->area.gates))
-        return LW_OK;
-    if (a->device.kind != LW_COST_SIMULATED)
-        return lw_fail(error, LW_USAGE, "area is of engines: %s is none", a->device_name);
-    return lw_fail(error, LW_FAILED,
-                   "%s has no synthesis of %s: run 'lutwidge profile' without --no-energy where "
-                   "Yosys is installed",
-                   a->database_path, a->device_name);
-}
-
 static double value_of(const struct cli_allocate *a)
 {
     double figure = a->best.figures[a->problem.minimise];
@@ -88,8 +75,6 @@ static void try_device(struct cli_allocate *a, struct cli_tried *tried)
     tried->status = cli_allocate_prepare(a, &tried->error);
     tried->area = a->area;
     tried->within = isnan(a->area_gates) || a->area.gates <= a->area_gates;
-    if (tried->status == LW_OK)
-        tried->status = check_area(a, &tried->error);
     if (tried->status == LW_OK)
         tried->status = solve(a, &tried->error);
     if (tried->status != LW_OK)

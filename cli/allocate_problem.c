@@ -17,29 +17,56 @@ enum { MOST_TIGHTENINGS = 20 };
 /* The search ends then; a few dozen parts take well under a second. */
 static const double SEARCH_S = 60;
 
+/* Energy and area are of engines. */
+static enum lw_status check_kind(const struct cli_allocate *a, struct lw_error *error)
+{
+    bool energy = !isnan(a->energy_pj) || a->problem.minimise == LW_FIGURE_ENERGY;
+    bool area = !isnan(a->area_gates) || a->minimises_area;
+    if (a->device.kind == LW_COST_SIMULATED || (!energy && !area))
+        return LW_OK;
+    return lw_fail(error, LW_USAGE, "%s is of engines: %s is none", energy ? "energy" : "area",
+                   a->device_name);
+}
+
+/* Of an engine as it was synthesised. */
 static enum lw_status know_area(struct cli_allocate *a, struct lw_error *error)
 {
     struct lw_engine engine;
-    a->area = (struct lw_area){.gates = NAN, .memory_bits = NAN};
-    if (!a->device_name || a->device.kind != LW_COST_SIMULATED)
+    bool wanted = !isnan(a->area_gates) || a->minimises_area;
+    if (a->device.kind != LW_COST_SIMULATED)
         return LW_OK;
     enum lw_status status = lw_engine_parse(a->device.engine->engine, &engine, error);
-    return status == LW_OK ? lw_database_area(a->database, &engine, &a->area, error) : status;
+    if (status == LW_OK)
+        status = lw_database_area(a->database, &engine, &a->area, error);
+    if (status == LW_OK && wanted && isnan(a->area.gates))
+        return lw_fail(error, LW_FAILED,
+                       "%s has no synthesis of %s: run 'lutwidge profile' without --no-energy "
+                       "where Yosys is installed",
+                       a->database_path, a->device_name);
+    return status;
+}
+
+static enum lw_status describe_device(struct cli_allocate *a, struct lw_error *error)
+{
+    a->area = (struct lw_area){.gates = NAN, .memory_bits = NAN};
+    if (!a->device_name)
+        return LW_OK;
+    enum lw_status status = lw_cost_device_named(a->device_name, &a->device, error);
+    if (status == LW_OK)
+        status = check_kind(a, error);
+    if (status == LW_OK)
+        status = know_area(a, error);
+    if (status == LW_OK)
+        status = lw_cost_maker(&a->device, &a->maker, error);
+    a->costs = (struct lw_cost_subject){
+        .model_hash = a->parts.text.model_hash, .maker = a->maker, .device = &a->device};
+    return status;
 }
 
 static enum lw_status predict(struct cli_allocate *a, struct lw_error *error)
 {
     struct lw_text_subject text;
-    enum lw_status status = LW_OK;
-    if (a->device_name) {
-        status = lw_cost_device_named(a->device_name, &a->device, error);
-        if (status == LW_OK)
-            status = lw_cost_maker(&a->device, &a->maker, error);
-        a->costs = (struct lw_cost_subject){
-            .model_hash = a->parts.text.model_hash, .maker = a->maker, .device = &a->device};
-    }
-    if (status == LW_OK)
-        status = know_area(a, error);
+    enum lw_status status = describe_device(a, error);
     if (status == LW_OK)
         status = lw_database_last_text(a->database, a->parts.text.model_hash, &text, error);
     if (status == LW_OK && a->device_name)
@@ -197,6 +224,7 @@ static enum lw_status set_problem(struct cli_allocate *a, struct lw_error *error
     p->item_count = count;
     p->items = a->items;
     p->seconds = SEARCH_S;
+    memset(p->fixed, 0, sizeof p->fixed);
     cli_allocate_cells(a, a->best.chosen, cells);
     double bytes, sums[LW_FIGURES];
     enum lw_status status = cli_allocate_bytes(a, cells, &bytes, error);
@@ -228,15 +256,12 @@ static enum lw_status set_problem(struct cli_allocate *a, struct lw_error *error
     return LW_OK;
 }
 
-/* Energies are estimated for engines whose gates are known. */
+/* Energies need the gates of an engine. */
 static enum lw_status check_energy(const struct cli_allocate *a, struct lw_error *error)
 {
     bool wanted = !isnan(a->energy_pj) || a->problem.minimise == LW_FIGURE_ENERGY;
     if (!wanted || a->prediction.has_energy)
         return LW_OK;
-    if (a->device.kind != LW_COST_SIMULATED)
-        return lw_fail(error, LW_USAGE, "energy is estimated for engines: %s is none",
-                       a->device_name);
     return lw_fail(error, LW_FAILED,
                    "%s has costs of %s without energies: run 'lutwidge profile' without "
                    "--no-energy where Yosys is installed",

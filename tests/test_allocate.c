@@ -1,46 +1,16 @@
 /* lutwidge profile --device and allocate from outside, on a small model. LUTWIDGE in the
  * environment names the program. */
 #include "models/status.h"
-#include "tests/folder.h"
+#include "tests/profiled.h"
 #include "tests/shell.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static struct folder *folder;
+TestSuite(allocate, .init = profiled_setup, .fini = profiled_teardown, .timeout = 120);
 
-/* $PROFILE and $ALLOCATE work on a small model $M and the database $T/x.db. */
-static void setup(void)
-{
-    struct folder_spec spec = folder_defaults();
-    shell_setup();
-    spec.config.d_model = 32;
-    spec.config.encoder_ffn = spec.config.decoder_ffn = 64;
-    folder = folder_new(&spec);
-    folder_write(folder);
-    setenv("M", folder->path, 1);
-    setenv(
-        "PROFILE",
-        "$LUTWIDGE profile $M --device ${D:-lut-mobile} --plans ${PLANS:-0} --no-bleu --no-energy "
-        "--source $T/source --ref $T/reference -t 1 --db $T/x.db",
-        1);
-    setenv("ALLOCATE", "$LUTWIDGE allocate $M --db $T/x.db -o $T/p.yaml", 1);
-    shell_expect("for i in 1 2 3 4; do echo 'the in a is and the to'; echo 'to be of'; done "
-                 "> $T/source; for i in 1 2 3 4; do echo 'die der Sie und'; echo 'nicht zu'; done "
-                 "> $T/reference",
-                 0, "");
-}
-
-static void teardown(void)
-{
-    folder_free(folder);
-    shell_teardown();
-}
-
-TestSuite(allocate, .init = setup, .fini = teardown, .timeout = 120);
-
-#define SQL(text) "$LUTWIDGE query --db $T/x.db --csv --sql \"" text "\""
 #define ROWS                                                                                                                                                          \
     "(" SQL(                                                                                                                                                          \
         "SELECT part, word_class, bits, alpha, group_columns, relative_error, "                                                                                       \
@@ -84,18 +54,6 @@ Test(allocate, multipliers_are_profiled_with_the_codes_that_they_take)
                  "--target-text $T/reference 2> $T/log && $LUTWIDGE translate -q $T/m.lwm -d "
                  "mac8-mobile --engine model $T/source | wc -l",
                  0, "8");
-}
-
-/* The peak memory of a process that translates on the host, with a model that has weights to spare:
- * tests/long/. Here: a plan on a device that does not take it as it is. */
-Test(allocate, plans_on_engines_are_those_that_they_take)
-{
-    shell_expect("D=mac8-mobile,lut-mobile PLANS=1; eval $PROFILE", 0,
-                 "whole plans         1 points");
-    shell_expect(SQL("SELECT device, plan LIKE '%f%' AS free, peak_memory_bytes, energy_pj, error "
-                     "FROM plan_costs_view ORDER BY 1"),
-                 0, "lut-mobile,1,,,\nmac8-mobile,0,,,\n");
-    shell_expect("D=mac8-mobile,lut-mobile PLANS=1; eval $PROFILE", 0, ", 0 to measure");
 }
 
 Test(allocate, plans_build_to_the_predicted_bytes)
