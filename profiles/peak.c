@@ -66,13 +66,11 @@ enum lw_status lw_peak_measure(const struct lw_peak_text *text, const char *mode
         figures && log ? LW_OK : lw_fail(error, LW_FAILED, "out of memory for a process");
     if (status == LW_OK && !run(text, model, figures, log))
         status = lw_fail(error, LW_FAILED, "%s cannot be run", text->program);
-    if (status == LW_OK && access(figures, R_OK)) {
+    if (status == LW_OK && read_figures(figures, bytes, error) != LW_OK) {
         char message[1024];
         read_message(log, message, sizeof message);
         status = lw_fail(error, LW_FAILED, "a translation for its peak memory failed: %s", message);
     }
-    if (status == LW_OK)
-        status = read_figures(figures, bytes, error);
     free(figures);
     free(log);
     return status;

@@ -14,13 +14,14 @@ static void setup(void)
 {
     profiled_setup();
     shell_expect("D=lut-mobile,bitserial-mobile,mac8-mobile; eval $PROFILE -q", 0, "");
-    profiled_raw("UPDATE part_costs SET energy_pj = 1000 * cost;"
-                 "INSERT INTO syntheses (time_utc, run_id, hash, engine, flow, tools, block, gates, "
-                 "flops, memory_bits) SELECT '2026-01-01T00:00:00Z', 1, printf('%032d', gates), "
-                 "engine, 'asic', 'by rule', 'all', gates, 1, 5 FROM (SELECT "
-                 "'mu4-t16-r8-c1-x8-bus512-slots64-sl8-words512' AS engine, 2000 AS gates UNION "
-                 "SELECT 'mu4-t16-r8-c1-x8-bus512-slots64-sl8-words512-w1', 2100 UNION SELECT "
-                 "'mu4-t2-r8-c1-x8-bus512-slots64-sl8-words512-w8', 900)");
+    profiled_raw(
+        "UPDATE part_costs SET energy_pj = 1000 * cost;"
+        "INSERT INTO syntheses (time_utc, run_id, hash, engine, flow, tools, block, gates, "
+        "flops, memory_bits) SELECT '2026-01-01T00:00:00Z', 1, printf('%032d', gates), "
+        "engine, 'asic', 'by rule', 'all', gates, 1, 5 FROM (SELECT "
+        "'mu4-t16-r8-c1-x8-bus512-slots64-sl8-words512' AS engine, 2000 AS gates UNION "
+        "SELECT 'mu4-t16-r8-c1-x8-bus512-slots64-sl8-words512-w1', 2100 UNION SELECT "
+        "'mu4-t2-r8-c1-x8-bus512-slots64-sl8-words512-w8', 900)");
 }
 
 TestSuite(allocate_devices, .init = setup, .fini = profiled_teardown, .timeout = 120);
@@ -53,8 +54,8 @@ Test(allocate_devices, areas_limit_the_choice_and_say_what_more_would_buy)
                  "more gates buy nothing");
     shell_expect("eval $ALLOCATE --max-size 16kB --max-area 800" ALL, LW_INFEASIBLE,
                  "the smallest of these engines has 900 gates");
-    shell_expect("eval $ALLOCATE --max-size 16kB --max-area 800 --device lut-mobile",
-                 LW_INFEASIBLE, "2000 gates where 800 are asked for");
+    shell_expect("eval $ALLOCATE --max-size 16kB --max-area 800 --device lut-mobile", LW_INFEASIBLE,
+                 "2000 gates where 800 are asked for");
     shell_expect("eval $ALLOCATE --max-latency 1us --max-area 950" ALL, LW_INFEASIBLE,
                  "nearest to all limits");
     expect_said("2000 gates");
@@ -67,15 +68,16 @@ static void add_plans(void)
     static const char *const bits[] = {"1", "2", "3", "4"};
     for (size_t i = 0; i < sizeof bits / sizeof *bits; i++) {
         char sql[2048];
-        snprintf(sql, sizeof sql,
-                 "INSERT INTO plan_losses (time_utc, run_id, model_hash, source_hash, "
-                 "reference_hash, lines, calibration_lines, plan, purpose, size_bytes, "
-                 "divergence_nats, nats_a_word, fp32_nats_a_word, bleu, fp32_bleu, seconds) SELECT "
-                 "time_utc, run_id, model_hash, source_hash, reference_hash, lines, "
-                 "calibration_lines, (SELECT group_concat('%s/f', ' ') FROM (SELECT DISTINCT part "
-                 "FROM part_losses)), 'calibrate', 1, %g, 1, 1, 30 - 10 * %g, 30, 1 FROM part_losses "
-                 "LIMIT 1",
-                 bits[i], 0.8 / (double)(1 << 2 * i), 0.8 / (double)(1 << 2 * i));
+        snprintf(
+            sql, sizeof sql,
+            "INSERT INTO plan_losses (time_utc, run_id, model_hash, source_hash, "
+            "reference_hash, lines, calibration_lines, plan, purpose, size_bytes, "
+            "divergence_nats, nats_a_word, fp32_nats_a_word, bleu, fp32_bleu, seconds) SELECT "
+            "time_utc, run_id, model_hash, source_hash, reference_hash, lines, "
+            "calibration_lines, (SELECT group_concat('%s/f', ' ') FROM (SELECT DISTINCT part "
+            "FROM part_losses)), 'calibrate', 1, %g, 1, 1, 30 - 10 * %g, 30, 1 FROM part_losses "
+            "LIMIT 1",
+            bits[i], 0.8 / (double)(1 << 2 * i), 0.8 / (double)(1 << 2 * i));
         profiled_raw(sql);
     }
 }
@@ -96,11 +98,13 @@ Test(allocate_devices, area_and_energy_can_be_minimised)
 
 Test(allocate_devices, energies_are_limits_and_are_told)
 {
-    shell_expect("eval $ALLOCATE --max-energy 13uJ --device lut-mobile", 0, "; energy 12.32 to 15.25 uJ");
+    shell_expect("eval $ALLOCATE --max-energy 13uJ --device lut-mobile", 0,
+                 "; energy 12.32 to 15.25 uJ");
     expect_said("one more microjoule would buy");
     expect_said("area 2000 gates and 5 bits of memories");
     expect_said("predicted energy");
-    shell_expect("eval $ALLOCATE --max-energy 13000nJ --device lut-mobile --json", 0, "\"energy_pj\": 1");
+    shell_expect("eval $ALLOCATE --max-energy 13000nJ --device lut-mobile --json", 0,
+                 "\"energy_pj\": 1");
     expect_said("\"area_gates\": 2000.0");
     shell_expect("eval $ALLOCATE --max-energy 30pJ --device lut-mobile", LW_INFEASIBLE,
                  "uJ where 3e-05 uJ are asked for");
