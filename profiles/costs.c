@@ -177,3 +177,19 @@ enum lw_status lw_costs_of(const struct lw_costing *costing, const struct lw_cel
     lw_model_free(&outline);
     return status;
 }
+
+enum lw_status lw_costs_of_plan(const struct lw_costing *costing, const struct lw_cell *cells,
+                                struct lw_cost *sum, struct lw_error *error)
+{
+    struct lw_cost *costs = calloc(costing->part_count, sizeof *costs);
+    *sum = (struct lw_cost){.known = true};
+    enum lw_status status = costs ? lw_costs_of(costing, cells, NULL, costs, error)
+                                  : lw_fail(error, LW_FAILED, "out of memory for costs");
+    for (size_t p = 0; p < costing->part_count && status == LW_OK; p++) {
+        sum->cost += costs[p].cost;
+        sum->memory_bytes += costs[p].memory_bytes;
+        sum->energy_pj += costs[p].energy_pj;
+    }
+    free(costs);
+    return status;
+}

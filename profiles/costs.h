@@ -75,6 +75,10 @@ struct lw_cost {
 enum lw_status lw_costs_of(const struct lw_costing *costing, const struct lw_cell *cells,
                            const bool *wanted, struct lw_cost *costs, struct lw_error *error);
 
+/* The sum over all parts. */
+enum lw_status lw_costs_of_plan(const struct lw_costing *costing, const struct lw_cell *cells,
+                                struct lw_cost *sum, struct lw_error *error);
+
 /* The model of such cells, codes and scales zero; rows of words are dealt out in the order of the
  * classes. lw_model_free. */
 enum lw_status lw_costs_outline(const struct lw_costing *costing, const struct lw_cell *cells,

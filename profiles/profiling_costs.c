@@ -174,28 +174,6 @@ enum lw_status lw_profiling_costs(struct lw_profiling *p, const struct lw_point 
     return status;
 }
 
-/* The cycles, energy and bytes of a plan on an engine. */
-static enum lw_status cost_plan(struct lw_profiling *p, size_t device, const struct lw_cell *cells,
-                                struct lw_cost *sum, struct lw_error *own)
-{
-    const struct lw_costing costing = costing_of(p, device);
-    struct lw_model outline = {0};
-    struct lw_cost *costs = calloc(p->part_count, sizeof *costs);
-    *sum = (struct lw_cost){.known = true};
-    enum lw_status status = costs ? lw_costs_outline(&costing, cells, &outline, own)
-                                  : lw_fail(own, LW_FAILED, "out of memory for costs");
-    if (status == LW_OK)
-        status = lw_costs_of_engine(&costing, &outline, NULL, costs, own);
-    for (size_t part = 0; part < p->part_count && status == LW_OK; part++) {
-        sum->cost += costs[part].cost;
-        sum->memory_bytes += costs[part].memory_bytes;
-        sum->energy_pj += costs[part].energy_pj;
-    }
-    lw_model_free(&outline);
-    free(costs);
-    return status;
-}
-
 /* The row of a plan on a device; on this machine it has `figures`, or `failed`. */
 enum lw_status lw_profiling_plan_cost(struct lw_profiling *p, size_t device,
                                       const struct lw_cell *plan,
@@ -211,7 +189,8 @@ enum lw_status lw_profiling_plan_cost(struct lw_profiling *p, size_t device,
         return lw_fail(error, LW_FAILED, "out of memory for a plan");
     lw_profiling_plan_on(&p->devices[device], p->parts, p->part_count, plan, cells);
     if (p->devices[device].kind == LW_COST_SIMULATED) {
-        failed = cost_plan(p, device, cells, &row.cost, &own) == LW_OK ? NULL : own.text;
+        const struct lw_costing costing = costing_of(p, device);
+        failed = lw_costs_of_plan(&costing, cells, &row.cost, &own) == LW_OK ? NULL : own.text;
         row.peak_memory_bytes = NAN;
     }
     char *text = lw_cells_text(p->parts, cells, p->part_count);
