@@ -83,16 +83,16 @@ static enum lw_status measure(struct verification *v, const struct lw_allocation
     struct lw_model coded = {0};
     struct lw_plan_figures figures;
     double start_s = cli_now_s();
-    const struct lw_plan_trial trial = {.device = lw_device_of(lw_isa_host()),
-                                        .database = a->database,
-                                        .run = v->run,
-                                        .seconds = 0.02,
-                                        .trial = &a->parts.translated,
-                                        .pairs = &a->parts.trial.pairs,
-                                        .peak = {.program = "/proc/self/exe",
-                                                 .source = a->source,
-                                                 .lines = a->parts.trial.pairs.count +
-                                                          a->parts.trial.pairs.skipped}};
+    const struct lw_plan_trial trial = {
+        .device = lw_device_of(lw_isa_host()),
+        .database = a->database,
+        .run = v->run,
+        .seconds = 0.02,
+        .trial = &a->parts.translated,
+        .pairs = &a->parts.trial.pairs,
+        .peak = {.program = "/proc/self/exe",
+                 .source = a->source,
+                 .lines = a->parts.trial.pairs.count + a->parts.trial.pairs.skipped}};
     cli_made_by_plan(a->plan_name, false, NULL, made_by);
     cli_allocate_cells(a, candidate->chosen, v->cells);
     char *text = lw_cells_text(a->parts.parts, v->cells, a->parts.count);

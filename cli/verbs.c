@@ -69,7 +69,7 @@ const struct cli_verb cli_verbs[] = {
      "lutwidge allocate models/open-en-de --device lut-mobile --minimise latency \\\n"
      "    --max-drop 0.5 --pin embedding=4 -o plan.yaml\n"
      "lutwidge allocate models/open-en-de --device lut-mobile,mac4-mobile,mac8-mobile \\\n"
-     "    --max-energy 300uJ --max-area 230k -o plan.yaml\n"
+     "    --max-energy 8mJ --max-area 230k -o plan.yaml\n"
      "lutwidge allocate models/open-en-de --device host --max-size 3MB --verify 3 \\\n"
      "    --source dev.en --ref dev.de -o plan.yaml\n",
      "MODEL_DIR [--device D[,D...]] LIMIT... -o PLAN.yaml", "profile quantize query", cli_allocate},

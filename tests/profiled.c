@@ -19,11 +19,10 @@ void profiled_setup(void)
     folder = folder_new(&spec);
     folder_write(folder);
     setenv("M", folder->path, 1);
-    setenv(
-        "PROFILE",
-        "$LUTWIDGE profile $M --device ${D:-lut-mobile} --plans ${PLANS:-0} --no-bleu --no-energy "
-        "--source $T/source --ref $T/reference -t 1 --db $T/x.db",
-        1);
+    setenv("PROFILE",
+           "$LUTWIDGE profile $M --device ${D:-lut-mobile} --plans 0 --no-bleu ${E:---no-energy} "
+           "--source $T/source --ref $T/reference -t 1 --db $T/x.db",
+           1);
     setenv("ALLOCATE", "$LUTWIDGE allocate $M --db $T/x.db -o $T/p.yaml", 1);
     shell_expect("for i in 1 2 3 4; do echo 'the in a is and the to'; echo 'to be of'; done "
                  "> $T/source; for i in 1 2 3 4; do echo 'die der Sie und'; echo 'nicht zu'; done "

@@ -1,6 +1,6 @@
 /* A small model and a text, for tests of `profile --device` and `allocate` from outside: $M and $T
- * name them, and `eval $PROFILE` and `eval $ALLOCATE` work on the database $T/x.db. D and PLANS in
- * the environment name other devices than lut-mobile, and whole plans. */
+ * name them; `eval $PROFILE` and `eval $ALLOCATE` work on the database $T/x.db. D in the
+ * environment names other devices than lut-mobile, E other options than --no-energy. */
 #ifndef LW_TESTS_PROFILED_H
 #define LW_TESTS_PROFILED_H
 

@@ -1,6 +1,8 @@
 /* lutwidge profile --device and allocate from outside, on a small model. LUTWIDGE in the
  * environment names the program. */
 #include "models/status.h"
+#include "sim/simulator.h"
+#include "sim/synth.h"
 #include "tests/profiled.h"
 #include "tests/shell.h"
 
@@ -29,6 +31,54 @@ Test(allocate, killed_profiles_end_with_the_same_rows)
                  0, " to measure, about ");
     shell_expect(ROWS " | cmp - $T/whole && echo same", 0, "same");
     shell_expect("eval $PROFILE", 0, ", 0 to measure");
+}
+
+/* What synthesis would say of lut-mobile, put where it is kept. */
+static void keep_report(void)
+{
+    static const char report[] =
+        "cell lw_engine $paramod$1\\lw_lanes 1\narea lw_engine 480\n"
+        "cell $paramod$1\\lw_lanes lw_tree 1\narea $paramod$1\\lw_lanes 0\narea lw_tree 720\n"
+        "area lw_adder 48\nunit 24\nflop DFFPOSX1 96\n";
+    struct lw_engine engine;
+    struct lw_synth synth;
+    struct lw_error error = {0};
+    char path[512];
+    cr_assert_eq(lw_engine_parse(lw_sim_device_named("lut-mobile")->engine, &engine, &error),
+                 LW_OK);
+    cr_assert_eq(lw_synth_name(&engine, LW_SYNTH_ASIC, &synth, &error), LW_OK, "%s", error.text);
+    shell_expect("mkdir -p $T/cache/lutwidge/syntheses", 0, "");
+    snprintf(path, sizeof path, "%s/cache/lutwidge/syntheses/%s", shell_folder, synth.hash);
+    FILE *stream = fopen(path, "w");
+    cr_assert(stream && fputs(report, stream) >= 0 && fclose(stream) == 0);
+    snprintf(path, sizeof path, "%s/cache", shell_folder);
+    setenv("XDG_CACHE_HOME", path, 1);
+}
+
+#define ENERGIES                                                                                   \
+    SQL("SELECT count(*) > 500, count(energy_pj) = count(*) AS energies, count(error) FROM "       \
+        "part_costs")
+
+Test(allocate, energies_are_filled_in_where_they_were_left_out)
+{
+    shell_expect("eval $PROFILE", 0, "costs on devices");
+    cr_expect_null(strstr(shell_output, "gates of engines"), "%s", shell_output);
+    shell_expect(ENERGIES, 0, "1,0,0\n");
+    shell_expect("eval $PROFILE", 0, ", 0 to measure");
+    keep_report();
+    shell_expect("E=-q; eval $PROFILE", 0, "");
+    shell_expect(ENERGIES, 0, "1,1,0\n");
+    shell_expect(SQL("SELECT gates FROM syntheses WHERE block = 'all'"), 0, "gates\n50.0\n");
+    shell_expect("E=--retry; eval $PROFILE", 0, ", 0 to measure");
+    shell_expect("eval $ALLOCATE --max-energy 1mJ --device lut-mobile", 0, "area 50 gates");
+}
+
+Test(allocate, without_yosys_energies_stay_unknown)
+{
+    shell_expect("export PATH=$T; E=--retry; eval $PROFILE", 0,
+                 "energy and area of engines stay unknown: yosys is missing; install it");
+    shell_expect("export PATH=$T; E=--retry; eval $PROFILE", 0, ", 0 to measure");
+    shell_expect(ENERGIES, 0, "1,0,0\n");
 }
 
 /* Multipliers of whole weights: no planes of their own scales, and one cost for all bits. */
