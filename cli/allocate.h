@@ -72,8 +72,11 @@ enum lw_status cli_allocate_solve(const struct cli_allocate *a,
                                   const struct lw_allocation_problem *problem,
                                   struct lw_allocation *allocation, double *bytes,
                                   struct lw_error *error);
-/* Milliseconds of a sentence from the sum of costs. */
-double cli_allocate_ms(const struct cli_allocate *a, double cost);
+/* Milliseconds of a latency in the device's unit. */
+double cli_allocate_ms(const struct cli_allocate *a, double latency);
+/* "12.3 uJ" or "4.5 mJ" */
+enum { CLI_ENERGY_BYTES = 24 };
+const char *cli_energy(double pj, char text[CLI_ENERGY_BYTES]);
 
 /* cli/allocate_devices.c */
 

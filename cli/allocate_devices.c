@@ -62,8 +62,6 @@ static double value_of(const struct cli_allocate *a)
         return a->bytes;
     case LW_FIGURE_LATENCY:
         return cli_allocate_ms(a, figure);
-    case LW_FIGURE_MEMORY:
-        return lw_predict_memory(&a->prediction, figure);
     default:
         return figure;
     }
@@ -151,8 +149,9 @@ static void print_tried(const struct cli_allocate *a)
             continue;
         }
         printf("divergence %.4f nats a word, %.4g ms", t->divergence, t->ms);
+        char energy[CLI_ENERGY_BYTES];
         if (!isnan(t->pj))
-            printf(", %.4g uJ", t->pj / 1e6);
+            printf(", %s", cli_energy(t->pj, energy));
         puts(t->within ? "" : "; larger than asked for");
     }
     printf("chosen: %s\n", a->device_name);

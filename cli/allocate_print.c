@@ -25,6 +25,13 @@ static const char *latency_note(const struct cli_allocate *a)
     return notes[a->device.kind];
 }
 
+const char *cli_energy(double pj, char text[CLI_ENERGY_BYTES])
+{
+    bool large = pj >= 1e9;
+    snprintf(text, CLI_ENERGY_BYTES, "%.4g %s", pj / (large ? 1e9 : 1e6), large ? "mJ" : "uJ");
+    return text;
+}
+
 /* "1.234 ms (493600 cycles)" */
 static void print_latency(const struct cli_allocate *a, double cost, FILE *out)
 {
@@ -39,10 +46,9 @@ static bool has_peak(const struct cli_allocate *a)
 }
 
 /* "weights there 123 bytes", of this machine "peak memory 456 bytes" */
-static void print_memory(const struct cli_allocate *a, double weights, FILE *out)
+static void print_memory(const struct cli_allocate *a, double bytes, FILE *out)
 {
-    fprintf(out, "%s %.0f", has_peak(a) ? "peak memory" : "weights there",
-            lw_predict_memory(&a->prediction, weights));
+    fprintf(out, "%s %.0f", has_peak(a) ? "peak memory" : "weights there", bytes);
 }
 
 static void print_range(const struct cli_allocate *a, FILE *out)
@@ -69,11 +75,12 @@ static void print_range(const struct cli_allocate *a, FILE *out)
         lw_allocation_range(&a->problem, LW_FIGURE_MEMORY, &least, &most);
         fputs("; ", out);
         print_memory(a, least, out);
-        fprintf(out, " to %.0f bytes", lw_predict_memory(&a->prediction, most));
+        fprintf(out, " to %.0f bytes", most);
     }
     if (a->prediction.has_energy) {
         lw_allocation_range(&a->problem, LW_FIGURE_ENERGY, &least, &most);
-        fprintf(out, "; energy %.4g to %.4g uJ", least / 1e6, most / 1e6);
+        char low[CLI_ENERGY_BYTES], high[CLI_ENERGY_BYTES];
+        fprintf(out, "; energy %s to %s", cli_energy(least, low), cli_energy(most, high));
     }
     if (!isnan(a->area.gates))
         fprintf(out, "; area %.0f gates and %.0f bits of memories", a->area.gates,
@@ -119,12 +126,12 @@ void cli_allocate_explain(const struct cli_allocate *a, const struct lw_allocati
         lw_error_add(error, "  latency %.4g ms where %.4g ms are asked for",
                      cli_allocate_ms(a, f[LW_FIGURE_LATENCY]), a->latency_ms);
     if (p->most[LW_FIGURE_MEMORY] < INFINITY)
-        lw_error_add(error, "  memory %.0f bytes where %.0f are asked for",
-                     lw_predict_memory(&a->prediction, f[LW_FIGURE_MEMORY]),
-                     (double)a->memory_bytes);
+        lw_error_add(error, "  memory %.0f bytes where %.0f are asked for", f[LW_FIGURE_MEMORY],
+                     p->most[LW_FIGURE_MEMORY]);
+    char own[CLI_ENERGY_BYTES], asked[CLI_ENERGY_BYTES];
     if (p->most[LW_FIGURE_ENERGY] < INFINITY)
-        lw_error_add(error, "  energy %.4g uJ where %.4g uJ are asked for",
-                     f[LW_FIGURE_ENERGY] / 1e6, a->energy_pj / 1e6);
+        lw_error_add(error, "  energy %s where %s are asked for",
+                     cli_energy(f[LW_FIGURE_ENERGY], own), cli_energy(a->energy_pj, asked));
     if (p->most[LW_FIGURE_LOSS] < INFINITY)
         lw_error_add(error, "  a drop of %.2f BLEU where %.2f is asked for",
                      a->prediction.bleu_slope *
@@ -189,12 +196,47 @@ static void print_totals(const struct cli_allocate *a, const struct lw_cell *cel
         print_memory(a, f[LW_FIGURE_MEMORY], stdout);
         fputs(" bytes", stdout);
     }
+    char energy[CLI_ENERGY_BYTES];
     if (a->prediction.has_energy)
-        printf(", energy %.4g uJ", f[LW_FIGURE_ENERGY] / 1e6);
+        printf(", energy %s", cli_energy(f[LW_FIGURE_ENERGY], energy));
     if (!isnan(a->area.gates))
         printf(", area %.0f gates", a->area.gates);
     printf("\nbound %.6g, gap %.3g; %.2f s for the search, %.2f s in all\n", a->best.bound,
            a->best.gap, a->best.seconds, a->seconds);
+}
+
+/* What all products take with 2 bits and this kind of scales; NAN where the device takes no such.
+ */
+static double cost_of_mode(const struct cli_allocate *a, size_t mode)
+{
+    double sum = 0;
+    for (size_t p = 0; p < a->parts.count; p++) {
+        struct lw_cell cell = {.mode = mode};
+        size_t option;
+        memset(cell.bits, 2, sizeof cell.bits);
+        if (!lw_prediction_find(&a->prediction, p, &cell, &option))
+            return NAN;
+        sum += a->prediction.options[p][option].figures[LW_FIGURE_LATENCY];
+    }
+    return sum;
+}
+
+/* Why plans on devices differ. */
+static void print_scales(const struct cli_allocate *a)
+{
+    bool free_scales = !lw_cost_multiplier_bits(&a->device);
+    double rows = NAN;
+    for (size_t mode = 0; mode < LW_CELL_MODES; mode++) {
+        const struct lw_cell_mode *scales = &lw_cell_modes[mode];
+        double cost = cost_of_mode(a, mode);
+        if ((scales->alpha == LW_ALPHA_FREE) != free_scales || isnan(cost))
+            continue;
+        if (!scales->group)
+            rows = cost;
+        else if (!isnan(rows))
+            printf("scales for %zu columns take %.1f %% more on %s than for a row, at 2 bits\n",
+                   scales->group, 100 * (cost / rows - 1), a->device.name);
+    }
 }
 
 static void print_quality(const struct cli_allocate *a)
@@ -225,6 +267,7 @@ static void print_quality(const struct cli_allocate *a)
     if (p->has_energy)
         printf("predicted energy: of the products, counters times energies of events, an "
                "estimate\n");
+    print_scales(a);
     unsigned bits = lw_cost_multiplier_bits(&a->device);
     if (bits)
         printf("%s multiplies weights of %u bits: codes of up to %u bits take the same cycles and "
@@ -261,9 +304,8 @@ static enum lw_status print_more(const struct cli_allocate *a, const struct more
     } else if (m == LW_FIGURE_LATENCY) {
         printf("%.4g ms", cli_allocate_ms(a, before) - cli_allocate_ms(a, after));
     } else if (m == LW_FIGURE_ENERGY) {
-        printf("%.4g uJ", (before - after) / 1e6);
-    } else if (m == LW_FIGURE_MEMORY) {
-        printf("%.0f bytes", a->prediction.memory_share * (before - after));
+        char gained[CLI_ENERGY_BYTES];
+        fputs(cli_energy(before - after, gained), stdout);
     } else {
         printf("%.0f bytes", before - after);
     }
@@ -274,13 +316,13 @@ static enum lw_status print_more(const struct cli_allocate *a, const struct more
 static enum lw_status print_shadows(const struct cli_allocate *a, struct lw_error *error)
 {
     const struct lw_allocation_problem *p = &a->problem;
-    double ms = a->device_name ? 1e6 / lw_cost_ns(&a->device) / a->prediction.share : 0;
+    double ms = a->device_name ? 1e6 / lw_cost_ns(&a->device) : 0;
     double drop = a->drop + 0.1;
     const struct more all[] = {
         {LW_FIGURE_SIZE, 1e6, "one more megabyte of size"},
         {LW_FIGURE_LATENCY, ms, "one more millisecond"},
-        {LW_FIGURE_MEMORY, 1e6 / a->prediction.memory_share, "one more megabyte of memory"},
-        {LW_FIGURE_ENERGY, 1e6, "one more microjoule"},
+        {LW_FIGURE_MEMORY, 1e6, "one more megabyte of memory"},
+        {LW_FIGURE_ENERGY, 1e9, "one more millijoule"},
         {LW_FIGURE_LOSS,
          lw_predict_parts_loss(&a->prediction, drop / a->prediction.bleu_slope) -
              p->most[LW_FIGURE_LOSS],
@@ -325,9 +367,8 @@ static enum lw_status print_json(const struct cli_allocate *a, const struct lw_c
                                       cli_allocate_ms(a, f[LW_FIGURE_LATENCY]), "cost",
                                       f[LW_FIGURE_LATENCY], "unit", lw_cost_unit(a->device.kind)));
     if (a->device_name)
-        json_object_set_new(
-            root, has_peak(a) ? "peak_memory_bytes" : "weights_bytes",
-            json_integer((json_int_t)lw_predict_memory(&a->prediction, f[LW_FIGURE_MEMORY])));
+        json_object_set_new(root, has_peak(a) ? "peak_memory_bytes" : "weights_bytes",
+                            json_integer((json_int_t)f[LW_FIGURE_MEMORY]));
     if (a->prediction.has_energy)
         json_object_set_new(root, "energy_pj", json_real(f[LW_FIGURE_ENERGY]));
     if (!isnan(a->area.gates))

@@ -118,7 +118,7 @@ static bool is_allowed(const struct lw_part *part, const struct lw_cell *cell, u
     return bits == 0 || (lw_cell_is_alike(part, cell) && cell->bits[0] == bits);
 }
 
-/* The options that pins leave. */
+/* The options that pins leave, with what they add to a sentence and to the memory. */
 static enum lw_status keep_options(struct cli_allocate *a, struct lw_error *error)
 {
     size_t count = a->parts.count;
@@ -139,6 +139,8 @@ static enum lw_status keep_options(struct cli_allocate *a, struct lw_error *erro
         for (size_t o = 0; o < item->option_count && status == LW_OK; o++)
             if (is_allowed(&a->parts.parts[p], &a->prediction.cells[p][o], pinned[p])) {
                 a->kept[p][kept] = item->options[o];
+                a->kept[p][kept].figures[LW_FIGURE_LATENCY] *= a->prediction.share;
+                a->kept[p][kept].figures[LW_FIGURE_MEMORY] *= a->prediction.memory_share;
                 a->kept_index[p][kept++] = o;
             }
         a->items[p] = (struct lw_allocation_item){kept, a->kept[p]};
@@ -156,9 +158,9 @@ void cli_allocate_cells(const struct cli_allocate *a, const size_t *chosen, stru
         cells[p] = a->prediction.cells[p][a->kept_index[p][chosen[p]]];
 }
 
-double cli_allocate_ms(const struct cli_allocate *a, double cost)
+double cli_allocate_ms(const struct cli_allocate *a, double latency)
 {
-    return lw_predict_latency(&a->prediction, cost) * lw_cost_ns(&a->device) / 1e6;
+    return latency * lw_cost_ns(&a->device) / 1e6;
 }
 
 enum lw_status cli_allocate_bytes(const struct cli_allocate *a, const struct lw_cell *cells,
@@ -231,19 +233,18 @@ static enum lw_status set_problem(struct cli_allocate *a, struct lw_error *error
     free(cells);
     lw_allocation_sum(p, a->best.chosen, sums);
     p->fixed[LW_FIGURE_SIZE] = bytes - sums[LW_FIGURE_SIZE];
+    p->fixed[LW_FIGURE_LATENCY] = a->prediction.base;
+    p->fixed[LW_FIGURE_MEMORY] = a->prediction.memory_base;
     for (int f = 0; f < LW_FIGURES; f++)
         p->most[f] = INFINITY;
     if (a->size_bytes)
         p->most[LW_FIGURE_SIZE] = (double)a->size_bytes;
-    /* No weights take no memory at all: such a limit is as bad as none of them. So with time. */
     if (a->memory_bytes)
-        p->most[LW_FIGURE_MEMORY] =
-            fmax(lw_predict_weights(&a->prediction, (double)a->memory_bytes), 1e-3);
+        p->most[LW_FIGURE_MEMORY] = (double)a->memory_bytes;
     if (!isnan(a->energy_pj))
         p->most[LW_FIGURE_ENERGY] = a->energy_pj;
     if (!isnan(a->latency_ms))
-        p->most[LW_FIGURE_LATENCY] = fmax(
-            lw_predict_cost(&a->prediction, a->latency_ms * 1e6 / lw_cost_ns(&a->device)), 1e-3);
+        p->most[LW_FIGURE_LATENCY] = a->latency_ms * 1e6 / lw_cost_ns(&a->device);
     if (isnan(a->drop) || status != LW_OK)
         return status;
     if (isnan(a->prediction.bleu_slope))

@@ -46,6 +46,12 @@ static const char best[] = {
 static const char layers[] = {
 #include "profiles/questions/layers.sql.inc"
 };
+static const char scales[] = {
+#include "profiles/questions/scales.sql.inc"
+};
+static const char scales_all[] = {
+#include "profiles/questions/scales_all.sql.inc"
+};
 static const char stalls[] = {
 #include "profiles/questions/stalls.sql.inc"
 };
@@ -98,6 +104,7 @@ const struct lw_named_query lw_named_queries[] = {
     {"pareto", pareto, pareto_all, PROFILE, NULL, NULL},
     {"best", best, best_all, PROFILE, NULL, best_nearest},
     {"layers", layers, layers_all, PROFILE, NULL, NULL},
+    {"scales", scales, scales_all, PROFILE, NULL, NULL},
     {"stalls", stalls, ALL("simulations_view WHERE error IS NULL"), "simulate M.lwm --step", NULL,
      NULL},
     {"devices", devices, NULL, PROFILE, NULL, NULL},

@@ -200,6 +200,7 @@ static enum lw_status list_options(const struct tables *t, size_t part, struct l
     for (size_t c = 0; c < count; c++) {
         struct cost cost = cell_cost(t, part, &all[c]);
         double loss = cell_loss(t, part, &all[c]);
+        p->lacks_costs = p->lacks_costs || (!isnan(loss) && isnan(cost.cost));
         if (isnan(loss) || isnan(cost.cost))
             continue;
         p->cells[part][kept] = all[c];
@@ -271,26 +272,6 @@ double lw_predict_divergence(const struct lw_prediction *prediction, double part
 double lw_predict_parts_loss(const struct lw_prediction *prediction, double divergence)
 {
     return pow(divergence / prediction->factor, 1 / prediction->power);
-}
-
-double lw_predict_latency(const struct lw_prediction *prediction, double cost)
-{
-    return prediction->base + prediction->share * cost;
-}
-
-double lw_predict_cost(const struct lw_prediction *prediction, double latency)
-{
-    return (latency - prediction->base) / prediction->share;
-}
-
-double lw_predict_memory(const struct lw_prediction *prediction, double weights_bytes)
-{
-    return prediction->memory_base + prediction->memory_share * weights_bytes;
-}
-
-double lw_predict_weights(const struct lw_prediction *prediction, double memory_bytes)
-{
-    return (memory_bytes - prediction->memory_base) / prediction->memory_share;
 }
 
 bool lw_prediction_find(const struct lw_prediction *prediction, size_t part,

@@ -34,11 +34,12 @@ struct lw_prediction {
     struct lw_allocation_option **options; /* the same; latency in units of cost, S as loss */
     struct lw_allocation_item *items;      /* [part_count] */
     bool has_costs;
-    bool has_energy;                  /* of all options; else their energies are 0 */
-    double factor, power;             /* of the divergence */
-    double bleu_slope;                /* NAN: not known */
-    double fp32_bleu;                 /* NAN: not known */
-    double base, share;               /* of the latency, in units of cost */
+    bool lacks_costs;     /* of some code whose loss is known: the device takes it not */
+    bool has_energy;      /* of all options; else their energies are 0 */
+    double factor, power; /* of the divergence */
+    double bleu_slope;    /* NAN: not known */
+    double fp32_bleu;     /* NAN: not known */
+    double base, share;   /* of the latency, in units of cost */
     double memory_base, memory_share; /* of the peak memory, in bytes; 0 and 1: the weights alone */
     struct lw_fit_quality divergence, latency, bleu, memory;
 };
@@ -61,13 +62,6 @@ void lw_prediction_free(struct lw_prediction *prediction);
 /* Of S, and back; in nats a word. */
 double lw_predict_divergence(const struct lw_prediction *prediction, double parts_loss);
 double lw_predict_parts_loss(const struct lw_prediction *prediction, double divergence);
-/* Of the sum of the parts' costs, and back; in units of cost. */
-double lw_predict_latency(const struct lw_prediction *prediction, double cost);
-double lw_predict_cost(const struct lw_prediction *prediction, double latency);
-/* Of the bytes of the weights on the device, and back. */
-double lw_predict_memory(const struct lw_prediction *prediction, double weights_bytes);
-double lw_predict_weights(const struct lw_prediction *prediction, double memory_bytes);
-
 /* The option of a part that is this cell; false where it has none. */
 bool lw_prediction_find(const struct lw_prediction *prediction, size_t part,
                         const struct lw_cell *cell, size_t *option);

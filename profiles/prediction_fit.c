@@ -220,27 +220,57 @@ static enum lw_status fit_costs(struct lw_prediction *p, const struct cost_serie
                : status;
 }
 
-enum lw_status lw_prediction_calibrate(const struct lw_prediction_setup *setup,
+/* Losses are of no device. */
+static enum lw_status calibrate_losses(const struct lw_prediction_setup *setup,
                                        struct lw_prediction *prediction, struct lw_error *error)
 {
     struct series losses = {.prediction = prediction, .fp32_bleu = NAN};
-    struct cost_series costs = {.costs = {.prediction = prediction},
-                                .peaks = {.prediction = prediction}};
     enum lw_status status =
         lw_database_each_plan_loss(setup->database, setup->text, take_loss, &losses, error);
-    if (status == LW_OK && setup->costs)
-        status =
-            lw_database_each_plan_cost(setup->database, setup->costs, take_cost, &costs, error);
-    if (status == LW_OK &&
-        (losses.out_of_memory || costs.costs.out_of_memory || costs.peaks.out_of_memory))
+    if (status == LW_OK && losses.out_of_memory)
         status = lw_fail(error, LW_FAILED, "out of memory for a calibration");
     if (status == LW_OK)
         status = fit_divergence(prediction, &losses, error);
     if (status == LW_OK)
         fit_bleu(prediction, &losses);
+    free_series(&losses);
+    return status;
+}
+
+/* As without the device, of whose options plans may have others. */
+static enum lw_status take_losses(const struct lw_prediction_setup *setup,
+                                  struct lw_prediction *prediction, struct lw_error *error)
+{
+    struct lw_prediction_setup own = *setup;
+    struct lw_prediction all;
+    own.costs = NULL;
+    enum lw_status status = lw_prediction_make(&own, &all, error);
+    if (status != LW_OK)
+        return status;
+    prediction->factor = all.factor;
+    prediction->power = all.power;
+    prediction->bleu_slope = all.bleu_slope;
+    prediction->fp32_bleu = all.fp32_bleu;
+    prediction->divergence = all.divergence;
+    prediction->bleu = all.bleu;
+    lw_prediction_free(&all);
+    return LW_OK;
+}
+
+enum lw_status lw_prediction_calibrate(const struct lw_prediction_setup *setup,
+                                       struct lw_prediction *prediction, struct lw_error *error)
+{
+    struct cost_series costs = {.costs = {.prediction = prediction},
+                                .peaks = {.prediction = prediction}};
+    enum lw_status status = prediction->lacks_costs ? take_losses(setup, prediction, error)
+                                                    : calibrate_losses(setup, prediction, error);
+    if (status == LW_OK && setup->costs)
+        status =
+            lw_database_each_plan_cost(setup->database, setup->costs, take_cost, &costs, error);
+    if (status == LW_OK && (costs.costs.out_of_memory || costs.peaks.out_of_memory))
+        status = lw_fail(error, LW_FAILED, "out of memory for a calibration");
     if (status == LW_OK && setup->costs)
         status = fit_costs(prediction, &costs, setup->costs->device->kind, error);
-    free_series(&losses);
     free_series(&costs.costs);
     free_series(&costs.peaks);
     return status;

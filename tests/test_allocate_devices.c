@@ -100,7 +100,7 @@ Test(allocate_devices, energies_are_limits_and_are_told)
 {
     shell_expect("eval $ALLOCATE --max-energy 13uJ --device lut-mobile", 0,
                  "; energy 12.32 to 15.25 uJ");
-    expect_said("one more microjoule would buy");
+    expect_said("one more millijoule would buy");
     expect_said("area 2000 gates and 5 bits of memories");
     expect_said("predicted energy");
     shell_expect("eval $ALLOCATE --max-energy 13000nJ --device lut-mobile --json", 0,
@@ -129,4 +129,19 @@ Test(allocate_devices, what_was_not_synthesised_is_refused)
                  "energy is of engines: arm-exynos-m4 is none");
     shell_expect("eval $ALLOCATE --max-size 16kB --max-area 3k --device host", LW_USAGE,
                  "area is of engines: host is none");
+}
+
+/* Whole plans with codes that a device does not take calibrate losses all the same. */
+Test(allocate_devices, losses_are_calibrated_alike_for_all_devices)
+{
+    add_plans();
+    for (int i = 0; i < 2; i++) {
+        char line[256];
+        snprintf(line, sizeof line,
+                 "eval $ALLOCATE --max-size 16kB --device %s | grep 'predicted d' > $T/%d; "
+                 "wc -l < $T/%d",
+                 i ? "mac8-mobile" : "lut-mobile", i, i);
+        shell_expect(line, 0, "2");
+    }
+    shell_expect("cmp $T/0 $T/1 && grep -c 'on 4 whole plans' $T/0", 0, "2");
 }
