@@ -36,6 +36,41 @@ static enum lw_status read_text(struct cli_allocate *a, struct lw_error *error)
     return LW_OK;
 }
 
+/* What the candidate takes on the device that it is for: the host's time is what was measured just
+ * now, an engine's cycles are counted, an Arm CPU has nothing but the estimates of its parts. */
+static enum lw_status keep_cost(const struct verification *v, const char *text,
+                                const struct lw_plan_figures *figures, struct lw_error *error)
+{
+    struct cli_allocate *a = v->a;
+    struct lw_plan_cost row = {.plan = text,
+                               .cost = {true, figures->latency_ns, figures->memory_bytes}};
+    double start_s = cli_now_s();
+    enum lw_status status = LW_OK;
+    if (!a->device_name || a->device.kind == LW_COST_STATIC)
+        return LW_OK;
+    if (a->device.kind == LW_COST_SIMULATED) {
+        const struct lw_costing costing = {.device = &a->device,
+                                           .model = &a->parts.model,
+                                           .parts = a->parts.parts,
+                                           .part_count = a->parts.count,
+                                           .source_words = a->costs.source_words,
+                                           .target_words = a->costs.target_words};
+        struct lw_cost *costs = calloc(a->parts.count, sizeof *costs);
+        status = costs ? lw_costs_of(&costing, v->cells, NULL, costs, error)
+                       : lw_fail(error, LW_FAILED, "out of memory for costs");
+        row.cost = (struct lw_cost){.known = true};
+        for (size_t i = 0; i < a->parts.count && status == LW_OK; i++) {
+            row.cost.cost += costs[i].cost;
+            row.cost.memory_bytes += costs[i].memory_bytes;
+        }
+        free(costs);
+    }
+    row.seconds = cli_now_s() - start_s;
+    return status == LW_OK
+               ? lw_database_add_plan_cost(a->database, v->run, &a->costs, &row, NULL, error)
+               : status;
+}
+
 /* One candidate: built, measured, kept as a row and printed. */
 static enum lw_status measure(struct verification *v, const struct lw_allocation *candidate,
                               double bytes, struct lw_lesson *lesson, struct lw_error *error)
@@ -72,6 +107,8 @@ static enum lw_status measure(struct verification *v, const struct lw_allocation
                                      .seconds = cli_now_s() - start_s};
     if (status == LW_OK)
         status = lw_database_add_plan_loss(a->database, v->run, &a->parts.text, &row, NULL, error);
+    if (status == LW_OK)
+        status = keep_cost(v, text, &figures, error);
     free(text);
     if (status != LW_OK)
         return status;

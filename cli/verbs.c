@@ -9,10 +9,12 @@ const struct cli_verb cli_verbs[] = {
     {"quantize", "fit binary codes to a MarianMT folder and write one model file",
      "Reads a folder as Hugging Face has it, writes one .lwm file that needs nothing else. Bits "
      "are those of --bits, alike everywhere, or those of a plan by matrix and word "
-     "(docs/PLANS.md).",
+     "(docs/PLANS.md): from a file, or one that was measured and is in a database.",
      "lutwidge quantize models/open-en-de --bits 3 -o open3.lwm\n"
      "lutwidge quantize models/open-en-de --plan models/plans/paper.yaml \\\n"
      "    --source-text dev.en --target-text dev.de -o paper.lwm\n"
+     "lutwidge quantize models/open-en-de --deployment p12 --db lutwidge.db \\\n"
+     "    --source-text dev.en --target-text dev.de -o p12.lwm\n"
      "lutwidge quantize models/open-en-de --bits 5 --nested -o nested.lwm\n"
      "lutwidge quantize retrained -o retrained.lwm    # has codes of its own: docs/RETRAINING.md\n",
      "MODEL_DIR -o M.lwm", "inspect translate allocate", cli_quantize},
@@ -89,8 +91,8 @@ const struct cli_verb cli_verbs[] = {
      "lutwidge simulate open3.lwm --text 'Open the file.' --parameters mu4-t16-r16-bus512-sl16\n"
      "lutwidge simulate open3.lwm test.en --lines 10 --db lutwidge.db\n"
      "lutwidge simulate --synth asic --device mac8-mobile\n",
-     "M.lwm (--layer NAME | --step | --text TEXT | FILE) | --synth FLOW", "compare sweep translate query",
-     cli_simulate},
+     "M.lwm (--layer NAME | --step | --text TEXT | FILE) | --synth FLOW",
+     "compare sweep translate query", cli_simulate},
     {"compare", "set engines beside each other: cycles, bytes, gates, energy",
      "Simulates the translation of one line on each device, by a model of class a8 that is named "
      "for it, synthesises each engine, and prints a row a device. Give each the bits that it "

@@ -32,9 +32,9 @@ const struct lw_need lw_needs[] = {
                 .variable = "LUTWIDGE_LLVM_MCA"),
     [LW_NEED_VERILATOR] =
         PROGRAM("verilator", "verilator", SOME, "--engine rtl of translate, simulate, sweep"),
-    [LW_NEED_YOSYS] = PROGRAM("yosys", "yosys", SOME,
-                              "simulate --synth, compare, the engine's sources and proofs",
-                              .flag = "-V"),
+    [LW_NEED_YOSYS] =
+        PROGRAM("yosys", "yosys", SOME,
+                "simulate --synth, compare, the engine's sources and proofs", .flag = "-V"),
     [LW_NEED_NEXTPNR] = PROGRAM("nextpnr-ice40", "nextpnr-ice40", SOME, "simulate --synth ice40"),
     [LW_NEED_CELLS] = PACKAGE("qflow-tech-osu018", SOME, "simulate --synth asic, compare"),
     [LW_NEED_CBC] = LIBRARY("libCbcSolver.so.3", "coinor-libcbc3", SOME, "allocate",

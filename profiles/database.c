@@ -134,8 +134,7 @@ enum lw_status lw_database_open_file(const char *path, int flags, struct lw_data
         status = lw_database_fail(database, error);
     if (status != LW_OK && !(flags & SQLITE_OPEN_CREATE) &&
         sqlite3_system_errno(database->handle) == ENOENT)
-        status = lw_fail(error, LW_FAILED,
-                         "%s: %s; verbs that measure make it, with --db %s", path,
+        status = lw_fail(error, LW_FAILED, "%s: %s; verbs that measure make it, with --db %s", path,
                          strerror(ENOENT), path);
     free(file);
     if (status == LW_OK) {
