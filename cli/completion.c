@@ -64,7 +64,7 @@ static void print_bash(void)
     fputs("# Completion of lutwidge for bash. Made by 'lutwidge help --completion bash'.\n"
           "_lutwidge()\n{\n"
           "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
-          "    local verb=${COMP_WORDS[1]} options= words= kind=options\n"
+          "    local verb=${COMP_WORDS[1]} options= words= kind=options given\n"
           "    local devices='",
           stdout);
     print_devices();
@@ -85,7 +85,11 @@ static void print_bash(void)
         print_words(&cli_verbs[i]);
         puts("' ;;");
     }
-    puts("    esac\n    case \"$verb $before\" in");
+    puts("    esac\n"
+         "    # Behind one of the words come files: db merge OTHER.db.\n"
+         "    for given in \"${COMP_WORDS[@]:2:COMP_CWORD-2}\"; do\n"
+         "        case \" $words \" in *\" $given \"*) words= ;; esac\n"
+         "    done\n    case \"$verb $before\" in");
     for (size_t i = 0; i < cli_verb_count; i++)
         cli_list_options(&cli_verbs[i], bash_operand, (void *)(uintptr_t)&cli_verbs[i]);
     puts("    esac\n    case $kind:$word in\n"
@@ -162,14 +166,14 @@ static void print_zsh(void)
         bool words = cli_word_at(&cli_verbs[i], 0, &word);
         printf("%s)\n    _arguments -s", cli_verbs[i].name);
         cli_list_options(&cli_verbs[i], zsh_option, NULL);
-        printf(" \\\n        '(- *)'{-h,--help}'[print help]' \\\n        '*:%s",
-               words ? "word:((" : "file:_files");
+        printf(" \\\n        '(- *)'{-h,--help}'[print help]' \\\n        '%s",
+               words ? "1:word:((" : "*:file:_files");
         for (size_t k = 0; cli_word_at(&cli_verbs[i], k, &word); k++) {
             printf("%s\\:\"", word.name);
             put_zsh(word.says);
             fputs("\" ", stdout);
         }
-        printf("%s'\n    ;;\n", words ? "))" : "");
+        printf("%s'\n    ;;\n", words ? "))' '*:file:_files" : "");
     }
     puts("esac");
 }

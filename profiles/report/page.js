@@ -190,9 +190,9 @@
                     return row.deployment + ", " + row.purpose + "\nsum of the parts " + number(row.predicted) + "\npredicted " + number(predicted(row.predicted)) +
                         ", measured " + number(row.measured);
                 },
-                lines: rows.length > 2 ? [{ points: function (d) {
+                lines: rows.length > 2 ? [{ points: function (d, up) {
                     return d3.range(33).map(function (i) { return powers ? d[0] * Math.pow(d[1] / d[0], i / 32) : d[0] + (d[1] - d[0]) * i / 32; })
-                        .map(function (x) { return [x, predicted(x)]; });
+                        .map(function (x) { return [x, predicted(x)]; }).filter(function (p) { return p[1] >= up[0] && p[1] <= up[1]; });
                 } }] : [],
                 columns: [{ name: "plan", key: "deployment", text: true }, { name: "purpose", key: "purpose", text: true },
                     { name: "sum of the parts", key: "predicted" }, { name: "predicted", of: function (row) { return predicted(row.predicted); } },
