@@ -104,11 +104,13 @@ Test(allocate, limits_that_cannot_be_met_exit_with_3_and_the_range)
 Test(allocate, verified_plans_have_costs_and_are_built_again_by_name)
 {
     shell_expect("eval $PROFILE -q", 0, "");
-    shell_expect("eval $ALLOCATE --max-size 16kB --device lut-mobile --name p1 --verify 1 --source "
-                 "$T/source --ref $T/reference",
-                 0, "kept: candidate 1");
+    /* Twice: what is measured again keeps its name. */
+    for (int i = 0; i < 2; i++)
+        shell_expect("eval $ALLOCATE --max-size 16kB --device lut-mobile --name p1 --verify 1 "
+                     "--source $T/source --ref $T/reference",
+                     0, "kept: candidate 1");
     shell_expect(SQL("SELECT deployment, device, unit, purpose FROM deployments_view"), 0,
-                 "p1,lut-mobile,cycles,verify");
+                 "purpose\np1,lut-mobile,cycles,verify\n");
     shell_expect(
         SQL("SELECT cost - (SELECT sum(c.cost) FROM plan_parts_view AS v JOIN part_costs AS c ON "
             "c.part = v.part AND c.bits = v.bits AND c.group_columns = v.group_columns AND "
