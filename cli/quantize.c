@@ -1,4 +1,4 @@
-/* lutwidge quantize: from a MarianMT folder to an .lwm file. */
+/* lutwidge quantize: from a MarianMT folder to an .lwm file; or a file's codes in another class. */
 #include "cli/cli.h"
 #include "cli/planning.h"
 
@@ -137,6 +137,13 @@ static void measure_bits(const struct lw_model *model, struct task *task)
     task->bits /= weights;
 }
 
+static void count_fp32_bytes(const struct lw_model *model, struct task *task)
+{
+    task->fp32_bytes = model->vector_count * sizeof(float);
+    for (size_t i = 0; i < model->matrix_count; i++)
+        task->fp32_bytes += model->matrices[i].rows * model->matrices[i].columns * sizeof(float);
+}
+
 /* Fits and writes what the plan says. */
 static enum lw_status carry_out(struct task *task, const struct cli_planning *planning,
                                 const struct lw_calibration *calibration,
@@ -184,12 +191,18 @@ static enum lw_status measure_file(struct task *task, struct lw_error *error)
     return status;
 }
 
+/* True where an option says how to fit. */
+static bool asks_for_fit(const struct task *task)
+{
+    const struct cli_plan_request *r = &task->request;
+    return r->plan || r->deployment || r->bits || r->fit || r->weighting || task->nested ||
+           r->source_text || r->target_text || r->calibration_lines || r->counts || r->save_counts;
+}
+
 /* A folder with codes of its own is not fitted. */
 static enum lw_status check_handover(const struct task *task, struct lw_error *error)
 {
-    const struct cli_plan_request *r = &task->request;
-    if (r->plan || r->deployment || r->bits || r->fit || r->weighting || task->nested ||
-        r->source_text || r->target_text || r->calibration_lines || r->counts || r->save_counts)
+    if (asks_for_fit(task))
         return lw_fail(error, LW_USAGE,
                        "%s has codes of its own from retraining: give no options but -o, --arith, "
                        "--json and --db, or remove its codes.safetensors to fit it anew",
@@ -197,37 +210,60 @@ static enum lw_status check_handover(const struct task *task, struct lw_error *e
     return LW_OK;
 }
 
+/* Writes codes as they are; who made them stays in the file. */
+static enum lw_status keep_codes(struct task *task, const struct lw_nested *nested,
+                                 struct lw_error *error)
+{
+    const struct lw_model *model = &nested->model;
+    char *made_by = NULL;
+    measure_bits(model, task);
+    lw_model_arith_name(model, task->made);
+    if (asprintf(&made_by, "lutwidge %s quantize%s%s: %s", LW_VERSION,
+                 task->arith ? " --arith " : "", task->arith ? task->arith : "",
+                 model->made_by) < 0)
+        return lw_fail(error, LW_FAILED, "out of memory");
+    enum lw_status status = lw_lwm_write_nested(task->output, nested, made_by, error);
+    free(made_by);
+    return status;
+}
+
 /* Writes the folder's codes as they are. */
 static enum lw_status hand_over(struct task *task, const struct lw_model *source,
                                 struct lw_error *error)
 {
-    struct lw_model model;
-    char *made_by = NULL;
-    enum lw_status status = lw_handover_read(task->folder, source,
-                                             task->arith ? &task->replacing : NULL, &model, error);
+    struct lw_nested model = {0};
+    enum lw_status status = lw_handover_read(
+        task->folder, source, task->arith ? &task->replacing : NULL, &model.model, error);
     if (status != LW_OK)
         return status;
-    measure_bits(&model, task);
-    lw_model_arith_name(&model, task->made);
-    if (asprintf(&made_by, "lutwidge %s quantize%s%s: %s", LW_VERSION,
-                 task->arith ? " --arith " : "", task->arith ? task->arith : "",
-                 model.made_by) < 0) {
-        made_by = NULL;
-        status = lw_fail(error, LW_FAILED, "out of memory");
-    }
-    if (status == LW_OK)
-        status = lw_lwm_write(task->output, &model, made_by, error);
-    free(made_by);
-    lw_model_free(&model);
+    status = keep_codes(task, &model, error);
+    lw_nested_free(&model);
     return status;
 }
 
-static enum lw_status quantize(struct task *task, struct lw_error *error)
+/* A quantised file keeps its codes in another class. */
+static enum lw_status change_class(struct task *task, struct lw_error *error)
 {
-    if (lw_lwm_is(task->folder))
-        return lw_fail(error, LW_USAGE, "%s is quantised already: give the folder it was made from",
+    struct lw_nested model;
+    if (!task->arith || asks_for_fit(task))
+        return lw_fail(error, LW_USAGE,
+                       "%s is quantised already: --arith alone gives its codes another class; to "
+                       "fit anew give the folder it was made from",
                        task->folder);
-    double start_s = cli_now_s();
+    enum lw_status status = lw_lwm_open_nested(task->folder, &model, error);
+    if (status != LW_OK)
+        return status;
+    count_fp32_bytes(&model.model, task);
+    for (size_t i = 0; i < model.model.matrix_count; i++)
+        model.model.matrices[i].arith = task->replacing;
+    status = keep_codes(task, &model, error);
+    lw_nested_free(&model);
+    return status;
+}
+
+/* From a folder of weights, or of codes. */
+static enum lw_status quantize_folder(struct task *task, struct lw_error *error)
+{
     struct lw_model source;
     struct cli_planning planning;
     bool handed_over = lw_handover_is(task->folder);
@@ -236,9 +272,7 @@ static enum lw_status quantize(struct task *task, struct lw_error *error)
         status = lw_marian_import(task->folder, &source, error);
     if (status != LW_OK)
         return status;
-    task->fp32_bytes = source.vector_count * sizeof(float);
-    for (size_t i = 0; i < source.matrix_count; i++)
-        task->fp32_bytes += source.matrices[i].rows * source.matrices[i].columns * sizeof(float);
+    count_fp32_bytes(&source, task);
     status = handed_over ? hand_over(task, &source, error)
                          : cli_plan(&task->request, &source, &planning, error);
     if (status == LW_OK && !handed_over) {
@@ -255,6 +289,14 @@ static enum lw_status quantize(struct task *task, struct lw_error *error)
         cli_plan_free(&planning);
     }
     lw_model_free(&source);
+    return status;
+}
+
+static enum lw_status quantize(struct task *task, struct lw_error *error)
+{
+    double start_s = cli_now_s();
+    enum lw_status status =
+        lw_lwm_is(task->folder) ? change_class(task, error) : quantize_folder(task, error);
     if (status == LW_OK)
         status = measure_file(task, error);
     task->seconds = cli_now_s() - start_s;

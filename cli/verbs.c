@@ -9,7 +9,8 @@ const struct cli_verb cli_verbs[] = {
     {"quantize", "fit binary codes to a MarianMT folder and write one model file",
      "Reads a folder as Hugging Face has it, writes one .lwm file that needs nothing else. Bits "
      "are those of --bits, alike everywhere, or those of a plan by matrix and word "
-     "(docs/PLANS.md): from a file, or one that was measured and is in a database.",
+     "(docs/PLANS.md): from a file, or one that was measured and is in a database. Of an .lwm file "
+     "--arith changes the class and keeps the codes.",
      "lutwidge quantize models/open-en-de --bits 3 -o open3.lwm\n"
      "lutwidge quantize models/open-en-de --plan models/plans/paper.yaml \\\n"
      "    --source-text dev.en --target-text dev.de -o paper.lwm\n"

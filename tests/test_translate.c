@@ -49,6 +49,23 @@ static void check_same_bytes(void)
     }
 }
 
+Test(translate, codes_of_a_file_take_another_class)
+{
+    shell_expect("cd $T && M=$OLDPWD/models/open-en-de; Q=\"$LUTWIDGE quantize\"; "
+                 "$Q $M --bits 2 --fit greedy -o t8.lwm && $Q t8.lwm --arith a8 -o a8.lwm && "
+                 "$Q $M --bits 2 --fit greedy --arith a8 -o made.lwm && $LUTWIDGE inspect a8.lwm",
+                 0,
+                 "made by: lutwidge 0.1.0 quantize --arith a8: lutwidge 0.1.0 quantize --bits 2");
+    shell_expect("for m in a8 made; do head -n 2 models/open-en-de/test.en | "
+                 "$LUTWIDGE translate $T/$m.lwm -b 1 -s -q --engine reference > $T/$m.out; done; "
+                 "cmp $T/a8.out $T/made.out && test -s $T/made.out",
+                 0, "");
+    shell_expect("$LUTWIDGE quantize $T/t8.lwm -o $T/x.lwm", 2, "quantised already: --arith alone");
+    shell_expect("$LUTWIDGE quantize $T/t8.lwm --arith a8 --bits 2 -o $T/x.lwm", 2,
+                 "quantised already");
+    shell_expect("test ! -e $T/x.lwm", 0, "");
+}
+
 Test(translate, t8_gives_the_same_bytes_everywhere)
 {
     quantize("t8");
