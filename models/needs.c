@@ -52,7 +52,7 @@ const struct lw_need lw_needs[] = {
     PROGRAM("clang-format-19", "clang-format-19", TESTS, "the sources' format"),
     PROGRAM("git", "git", TESTS, "what is built and not committed"),
     PROGRAM("gzip", "gzip", TESTS, "reference texts"),
-    PROGRAM("mandoc", "mandoc", MORE, "the manual pages", .flag = "-V"),
+    PACKAGE("mandoc", MORE, "the manual pages"), /* no flag prints its version */
     PROGRAM("chromium", "chromium", MORE, "the report in a browser"),
     PACKAGE("libclang-rt-19-dev", TESTS, "sanitizers, coverage"),
     PACKAGE("libcriterion-dev", TESTS, "the test programs"),
