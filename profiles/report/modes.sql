@@ -4,7 +4,7 @@ WITH last AS (SELECT model_hash FROM part_losses GROUP BY model_hash ORDER BY ma
 by AS (
     SELECT id, model_hash, device, maker, source_words, target_words FROM part_costs
     WHERE id IN (SELECT max(id) FROM part_costs WHERE model_hash IN (SELECT model_hash FROM last) GROUP BY model_hash, device)
-), losses AS (
+), losses AS MATERIALIZED (
     SELECT own.model_hash, own.bits, own.alpha, own.group_columns,
            iif(count(tried.divergence_nats) = count(*), sum(tried.divergence_nats * own.relative_error / tried.relative_error), NULL) AS nats
     FROM part_losses AS own
