@@ -11,7 +11,9 @@
 
 /* As the options give them; NULL where not given. */
 struct cli_plan_request {
-    const char *plan;                      /* YAML, or NULL: `bits` and `fit` for all matrices */
+    const char *plan;                      /* YAML; none: `bits` and `fit` for all matrices */
+    const char *deployment, *database;     /* the plan of a deployment of a database */
+    const char *folder;                    /* of the model; needed with `deployment` */
     int bits;                              /* 0: not given */
     const char *fit;                       /* NULL: alternating */
     const char *weighting;                 /* with `bits`; NULL: none */

@@ -47,6 +47,8 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
          "bits of every weight, 1 to 8; 1 to 4 have the fast kernels", "BITS"},
         {"plan", 'p', POPT_ARG_STRING, &r->plan, 0,
          "bits, scales and fit of each matrix and word from a YAML file", "P.yaml"},
+        {"deployment", 0, POPT_ARG_STRING, &r->deployment, 0,
+         "the plan of a deployment in the database of --db, as query and report name it", "pN"},
         {"fit", 'f', POPT_ARG_STRING, &r->fit, 0,
          "with --bits: alternating (default, best), alternating-from-greedy, greedy or uniform",
          "FIT"},
@@ -81,7 +83,8 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
     enum lw_status status = cli_parse(cli_verb_named("quantize"), argc, argv, options, 1, 1, &rest);
     if (status != LW_OK)
         return status;
-    task->folder = rest[0];
+    task->folder = r->folder = rest[0];
+    r->database = task->database;
     if (!task->output)
         return lw_fail(error, LW_USAGE, "where to? Name the model file with -o M.lwm");
     if (task->nested && r->fit)
@@ -109,7 +112,7 @@ static enum lw_status write_file(const struct task *task, const struct lw_plan *
 {
     const char *fit = task->request.fit;
     char made_by[CLI_MADE_BY_BYTES];
-    if (task->request.plan)
+    if (task->request.plan || task->request.deployment)
         cli_made_by_plan(plan->name, task->nested, task->arith, made_by);
     else if (task->nested)
         snprintf(made_by, sizeof made_by, "lutwidge %s quantize --bits %d --nested --arith %s",
@@ -192,8 +195,8 @@ static enum lw_status measure_file(struct task *task, struct lw_error *error)
 static bool asks_for_fit(const struct task *task)
 {
     const struct cli_plan_request *r = &task->request;
-    return r->plan || r->bits || r->fit || r->weighting || task->nested || r->source_text ||
-           r->target_text || r->calibration_lines || r->counts || r->save_counts;
+    return r->plan || r->deployment || r->bits || r->fit || r->weighting || task->nested ||
+           r->source_text || r->target_text || r->calibration_lines || r->counts || r->save_counts;
 }
 
 /* A folder with codes of its own is not fitted. */

@@ -32,7 +32,7 @@ enum lw_status lw_cost_device_named(const char *name, struct lw_cost_device *dev
     if (!device->cpu)
         return lw_fail(error, LW_USAGE,
                        "there is no device '%s'; there are host, " LW_DEVICE_NAMES
-                       ", " LW_SIM_DEVICE_NAMES,
+                       "; " LW_SIM_DEVICE_NAMES,
                        name);
     device->kind = host ? LW_COST_MEASURED : LW_COST_STATIC;
     if (!host && device->cpu->isa != LW_ISA_NEON)

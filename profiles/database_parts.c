@@ -325,11 +325,19 @@ enum lw_status lw_database_add_plan_loss(struct lw_database *database, int64_t r
                                          const struct lw_plan_loss *l, const char *failure,
                                          struct lw_error *error)
 {
+    /* The row keeps its id, for deployments are named by it. */
     return execute(database, error,
-                   "INSERT OR REPLACE INTO plan_losses (run_id, time_utc, " TEXT_KEYS
+                   "INSERT INTO plan_losses (run_id, time_utc, " TEXT_KEYS
                    ", plan, purpose, size_bytes, divergence_nats, nats_a_word, fp32_nats_a_word, "
                    "bleu, fp32_bleu, seconds, error) VALUES "
-                   "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                   "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (" TEXT_KEYS
+                   ", plan) DO UPDATE SET run_id = excluded.run_id, time_utc = excluded.time_utc, "
+                   "purpose = excluded.purpose, size_bytes = excluded.size_bytes, "
+                   "divergence_nats = excluded.divergence_nats, "
+                   "nats_a_word = excluded.nats_a_word, "
+                   "fp32_nats_a_word = excluded.fp32_nats_a_word, bleu = excluded.bleu, "
+                   "fp32_bleu = excluded.fp32_bleu, seconds = excluded.seconds, "
+                   "error = excluded.error",
                    "RNSttrrrrrrrt", run, subject, l->plan, l->purpose,
                    failure ? NAN : l->size_bytes, failure ? NAN : l->divergence,
                    failure ? NAN : l->nats_a_word, l->fp32_nats_a_word, failure ? NAN : l->bleu,

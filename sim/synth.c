@@ -2,6 +2,7 @@
 #include "sim/synth.h"
 
 #include "models/file.h"
+#include "models/needs.h"
 #include "sim/sources.h"
 
 #include <errno.h>
@@ -48,10 +49,11 @@ static bool first_line(const char *command, char *line, size_t size)
     return got && line[0];
 }
 
-static enum lw_status missing(const char *tool, const char *package, struct lw_error *error)
+static enum lw_status missing(enum lw_need_row need, struct lw_error *error)
 {
-    return lw_fail(error, LW_FAILED, "%s is missing; install it with 'apt-get install %s'", tool,
-                   package);
+    return lw_fail(error, LW_FAILED, "%s is missing; install it with 'apt-get install %s'",
+                   need == LW_NEED_CELLS ? "the Liberty file " LIBERTY : lw_needs[need].name,
+                   lw_needs[need].package);
 }
 
 static enum lw_status name_tools(enum lw_synth_flow flow, char tools[LW_SYNTH_TOOLS_BYTES],
@@ -59,12 +61,12 @@ static enum lw_status name_tools(enum lw_synth_flow flow, char tools[LW_SYNTH_TO
 {
     char yosys[96], other[96] = "";
     if (!first_line("yosys -V 2>/dev/null", yosys, sizeof yosys))
-        return missing("yosys", "yosys", error);
+        return missing(LW_NEED_YOSYS, error);
     char *build = strstr(yosys, " (");
     if (build)
         *build = 0;
     if (flow == LW_SYNTH_ASIC && access(LIBERTY, R_OK))
-        return missing("the Liberty file " LIBERTY, "qflow-tech-osu018", error);
+        return missing(LW_NEED_CELLS, error);
     if (flow == LW_SYNTH_ASIC &&
         !first_line("dpkg-query -W -f '${Package} ${Version}\\n' qflow-tech-osu018 2>/dev/null",
                     other, sizeof other))
@@ -73,7 +75,7 @@ static enum lw_status name_tools(enum lw_synth_flow flow, char tools[LW_SYNTH_TO
         !first_line(
             "nextpnr-ice40 --version 2>&1 | sed -n 's/.*(Version \\(.*\\)).*/nextpnr \\1/p'", other,
             sizeof other))
-        return missing("nextpnr-ice40", "nextpnr-ice40", error);
+        return missing(LW_NEED_NEXTPNR, error);
     snprintf(tools, LW_SYNTH_TOOLS_BYTES, "%s%s%s", yosys, other[0] ? ", " : "", other);
     return LW_OK;
 }

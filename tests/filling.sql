@@ -67,7 +67,7 @@ INSERT INTO sensitivities
     FROM numbers AS t, numbers AS b WHERE t.i <= :targets AND b.i <= 4;
 
 INSERT INTO syntheses (time_utc, run_id, hash, engine, flow, tools, block, gates, flop_gates, flops, delay_ns)
-WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 2 * :layers)
+WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 2 * :simulations)
 SELECT '2026-11-01T00:00:00Z', (SELECT min(id) FROM runs), printf('%032x', i / 3), 'mu4-t16-r8-c1-x8-bus512-slots64-sl8-words512', 'asic', 'by rule',
        CASE i % 3 WHEN 0 THEN 'all' WHEN 1 THEN 'lanes' ELSE 'drain' END, 1000 + i, 300 + i, 40 + i, 5.5
 FROM n;

@@ -145,6 +145,44 @@ Test(allocate, limits_that_cannot_be_met_exit_with_3_and_the_range)
     shell_expect("test -e $T/p.yaml || echo none", 0, "none");
 }
 
+/* A verified plan has its cost on its device, the sum of its parts', and its name builds the same
+ * file as the plan that was written. */
+Test(allocate, verified_plans_have_costs_and_are_built_again_by_name)
+{
+    shell_expect("eval $PROFILE -q", 0, "");
+    /* Twice: what is measured again keeps its name. */
+    for (int i = 0; i < 2; i++)
+        shell_expect("eval $ALLOCATE --max-size 16kB --device lut-mobile --name p1 --verify 1 "
+                     "--source $T/source --ref $T/reference",
+                     0, "kept: candidate 1");
+    shell_expect(SQL("SELECT deployment, device, unit, purpose FROM deployments_view"), 0,
+                 "purpose\np1,lut-mobile,cycles,verify\n");
+    shell_expect(
+        SQL("SELECT cost - (SELECT sum(c.cost) FROM plan_parts_view AS v JOIN part_costs AS c ON "
+            "c.part = v.part AND c.bits = v.bits AND c.group_columns = v.group_columns AND "
+            "c.alpha = iif(v.bits = '1', 'free', v.alpha)) AS apart FROM plan_costs"),
+        0, "apart\n0");
+    setenv("QUANTIZE",
+           "$LUTWIDGE quantize $M --arith a8 --source-text $T/source --target-text $T/reference",
+           1);
+    shell_expect("eval $QUANTIZE --plan $T/p.yaml -o $T/m.lwm", 0, "");
+    shell_expect("eval $QUANTIZE --deployment p1 --db $T/x.db -o $T/again.lwm && "
+                 "cmp $T/m.lwm $T/again.lwm && echo same",
+                 0, "same");
+    shell_expect("eval $QUANTIZE --deployment p1 -o $T/n.lwm", LW_USAGE, "Name it with --db");
+    shell_expect("eval $QUANTIZE --deployment p9 --db $T/x.db -o $T/n.lwm", LW_USAGE,
+                 "has no plan 'p9'");
+    shell_expect("eval $QUANTIZE --deployment p1 --plan $T/p.yaml --db $T/x.db -o $T/n.lwm",
+                 LW_USAGE, "two plans");
+    shell_expect("eval $QUANTIZE --deployment p1 --bits 2 --db $T/x.db -o $T/n.lwm", LW_USAGE,
+                 "--deployment says bits");
+    shell_expect("cp -r $M $T/other && printf 'x' | dd of="
+                 "$T/other/model.safetensors bs=1 seek=$(($(stat -c %s $M/model.safetensors) - 3)) "
+                 "conv=notrunc 2> /dev/null; $LUTWIDGE quantize $T/other --deployment p1 --db "
+                 "$T/x.db --source-text $T/source --target-text $T/reference -o $T/n.lwm",
+                 LW_USAGE, "a plan of another model");
+}
+
 Test(allocate, says_what_binds_and_keeps_pins)
 {
     shell_expect("eval $PROFILE -q", 0, "");
