@@ -119,7 +119,8 @@ Test(report, codes_cost_what_their_rows_say)
     database_raw(
         "INSERT INTO part_costs SELECT NULL, time_utc, run_id, model_hash, device, 'older', "
         "source_words, target_words, part, bits, alpha, group_columns, 1, unit, "
-        "memory_bytes, NULL FROM part_costs; UPDATE part_costs SET id = -id WHERE maker = "
+        "memory_bytes, NULL, energy_pj FROM part_costs; UPDATE part_costs SET id = -id WHERE maker "
+        "= "
         "'older'");
     char *page = make_page(&bytes);
     json_t *data = read_data(page);
