@@ -14,6 +14,7 @@ struct cli_allocate {
     /* as the options give them; NULL or NAN where not given */
     const char *folder, *database_path, *device_name, *output, *plan_name;
     const char *source, *reference;  /* of --verify */
+    const char *counts;              /* of --verify; NULL: none */
     const char **pins;               /* REGEX=BITS, ended by NULL; or NULL */
     size_t size_bytes, memory_bytes; /* 0: no limit */
     double latency_ms, drop;

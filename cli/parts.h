@@ -28,9 +28,11 @@ struct cli_parts {
 
 /* Imports a folder and cuts it into parts. */
 enum lw_status cli_parts_open(const char *folder, struct cli_parts *parts, struct lw_error *error);
-/* Reads the text of an opened model. */
+/* Reads the text of an opened model. Words are counted in it, or taken from `counts`, a table,
+ * which is then part of what text.source_hash names; NULL: none. */
 enum lw_status cli_parts_read(struct cli_parts *parts, const char *source, const char *reference,
-                              size_t lines, bool translated, struct lw_error *error);
+                              const char *counts, size_t lines, bool translated,
+                              struct lw_error *error);
 /* Safe on zeroed parts. */
 void cli_parts_close(struct cli_parts *parts);
 
