@@ -56,8 +56,8 @@ static enum lw_status measure(struct verification *v, const struct lw_allocation
     cli_allocate_cells(a, candidate->chosen, v->cells);
     char *text = lw_cells_text(a->parts.parts, v->cells, a->parts.count);
     enum lw_status status =
-        text ? lw_losses_whole(v->losses, a->parts.parts, v->cells, a->parts.count, LW_ARITH_T8,
-                               &coded, lesson, error)
+        text ? lw_losses_whole(v->losses, a->parts.parts, v->cells, a->parts.count,
+                               LW_WEIGHTING_SEQUENCE, LW_ARITH_T8, &coded, lesson, error)
              : lw_fail(error, LW_FAILED, "out of memory for a plan");
     if (status == LW_OK)
         status = lw_plan_trial_run(&trial, &coded, made_by, &figures, error);

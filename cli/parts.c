@@ -81,6 +81,28 @@ static enum lw_status add_counts_hash(const char *counts, char hash[33], struct 
     return status;
 }
 
+/* Fits are calibrated on the lines behind those that losses are measured on, or these would be told
+ * too small; of a text that ends too soon, on all of its first ones. */
+static enum lw_status read_calibration(struct cli_parts *parts, const char *source,
+                                       const char *reference, size_t lines, struct lw_error *error)
+{
+    const struct lw_pairs *read = &parts->read;
+    size_t skipped = 0;
+    enum lw_status status = lw_pairs_read(&parts->model, source, reference,
+                                          lines + CLI_CALIBRATION_LINES, &parts->read, error);
+    if (status != LW_OK)
+        return status;
+    while (skipped < read->count && read->pairs[skipped].line < lines)
+        skipped++;
+    if (read->count - skipped < lines)
+        skipped = 0;
+    parts->calibration =
+        (struct lw_pairs){.count = read->count - skipped, .pairs = read->pairs + skipped};
+    if (parts->calibration.count > CLI_CALIBRATION_LINES)
+        parts->calibration.count = CLI_CALIBRATION_LINES;
+    return LW_OK;
+}
+
 enum lw_status cli_parts_read(struct cli_parts *parts, const char *source, const char *reference,
                               const char *counts, size_t lines, bool translated,
                               struct lw_error *error)
@@ -98,8 +120,7 @@ enum lw_status cli_parts_read(struct cli_parts *parts, const char *source, const
     if (status == LW_OK && translated)
         status = lw_trial_read(model, source, reference, CLI_BLEU_LINES, &parts->translated, error);
     if (status == LW_OK)
-        status = lw_pairs_read(model, source, reference, CLI_CALIBRATION_LINES, &parts->calibration,
-                               error);
+        status = read_calibration(parts, source, reference, lines, error);
     if (status == LW_OK)
         status = read_classes(parts, &words, error);
     if (status != LW_OK)
@@ -116,7 +137,7 @@ void cli_parts_close(struct cli_parts *parts)
         free(parts->class_of[i]);
     free(parts->class_of);
     free(parts->parts);
-    lw_pairs_free(&parts->calibration);
+    lw_pairs_free(&parts->read);
     lw_trial_free(&parts->translated);
     lw_trial_free(&parts->trial);
     lw_model_free(&parts->model);
