@@ -30,6 +30,16 @@ static enum lw_status calibrate(const struct lw_model *model, const struct lw_pa
     return status;
 }
 
+/* A fit in sequence collects its own. */
+static bool needs_fp32_moments(const struct lw_choice *choices, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (choices[i].weighting == LW_WEIGHTING_GRAM ||
+            choices[i].weighting == LW_WEIGHTING_ACTIVATIONS)
+            return true;
+    return false;
+}
+
 enum lw_status cli_calibrate(const struct cli_plan_request *request, const struct lw_model *model,
                              const struct cli_planning *planning,
                              struct cli_calibration *calibration, struct lw_error *error)
@@ -49,6 +59,8 @@ enum lw_status cli_calibrate(const struct cli_plan_request *request, const struc
     if (calibration->pairs.skipped)
         fprintf(stderr, "lutwidge: %zu pairs are blank or too long and left out of calibration\n",
                 calibration->pairs.skipped);
+    if (!needs_fp32_moments(planning->choices, model->matrix_count))
+        return LW_OK;
     return calibrate(model, &calibration->pairs, &calibration->moments, error);
 }
 

@@ -40,6 +40,12 @@ bool lw_quantize_needs_sequence(const struct lw_choice *choices, size_t matrix_c
     return needed;
 }
 
+/* Of fp32; NULL: nothing needs them. */
+static const struct lw_moments *moments_of(const struct sequence *s, unsigned index)
+{
+    return s->request->moments ? &s->request->moments[index] : NULL;
+}
+
 static void shift_slice(void *context, size_t slice)
 {
     const struct shifting *s = context;
@@ -95,7 +101,7 @@ static enum lw_status fit_site(struct sequence *s, const struct lw_walk_site *ex
         if (in_sequence)
             status = shift_weights(s, &shift, index, &aim, error);
         if (status == LW_OK)
-            status = fit(s, index, aim, in_sequence ? &own : &s->request->moments[index], error);
+            status = fit(s, index, aim, in_sequence ? &own : moments_of(s, index), error);
         free(aim);
     }
     lw_shift_free(&shift);
@@ -103,15 +109,48 @@ static enum lw_status fit_site(struct sequence *s, const struct lw_walk_site *ex
     return status;
 }
 
+/* What a tied output reads of fp32; zeroed sums where embeddings are only looked up. */
+static enum lw_status read_output(const struct sequence *s, struct lw_input_sums *sums,
+                                  size_t *inputs, struct lw_error *error)
+{
+    struct lw_walk *walk;
+    struct lw_walk_site site = {0};
+    bool there = true;
+    *sums = (struct lw_input_sums){0};
+    *inputs = 0;
+    if (s->source->output != s->source->target_embedding)
+        return LW_OK;
+    enum lw_status status = lw_walk_open(s->source, s->pairs, s->request->threads, &walk, error);
+    if (status != LW_OK)
+        return status;
+    while (status == LW_OK && there) {
+        struct lw_walk_site next;
+        status = lw_walk_next(walk, &there, &next, error);
+        if (status == LW_OK && there)
+            site = next;
+    }
+    *inputs = site.inputs;
+    if (status == LW_OK)
+        status = lw_input_sums_take(&site, &site, s->source->config.d_model, s->pool, sums, error);
+    lw_walk_close(walk);
+    return status;
+}
+
 /* Embeddings have no inputs but those of a tied output, and no errors before them. */
 static enum lw_status fit_words(struct sequence *s, struct lw_error *error)
 {
-    const struct lw_model *source = s->source;
-    enum lw_status status = fit(s, source->source_embedding, NULL,
-                                &s->request->moments[source->source_embedding], error);
-    if (status == LW_OK && source->target_embedding != source->source_embedding)
-        status = fit(s, source->target_embedding, NULL,
-                     &s->request->moments[source->target_embedding], error);
+    const unsigned words[] = {s->source->source_embedding, s->source->target_embedding};
+    struct lw_input_sums sums;
+    size_t inputs;
+    enum lw_status status = read_output(s, &sums, &inputs, error);
+    for (size_t i = 0; i < (words[0] == words[1] ? 1 : 2) && status == LW_OK; i++) {
+        bool is_output = words[i] == s->source->output;
+        const struct lw_moments own = {s->source->matrices[words[i]].columns,
+                                       is_output ? inputs : 0, is_output ? sums.squares : NULL};
+        bool in_sequence = s->request->choices[words[i]].weighting == LW_WEIGHTING_SEQUENCE;
+        status = fit(s, words[i], NULL, in_sequence ? &own : moments_of(s, words[i]), error);
+    }
+    lw_input_sums_free(&sums);
     return status;
 }
 

@@ -8,8 +8,9 @@
 #include "models/quantize.h"
 #include "runtime/pairs.h"
 
-/* As lw_quantize_model; request->moments are of the fp32 model, for what is weighted otherwise and
- * for the words, which come first. The text is borrowed. The result does not depend on threads. */
+/* As lw_quantize_model; request->moments are of the fp32 model, for what is weighted otherwise, and
+ * may be NULL where nothing is. Words come first. The text is borrowed. The result does not depend
+ * on threads. */
 enum lw_status lw_quantize_in_sequence(const struct lw_model *source,
                                        const struct lw_quantize *request,
                                        const struct lw_pairs *pairs, struct lw_model *model,
