@@ -66,6 +66,10 @@ static enum lw_status check_options(const struct cli_allocate *a, struct lw_erro
         return lw_fail(error, LW_USAGE,
                        "--verify measures on the text of the profile: name it with --source and "
                        "--ref");
+    if (a->counts && !a->verify)
+        return lw_fail(error, LW_USAGE,
+                       "--counts goes with --verify: classes of words are in the "
+                       "database already");
     if (a->threads < 1 || a->threads > 1024)
         return lw_fail(error, LW_USAGE, "--threads must be from 1 to 1024");
     return LW_OK;
@@ -109,6 +113,8 @@ static enum lw_status parse(int argc, const char **argv, struct cli_allocate *a,
         {"source", 's', POPT_ARG_STRING, &a->source, 0, "with --verify: the text", "FILE"},
         {"ref", 'r', POPT_ARG_STRING, &a->reference, 0, "with --verify: its reference translation",
          "FILE"},
+        {"counts", 0, POPT_ARG_STRING, &a->counts, 0,
+         "with --verify: the table of word counts of the profile, if it had one", "TABLE"},
         {"name", 0, POPT_ARG_STRING | POPT_ARGFLAG_SHOW_DEFAULT, &a->plan_name, 0,
          "name of the plan; it is kept in the model's file", "NAME"},
         {"threads", 't', POPT_ARG_INT, &a->threads, 0,

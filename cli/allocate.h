@@ -29,6 +29,7 @@ struct cli_allocate {
     const char *folder, *database_path, *output, *plan_name;
     const char **device_lists;       /* names and lists of them, ended by NULL; or NULL */
     const char *source, *reference;  /* of --verify */
+    const char *counts;              /* of --verify; NULL: none */
     const char **pins;               /* REGEX=BITS, ended by NULL; or NULL */
     size_t size_bytes, memory_bytes; /* 0: no limit */
     double latency_ms, drop, energy_pj, area_gates;

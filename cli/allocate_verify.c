@@ -27,13 +27,14 @@ static enum lw_status read_text(struct cli_allocate *a, struct lw_error *error)
 {
     struct lw_text_subject wanted = a->parts.text;
     enum lw_status status =
-        cli_parts_read(&a->parts, a->source, a->reference, wanted.lines, true, error);
+        cli_parts_read(&a->parts, a->source, a->reference, a->counts, wanted.lines, true, error);
     if (status != LW_OK)
         return status;
     if (strcmp(wanted.source_hash, a->parts.text.source_hash) != 0 ||
         strcmp(wanted.reference_hash, a->parts.text.reference_hash) != 0)
-        return lw_fail(error, LW_USAGE, "%s and %s are not the text that %s was profiled on",
-                       a->source, a->reference, a->folder);
+        return lw_fail(error, LW_USAGE, "%s and %s%s%s are not the text%s that %s was profiled on",
+                       a->source, a->reference, a->counts ? " with " : "",
+                       a->counts ? a->counts : "", a->counts ? " and counts" : "", a->folder);
     return LW_OK;
 }
 
@@ -97,8 +98,8 @@ static enum lw_status measure(struct verification *v, const struct lw_allocation
     cli_allocate_cells(a, candidate->chosen, v->cells);
     char *text = lw_cells_text(a->parts.parts, v->cells, a->parts.count);
     enum lw_status status =
-        text ? lw_losses_whole(v->losses, a->parts.parts, v->cells, a->parts.count, LW_ARITH_T8,
-                               &coded, lesson, error)
+        text ? lw_losses_whole(v->losses, a->parts.parts, v->cells, a->parts.count,
+                               LW_WEIGHTING_SEQUENCE, LW_ARITH_T8, &coded, lesson, error)
              : lw_fail(error, LW_FAILED, "out of memory for a plan");
     if (status == LW_OK)
         status = lw_plan_trial_run(&trial, &coded, made_by, &figures, error);

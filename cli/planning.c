@@ -92,8 +92,9 @@ static enum lw_status read_plan(const struct cli_plan_request *request,
     enum lw_status status = parse_fit(request->fit, &fit, error);
     if (status == LW_OK && request->weighting &&
         !lw_weighting_parse(request->weighting, &weighting))
-        status = lw_fail(error, LW_USAGE, "--weighting is none, activations or gram, not '%s'",
-                         request->weighting);
+        status =
+            lw_fail(error, LW_USAGE, "--weighting is none, activations, gram or sequence, not '%s'",
+                    request->weighting);
     if (status == LW_OK)
         status = lw_plan_uniform((unsigned)request->bits, fit, plan, error);
     if (status != LW_OK)

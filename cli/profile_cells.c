@@ -225,7 +225,7 @@ enum lw_status cli_profile_cells(const struct cli_profile_request *request, stru
     if (status == LW_OK)
         status = cli_parts_open(request->folder, &task.parts, error);
     if (status == LW_OK)
-        status = cli_parts_read(&task.parts, request->source, request->reference,
+        status = cli_parts_read(&task.parts, request->source, request->reference, request->counts,
                                 (size_t)request->lines, !request->no_bleu, error);
     if (status == LW_OK)
         status = lw_database_open(request->database, &task.database, error);

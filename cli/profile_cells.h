@@ -5,7 +5,7 @@
 #include "models/status.h"
 
 struct cli_profile_request {
-    const char *folder, *source, *reference, *database, *command;
+    const char *folder, *source, *reference, *counts, *database, *command;
     const char **devices; /* lists of names, ended by NULL */
     int lines, plans, threads;
     int no_bleu, no_energy, retry, quiet;

@@ -54,7 +54,8 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
          "FIT"},
         {"weighting", 0, POPT_ARG_STRING, &r->weighting, 0,
          "with --bits: none (default); activations: fit what large inputs meet more closely; "
-         "gram: let errors of columns that go together cancel (best at 2 and 3 bits)",
+         "gram: let errors of columns that go together cancel; sequence: the same, each matrix for "
+         "the inputs and towards the outputs that those before it leave (best at 2 and 3 bits)",
          "W"},
         {"nested", 0, POPT_ARG_NONE, &task->nested, 0,
          "planes of which every prefix is a model (translate --max-model-size); bits are the most "
@@ -146,7 +147,7 @@ static void count_fp32_bytes(const struct lw_model *model, struct task *task)
 
 /* Fits and writes what the plan says. */
 static enum lw_status carry_out(struct task *task, const struct cli_planning *planning,
-                                const struct lw_calibration *calibration,
+                                const struct cli_calibration *calibration,
                                 const struct lw_model *source, struct lw_error *error)
 {
     struct lw_nested model = {0};
@@ -154,14 +155,15 @@ static enum lw_status carry_out(struct task *task, const struct cli_planning *pl
     struct lw_quantize_report report = {0};
     struct lw_quantize request = {.choices = planning->choices,
                                   .row_bits = (const uint8_t *const *)planning->row_bits,
-                                  .moments = calibration->moments,
+                                  .moments = calibration->moments.moments,
                                   .threads = task->threads,
                                   .progress = show_progress,
                                   .context = &progress};
     cli_progress_start(&progress, "quantize");
     enum lw_status status =
-        task->nested ? lw_quantize_nested(source, &request, &model, &task->prefixes, error)
-                     : lw_quantize_model(source, &request, &model.model, &report, error);
+        task->nested
+            ? lw_quantize_nested(source, &request, &model, &task->prefixes, error)
+            : cli_quantize_calibrated(source, &request, calibration, &model.model, &report, error);
     cli_progress_end(&progress);
     if (status != LW_OK)
         return status;
@@ -278,14 +280,14 @@ static enum lw_status quantize_folder(struct task *task, struct lw_error *error)
     if (status == LW_OK && !handed_over) {
         for (size_t i = 0; task->arith && i < source.matrix_count; i++)
             planning.choices[i].arith = task->replacing;
-        struct lw_calibration calibration = {0};
+        struct cli_calibration calibration = {0};
         if (task->nested)
             status = lw_nested_check(&source, planning.choices, error);
         if (status == LW_OK)
             status = cli_calibrate(&task->request, &source, &planning, &calibration, error);
         if (status == LW_OK)
             status = carry_out(task, &planning, &calibration, &source, error);
-        lw_calibration_free(&calibration);
+        cli_calibration_free(&calibration);
         cli_plan_free(&planning);
     }
     lw_model_free(&source);

@@ -146,8 +146,8 @@ static enum lw_status run_plan(struct lw_profiling *p, const struct lw_point *po
                                             .trial = p->translated,
                                             .pairs = &p->trial->pairs,
                                             .peak = p->peak};
-        failed = lw_losses_whole(p->losses, p->parts, cells, p->part_count, LW_ARITH_T8, &coded,
-                                 &lesson, own) != LW_OK ||
+        failed = lw_losses_whole(p->losses, p->parts, cells, p->part_count, LW_WEIGHTING_GRAM,
+                                 LW_ARITH_T8, &coded, &lesson, own) != LW_OK ||
                  lw_plan_trial_run(&trial, &coded, "lutwidge profile", &figures, own) != LW_OK;
     }
     for (size_t d = 0; d < p->device_count && status == LW_OK; d++)

@@ -134,6 +134,9 @@ enum lw_status lw_attention_end(struct lw_translator *translator,
 /* hidden = norm(hidden + fc2(activation(fc1(hidden)))) */
 enum lw_status lw_feed_forward(struct lw_translator *translator, const struct lw_layer *layer,
                                size_t count, float *hidden, struct lw_error *error);
+/* x = activation(x) */
+void lw_activate(const struct lw_vector *vector, enum lw_activation activation, float *x,
+                 size_t count);
 /* LW_USAGE where a word is outside a vocabulary of `limit` words. */
 enum lw_status lw_check_words(const int32_t *words, size_t count, size_t limit,
                               struct lw_error *error);

@@ -120,6 +120,24 @@ Test(allocate, plans_build_to_the_predicted_bytes)
                  0, "exact\nexact\nexact\nexact\n");
 }
 
+Test(allocate, words_may_be_counted_in_a_table)
+{
+    shell_expect("printf 'rules:\n- match: \"*\"\n  bits: 2\n- match: embedding\n"
+                 "  words: {clusters: 2, ratio: 1}\n' > $T/w.yaml; "
+                 "$LUTWIDGE quantize $M --plan $T/w.yaml --source-text $T/source --target-text "
+                 "$T/reference --save-counts $T/c -o $T/m.lwm",
+                 0, "bits a weight");
+    shell_expect("eval $PROFILE -q && eval $PROFILE -q --counts $T/c", 0, "");
+    shell_expect(SQL("SELECT count(DISTINCT source_hash) || ' texts' FROM part_losses_view"), 0,
+                 "2 texts");
+    shell_expect("eval $ALLOCATE --max-size 18251 --verify 1 --source $T/source --ref $T/reference",
+                 LW_USAGE, "are not the text");
+    shell_expect("eval $ALLOCATE --max-size 18251 --counts $T/c", LW_USAGE, "goes with --verify");
+    shell_expect("$LUTWIDGE profile $M --what sensitivity --counts $T/c --source $T/source --ref "
+                 "$T/reference --db $T/x.db",
+                 LW_USAGE, "leave out --counts");
+}
+
 Test(allocate, limits_that_cannot_be_met_exit_with_3_and_the_range)
 {
     static const char *const limits[] = {

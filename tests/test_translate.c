@@ -174,9 +174,24 @@ Test(translate, calibration_needs_a_parallel_text)
     snprintf(line, sizeof line, "%s%s%s4", quantize, bits, text);
     shell_expect(line, 5, "more lines than");
     shell_expect("$LUTWIDGE quantize models/open-en-de --bits 2 --weighting some -o $T/b.lwm", 2,
-                 "--weighting is none, activations or gram");
+                 "--weighting is none, activations, gram or sequence");
     shell_expect("$LUTWIDGE quantize models/open-en-de --bits 2 --calibration-lines 0 -o $T/b.lwm",
                  2, "--calibration-lines must be");
+}
+
+Test(translate, fits_in_sequence_need_a_parallel_text_too)
+{
+    static const char fitted[] =
+        "head -n 3 models/open-en-de/calibration.en > $T/s; "
+        "head -n 3 models/open-en-de/calibration.de > $T/t; "
+        "$LUTWIDGE quantize models/open-en-de --bits 1 --fit greedy --weighting sequence "
+        "--source-text $T/s --target-text $T/t -o $T/s.lwm";
+    shell_expect("$LUTWIDGE quantize models/open-en-de --bits 1 --weighting sequence -o $T/s.lwm",
+                 2, "name both sides of a parallel one");
+    shell_expect(fitted, 0, "bits a weight");
+    shell_expect("$LUTWIDGE quantize models/open-en-de --bits 1 --nested --weighting sequence "
+                 "--source-text $T/s --target-text $T/t -o $T/n.lwm",
+                 2, "not sequence");
 }
 
 Test(translate, options_that_nothing_uses_are_refused)
