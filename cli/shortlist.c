@@ -7,13 +7,14 @@
 #include "models/lwm.h"
 #include "models/marian.h"
 #include "runtime/lexicon.h"
+#include "runtime/shortlist.h"
 #include "runtime/vocabulary.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROUNDS = 5, BEST = 200 };
+enum { ROUNDS = 5 };
 
 struct shortlist_options {
     const char *path, *source, *target, *output;
@@ -134,7 +135,7 @@ static enum lw_status make(const struct shortlist_options *o, struct lw_error *e
 
 int cli_shortlist(int argc, const char **argv)
 {
-    struct shortlist_options o = {.lines = 1000000, .rounds = ROUNDS, .best = BEST};
+    struct shortlist_options o = {.lines = 1000000, .rounds = ROUNDS, .best = LW_SHORTLIST_BEST};
     const char **rest = NULL;
     struct poptOption options[] = {
         {"source-text", 0, POPT_ARG_STRING, &o.source, 0, "text of the source side", "FILE"},
@@ -144,7 +145,7 @@ int cli_shortlist(int argc, const char **argv)
          "read the first N lines (default: 1000000); memory grows with them", "N"},
         {"rounds", 0, POPT_ARG_INT, &o.rounds, 0, "of expectation maximisation (default: 5)", "N"},
         {"best", 0, POPT_ARG_INT, &o.best, 0,
-         "write at most N target pieces for each of the source (default: 200)", "N"},
+         "write at most N target pieces for each of the source (default: 100)", "N"},
         POPT_TABLEEND,
     };
     enum lw_status status =
