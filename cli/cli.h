@@ -91,6 +91,7 @@ int cli_quantize(int argc, const char **argv);
 int cli_inspect(int argc, const char **argv);
 int cli_generate(int argc, const char **argv);
 int cli_translate(int argc, const char **argv);
+int cli_shortlist(int argc, const char **argv);
 int cli_score(int argc, const char **argv);
 int cli_profile(int argc, const char **argv);
 int cli_allocate(int argc, const char **argv);

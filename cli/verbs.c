@@ -43,7 +43,15 @@ const struct cli_verb cli_verbs[] = {
      "lutwidge translate models/open-en-de --beam 4 --arith blas < test.en > out.de\n"
      "lutwidge translate nested.lwm --max-model-size 2.5MB < test.en > out.de\n"
      "lutwidge translate a8.lwm --device lut-mobile --engine rtl < test.en > out.de\n",
-     "MODEL [INPUT]", "generate score simulate", cli_translate},
+     "MODEL [INPUT]", "generate score simulate shortlist", cli_translate},
+    {"shortlist", "learn from a parallel text which words translate each word",
+     "Writes lines of 'target source probability' over the pieces of MODEL (a MarianMT folder, an "
+     ".lwm file or a bundle): IBM Model 1, a few rounds of expectation maximisation, and under the "
+     "source NULL how frequent each target piece is. translate --shortlist reads such a file, and "
+     "those that Marian's tools write.",
+     "lutwidge shortlist open3.lwm --source-text train.en --target-text train.de -o lex.txt\n"
+     "lutwidge translate open3.lwm --shortlist lex.txt < test.en > out.de\n",
+     "MODEL --source-text SRC --target-text REF -o LEX", "translate", cli_shortlist},
     {"score", "compute BLEU and chrF, equal to sacreBLEU",
      "Compares HYP, or standard input, with a reference of as many lines.",
      "lutwidge score --ref test.de out.de\n"

@@ -16,9 +16,9 @@
 
 TestSuite(cli, .init = shell_setup, .fini = shell_teardown);
 
-static const char *const verbs[] = {"quantize", "inspect",  "generate", "translate", "score",
-                                    "profile",  "allocate", "bench",    "simulate",  "sweep",
-                                    "compare",  "query",    "report",   "db",        "doctor"};
+static const char *const verbs[] = {
+    "quantize", "inspect", "generate", "translate", "score",  "profile", "allocate", "bench",
+    "simulate", "sweep",   "compare",  "query",     "report", "db",      "doctor",   "shortlist"};
 enum { VERBS = sizeof verbs / sizeof *verbs };
 
 Test(cli, help_lists_the_verbs_and_each_verb_helps)

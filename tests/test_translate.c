@@ -7,6 +7,7 @@
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 TestSuite(translate, .init = shell_setup, .fini = shell_teardown, .timeout = 300);
@@ -429,4 +430,18 @@ Test(translate, a_full_disk_is_noticed)
     shell_expect("sh -c 'ulimit -f 1000; trap \"\" XFSZ; $LUTWIDGE generate $T/m.lwm -o $T/bundle'",
                  1, "cannot");
     shell_expect("ls $T | grep -c -e partial -e bundle", 1, "0");
+}
+
+/* Rows of several bits. */
+Test(translate, a_shortlist_of_all_words_changes_nothing)
+{
+    shell_expect("head -n 5 models/open-en-de/test.en > $T/in; printf '. . 1\\n' > $T/lex", 0, "");
+    for (int beams = 1; beams <= 4; beams += 3) {
+        cr_assert_eq(setenv("WITH", beams == 1 ? "-b 1" : "-b 4 --batch 3", 1), 0);
+        shell_expect("$LUTWIDGE translate models/open-en-de/low-2.1.lwm $T/in -q -s $WITH > $T/all",
+                     0, "");
+        shell_expect("$LUTWIDGE translate models/open-en-de/low-2.1.lwm $T/in -q -s $WITH "
+                     "--shortlist $T/lex --shortlist-frequent 8000 | cmp - $T/all",
+                     0, "");
+    }
 }
