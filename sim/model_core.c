@@ -1,5 +1,6 @@
 /* Cycles of the engine: first what every unit does, from the state before; then the new states. */
 #include "sim/model_front.h"
+#include "sim/model_lane.h"
 #include "sim/model_others.h"
 #include "sim/model_passes.h"
 
@@ -134,29 +135,22 @@ static bool others_wait(const struct lw_core *core)
     return core->scales.left != 0 || !lw_queued(core, LW_UNIT_SCALES);
 }
 
-/* Jobs that control, builder and the reader of keys have taken */
-static uint32_t taken_alone(const struct lw_core *core)
+/* Goes on to where more than control, builder and the reader of keys act, as far as the memory gives
+ * nothing but keys; false: not a cycle. */
+static bool run_lane(struct lw_core *core, bool *over)
 {
-    return core->taken[LW_UNIT_KEYS] + core->taken[LW_UNIT_BUILD] + core->taken[LW_UNIT_STEPS];
-}
-
-/* A cycle in which all others and the front wait; true where they go on waiting. */
-static bool short_cycle(struct lw_core *core)
-{
-    uint32_t taken = taken_alone(core);
-    struct lw_events e = {.alpha_wait = lw_drain_waits(core)};
-    lw_control_events(core, &e);
-    lw_builder_events(core, &e);
-    e.key_beat = core->keys.level != 0 && lw_gearbox_ready(&core->key_box);
-    count_step(core, &e);
-    core->counts[LW_COUNT_KEY_BEATS] += core->dram.r[0].valid;
-    core->counts[LW_COUNT_TABLES] += core->builder.write;
-    lw_control_step(core, &e);
-    lw_builder_step(core, &e);
-    lw_keys_step(core, &e);
-    if (e.x_done)
-        core->front.busy[e.x_half] = false;
-    return !(core->control.look & LW_STAGE_LAST) && !e.x_done && taken == taken_alone(core);
+    struct lw_lane lane;
+    if ((!core->control.active && lw_queued(core, LW_UNIT_STEPS)) ||
+        (core->keys.left == 0 && lw_queued(core, LW_UNIT_KEYS)) ||
+        !lw_lane_open(&core->dram, &lane))
+        return false;
+    lw_lane_take(core, &lane);
+    if (core->dram.timing.shared)
+        lw_lane_run(core, &lane, true);
+    else
+        lw_lane_run(core, &lane, false);
+    *over = lane.over;
+    return true;
 }
 
 /* A cycle of all units, or without the front where that waits. */
@@ -195,10 +189,11 @@ enum lw_status lw_core_run(struct lw_core *core, struct lw_passes *passes, struc
     bool front_waits = false, others = false; /* wait, too */
     for (bool ended = false; !ended && status == LW_OK;) {
         ended = core->front.state == LW_DONE && core->unfinished == 0;
-        lw_dram_cycle(&core->dram);
-        if (front_waits && others && !dram->r[1].valid && !dram->b_valid) {
-            front_waits = others = short_cycle(core);
+        bool over;
+        if (front_waits && others && run_lane(core, &over)) {
+            front_waits = others = !over;
         } else {
+            lw_dram_cycle(&core->dram);
             if (front_waits && !(dram->r[1].valid && dram->r[1].id == 0))
                 full_cycle(core, false);
             else

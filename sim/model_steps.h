@@ -51,6 +51,16 @@ static inline bool lw_builder_waits_for_x(const struct lw_core *core)
     return !b->active || (lw_builder_has_room(b) && b->address >= core->loader.level[b->x_half]);
 }
 
+/* Whether the builder does anything before a tile is done or activations come */
+static inline bool lw_builder_acts(const struct lw_core *core)
+{
+    const struct lw_builder *b = &core->builder;
+    if (b->write || b->written != 0 || b->gap != 0)
+        return true;
+    return b->active ? lw_builder_has_room(b) && b->address < core->loader.level[b->x_half]
+                     : lw_queued(core, LW_UNIT_BUILD);
+}
+
 static inline void lw_builder_events(const struct lw_core *core, struct lw_events *e)
 {
     const struct lw_builder *b = &core->builder;
