@@ -35,39 +35,6 @@ void lw_core_reset(struct lw_core *core, const struct lw_engine *engine,
     core->writer.page = page;
 }
 
-/* A step or one stall */
-static void count_step(struct lw_core *core, const struct lw_events *e)
-{
-    uint64_t *n = core->counts;
-    n[LW_COUNT_BUSY]++;
-    if (e->step)
-        n[LW_COUNT_STEPS]++;
-    else if (e->bank_wait)
-        n[e->alpha_wait ? LW_COUNT_ALPHA : e->y_wait ? LW_COUNT_Y : LW_COUNT_BANK]++;
-    else if (e->table_wait)
-        n[lw_builder_waits_for_x(core) ? LW_COUNT_X : LW_COUNT_TABLE]++;
-    else if (core->control.active)
-        n[LW_COUNT_WEIGHTS]++;
-    else if (!lw_queued(core, LW_UNIT_STEPS) && core->front.state == LW_DONE)
-        n[LW_COUNT_TAIL]++;
-    else
-        n[LW_COUNT_FETCH]++;
-}
-
-static void count(struct lw_core *core, const struct lw_events *e)
-{
-    const struct lw_dram *dram = &core->dram;
-    uint64_t *n = core->counts;
-    count_step(core, e);
-    n[LW_COUNT_KEY_BEATS] += dram->r[0].valid;
-    n[LW_COUNT_SCALE_BEATS] += dram->r[1].valid && dram->r[1].id == 1;
-    n[LW_COUNT_X_BEATS] += dram->r[1].valid && dram->r[1].id == 0;
-    n[LW_COUNT_Y_BEATS] += e->w_sent;
-    n[LW_COUNT_TABLES] += core->builder.write;
-    n[LW_COUNT_ELEMENTS] += e->element;
-    n[LW_COUNT_JOBS] += e->y_done;
-}
-
 static bool reader_acts(const struct lw_reader *r)
 {
     return r->ar_valid || (r->left != 0 && r->free >= lw_reader_beats(r) && r->flight != 8);
@@ -126,82 +93,100 @@ static bool front_acts(const struct lw_core *core)
  * gives a beat on port 1 or an answer, or a pass ends. */
 static bool others_wait(const struct lw_core *core)
 {
-    const struct lw_control *c = &core->control;
-    if (((c->look | c->add) & LW_STAGE_LAST) || drain_acts(core) || writer_acts(core) ||
-        reader_acts(&core->scales))
+    if (drain_acts(core) || writer_acts(core) || reader_acts(&core->scales))
         return false;
     if (core->scales.level != 0 && lw_gearbox_ready(&core->scale_box))
         return false;
     return core->scales.left != 0 || !lw_queued(core, LW_UNIT_SCALES);
 }
 
-/* Goes on to where more than control, builder and the reader of keys act, as far as the memory gives
- * nothing but keys; false: not a cycle. */
-static bool run_lane(struct lw_core *core, bool *over)
+/* What only the units beside control, builder and keys count */
+static inline void count_others(struct lw_core *core, const struct lw_given *given,
+                                const struct lw_events *e)
 {
-    struct lw_lane lane;
-    if ((!core->control.active && lw_queued(core, LW_UNIT_STEPS)) ||
-        (core->keys.left == 0 && lw_queued(core, LW_UNIT_KEYS)) ||
-        !lw_lane_open(&core->dram, &lane))
-        return false;
-    lw_lane_take(core, &lane);
-    if (core->dram.timing.shared)
-        lw_lane_run(core, &lane, true);
-    else
-        lw_lane_run(core, &lane, false);
-    *over = lane.over;
-    return true;
+    uint64_t *n = core->counts;
+    n[LW_COUNT_SCALE_BEATS] += given->port1 && given->id == 1;
+    n[LW_COUNT_X_BEATS] += given->port1 && given->id == 0;
+    n[LW_COUNT_Y_BEATS] += e->w_sent;
+    n[LW_COUNT_ELEMENTS] += e->element;
+    n[LW_COUNT_JOBS] += e->y_done;
 }
 
-/* A cycle of all units, or without the front where that waits. */
-static inline __attribute__((always_inline)) void full_cycle(struct lw_core *core, bool front)
+/* For units that look at what the memory offers */
+static inline void offer(struct lw_dram *dram, const struct lw_given *given)
+{
+    dram->ready = given->ready;
+    dram->w_ready = given->write_ready;
+    dram->b_valid = given->answer;
+    dram->r[1].valid = given->port1;
+    dram->r[1].last = given->port1_last;
+    dram->r[1].id = given->id;
+}
+
+/* A cycle in which others act, or the front; true with the last step of a pass. */
+LW_INLINE bool full_cycle(struct lw_core *core, struct lw_lane *lane, const struct lw_given *given,
+                          bool front)
 {
     struct lw_events e = {0};
+    offer(&core->dram, given);
     lw_drain_events(core, &e);
-    lw_control_events(core, &e);
-    lw_builder_events(core, &e);
     lw_stream_events(core, &e);
     if (front)
         lw_front_events(core, &e);
-    count(core, &e);
-
-    lw_control_step(core, &e);
-    lw_builder_step(core, &e);
+    count_others(core, given, &e);
+    bool pass_done = lw_lane_cycle(core, lane, given, &e);
     lw_drain_step(core, &e);
     lw_writer_step(core, &e);
-    lw_keys_step(core, &e);
     lw_streams_step(core, &e, front);
     if (front) {
         lw_loader_step(core, &e);
         lw_front_step(core, &e); /* last: the units see a job from the next cycle on */
-    } else if (e.x_done) {
-        core->front.busy[e.x_half] = false;
+        lane->building = true;
     }
     core->unfinished += e.issue;
     core->unfinished -= e.y_done;
+    lane->front = front_acts(core);
+    lane->others = !others_wait(core);
+    return pass_done;
+}
+
+static bool is_done(const struct lw_core *core)
+{
+    return core->front.state == LW_DONE && core->unfinished == 0;
+}
+
+/* To the end of a pass or, true, of the list. */
+LW_INLINE bool run_pass(struct lw_core *core, bool shared)
+{
+    static const struct lw_events nothing;
+    struct lw_lane lane;
+    bool pass_done = false, ended = false;
+    lw_lane_take(core, &lane);
+    for (bool done = is_done(core); !pass_done && !ended;) {
+        struct lw_given given;
+        ended = done;
+        lw_lane_memory(&core->dram, &lane, shared, &given);
+        if (lane.front || (given.port1 && given.id == 0)) {
+            pass_done = full_cycle(core, &lane, &given, true);
+            done = is_done(core);
+        } else if (lane.others || given.port1 || given.answer) {
+            pass_done = full_cycle(core, &lane, &given, false);
+            done = is_done(core);
+        } else {
+            pass_done = lw_lane_cycle(core, &lane, &given, &nothing);
+        }
+    }
+    lw_lane_give(core, &lane);
+    return ended;
 }
 
 enum lw_status lw_core_run(struct lw_core *core, struct lw_passes *passes, struct lw_error *error)
 {
-    const struct lw_dram *dram = &core->dram;
     struct lw_passes_run run;
     enum lw_status status = passes ? lw_passes_begin(passes, core, &run, error) : LW_OK;
-    bool front_waits = false, others = false; /* wait, too */
     for (bool ended = false; !ended && status == LW_OK;) {
-        ended = core->front.state == LW_DONE && core->unfinished == 0;
-        bool over;
-        if (front_waits && others && run_lane(core, &over)) {
-            front_waits = others = !over;
-        } else {
-            lw_dram_cycle(&core->dram);
-            if (front_waits && !(dram->r[1].valid && dram->r[1].id == 0))
-                full_cycle(core, false);
-            else
-                full_cycle(core, true);
-            front_waits = !front_acts(core);
-            others = others_wait(core);
-        }
-        if (passes && (ended || (core->control.look & LW_STAGE_LAST)))
+        ended = core->dram.timing.shared ? run_pass(core, true) : run_pass(core, false);
+        if (passes)
             ended = lw_passes_go_on(&run, core, ended);
     }
     return status;

@@ -1,6 +1,5 @@
-/* Cycles in a row in which all wait but control, table builder and the reader of keys, and the
- * memory gives nothing but keys: most of a run. How long that lasts is found once; what changes in
- * each cycle stays in registers. */
+/* What nearly every cycle has: the memory, control, the reader of keys and its gearbox. What these
+ * change in each cycle stays in registers while a list runs. */
 #ifndef LW_SIM_MODEL_LANE_H
 #define LW_SIM_MODEL_LANE_H
 
@@ -9,177 +8,199 @@
 #define LW_INLINE static inline __attribute__((always_inline))
 
 struct lw_lane {
-    uint64_t start, now, until; /* until: the last cycle that may be one of the lane */
-    uint64_t from;              /* no beat is served before */
-    uint32_t tokens, rate;      /* of a shared bus */
-    bool ready, alone; /* the memory takes requests; gives nothing else while a burst lasts */
-    bool last;         /* as fill, of the gearbox of keys */
-    uint32_t fill;
-    uint32_t level, free, job;        /* of the reader of keys; beats of the first job */
-    uint32_t slot, slots;             /* of control: in a tile */
-    bool bank_ok, built, building;    /* what a step needs beside keys; the builder acts */
-    bool over, pass_done;             /* the others have something to do */
-    enum lw_counter stall;            /* where no keys are missing, nor tables */
-    uint64_t steps, unbuilt, beats;   /* counted */
+    uint64_t now, rare; /* of the memory; before cycle `rare` it only serves queues */
+    uint64_t blocked;   /* until then */
+    uint32_t tokens;
+    uint32_t fill;             /* of the gearbox of keys */
+    uint32_t level, free;      /* of the reader of keys */
+    uint32_t slot, slots;      /* of control: in a tile */
+    bool last;                 /* of the gearbox */
+    bool active, bank_ok;      /* of control */
+    bool built, building;      /* of the builder: tables are there; it acts */
+    bool others, front;        /* act in the next cycle */
+    uint64_t busy, steps, beats;
 };
 
-LW_INLINE uint64_t lw_earlier(uint64_t a, uint64_t b)
+/* In this cycle, from the memory */
+struct lw_given {
+    bool keys, keys_last, port1, port1_last, answer;
+    uint32_t id;
+    bool ready, write_ready;
+};
+
+/* When the memory does anything but serve queues */
+LW_INLINE uint64_t lw_lane_rare(const struct lw_dram *dram)
 {
-    return a < b ? a : b;
+    uint64_t rare = dram->next_stall < dram->next_refresh ? dram->next_stall : dram->next_refresh;
+    if (dram->now + 1 < dram->stalled_until)
+        return dram->now + 1;
+    if (dram->answer_count && dram->answers[dram->answer_first] < rare)
+        return dram->answers[dram->answer_first];
+    return rare;
 }
 
-LW_INLINE uint64_t lw_lane_first(const struct lw_dram *dram)
+LW_INLINE bool lw_lane_can(const struct lw_dram *dram, uint64_t now, uint32_t q)
 {
-    const struct lw_dram_queue *queue = &dram->queues[0];
-    if (queue->count == 0)
-        return UINT64_MAX;
-    uint64_t ready = queue->entries[queue->first].ready;
-    return ready > dram->blocked_until ? ready : dram->blocked_until;
+    const struct lw_dram_queue *queue = &dram->queues[q];
+    return queue->count != 0 && queue->entries[queue->first].ready <= now &&
+           (q != 2 || dram->buffered != 0);
 }
 
-/* Until when the memory gives nothing but keys; false: not even in the next cycle. */
-LW_INLINE bool lw_lane_open(const struct lw_dram *dram, struct lw_lane *lane)
+LW_INLINE bool lw_lane_serve(struct lw_dram *dram, struct lw_lane *lane, uint32_t q,
+                             struct lw_given *given)
 {
-    uint64_t next = dram->now + 1;
-    *lane = (struct lw_lane){.start = dram->now, .now = dram->now};
-    lane->tokens = dram->tokens;
-    if (next < dram->stalled_until) {
-        lane->until = dram->stalled_until - 1;
-        lane->from = UINT64_MAX;
-        return true;
-    }
-    lane->ready = true;
-    lane->rate = dram->timing.rate;
-    lane->from = lw_lane_first(dram);
-    lane->until = dram->next_stall - 1;
-    if (dram->timing.shared)
-        lane->until = lw_earlier(lane->until, dram->next_refresh - 1);
-    if (dram->answer_count)
-        lane->until = lw_earlier(lane->until, dram->answers[dram->answer_first] - 1);
-    bool other = dram->queues[2].count != 0 && dram->buffered != 0;
-    if (dram->queues[1].count) {
-        uint64_t ready = dram->queues[1].entries[dram->queues[1].first].ready;
-        if (ready <= next)
-            other = true;
-        else
-            lane->until = lw_earlier(lane->until, ready - 1);
-    }
-    if (other) {
-        lane->alone = true;
-        const struct lw_dram_queue *keys = &dram->queues[0];
-        if (!dram->timing.shared || dram->preferred != 0 || keys->count == 0 ||
-            keys->entries[keys->first].ready > next)
-            return false;
-    }
-    return lane->until >= next;
-}
-
-/* A beat of keys or none */
-LW_INLINE bool lw_lane_serve(struct lw_dram *dram, struct lw_lane *lane, bool shared, bool *last)
-{
-    struct lw_dram_queue *queue = &dram->queues[0];
-    if (shared) {
-        lane->tokens += lane->rate;
-        if (lane->tokens > 2 * LW_DRAM_TOKEN)
-            lane->tokens = 2 * LW_DRAM_TOKEN;
-        if (lane->tokens < LW_DRAM_TOKEN)
-            return false;
-    }
-    if (lane->now < lane->from)
-        return false;
+    struct lw_dram_queue *queue = &dram->queues[q];
     struct lw_dram_request *request = &queue->entries[queue->first];
-    if (shared) {
-        uint32_t wait = lw_dram_turn(dram, request->address, false);
-        dram->preferred = 0;
-        dram->blocked_until = lane->now + wait;
-        if (wait) {
-            lane->from = dram->blocked_until;
-            return false;
-        }
-        lane->tokens -= LW_DRAM_TOKEN;
-    }
+    uint32_t id = request->id;
+    bool last = --request->beats == 0;
     request->address += dram->beat_bytes;
-    if (--request->beats == 0) {
+    if (last) {
         queue->first = (queue->first + 1) % LW_DRAM_QUEUE;
         queue->count--;
-        lane->from = lw_lane_first(dram);
-        if (shared)
-            dram->preferred = 1;
-        if (lane->alone)
-            lane->until = lane->now;
-        *last = true;
     }
-    return true;
+    if (q == 0) {
+        given->keys = true;
+        given->keys_last = last;
+    } else if (q == 1) {
+        given->port1 = true;
+        given->port1_last = last;
+        given->id = id;
+    } else {
+        dram->buffered--;
+        if (last) {
+            uint64_t at = lane->now + dram->timing.latency;
+            dram->answers[(dram->answer_first + dram->answer_count++) % LW_DRAM_QUEUE] = at;
+            lane->rare = at < lane->rare ? at : lane->rare;
+        }
+    }
+    return last;
 }
 
-/* What the lane keeps of control and of the reader of keys */
-LW_INLINE void lw_lane_take(const struct lw_core *core, struct lw_lane *lane)
+LW_INLINE void lw_lane_serve_shared(struct lw_dram *dram, struct lw_lane *lane,
+                                    struct lw_given *given)
+{
+    lane->tokens += dram->timing.rate;
+    if (lane->tokens > 2 * LW_DRAM_TOKEN)
+        lane->tokens = 2 * LW_DRAM_TOKEN;
+    if (lane->now < lane->blocked || lane->tokens < LW_DRAM_TOKEN)
+        return;
+    uint32_t q = dram->preferred, tried = 0;
+    while (!lw_lane_can(dram, lane->now, q)) {
+        if (++tried == 3)
+            return;
+        q = q == 2 ? 0 : q + 1;
+    }
+    const struct lw_dram_queue *queue = &dram->queues[q];
+    uint32_t wait = lw_dram_turn(dram, queue->entries[queue->first].address, q == 2);
+    dram->preferred = q;
+    lane->blocked = lane->now + wait;
+    if (wait)
+        return;
+    lane->tokens -= LW_DRAM_TOKEN;
+    bool last = q == 0 ? lw_lane_serve(dram, lane, 0, given) : lw_lane_serve(dram, lane, q, given);
+    if (last)
+        dram->preferred = q == 2 ? 0 : q + 1;
+}
+
+/* As lw_dram_cycle, which has the rare cases */
+LW_INLINE void lw_lane_memory(struct lw_dram *dram, struct lw_lane *lane, bool shared,
+                              struct lw_given *given)
+{
+    dram->now = lane->now++;
+    if (lane->now >= lane->rare) {
+        dram->tokens = lane->tokens;
+        dram->blocked_until = lane->blocked;
+        lw_dram_cycle(dram);
+        lane->tokens = dram->tokens;
+        lane->blocked = dram->blocked_until;
+        lane->rare = lw_lane_rare(dram);
+        *given = (struct lw_given){.keys = dram->r[0].valid,
+                                   .keys_last = dram->r[0].valid && dram->r[0].last,
+                                   .port1 = dram->r[1].valid,
+                                   .port1_last = dram->r[1].last,
+                                   .id = dram->r[1].id,
+                                   .answer = dram->b_valid,
+                                   .ready = dram->ready,
+                                   .write_ready = dram->w_ready};
+        return;
+    }
+    dram->now = lane->now;
+    *given = (struct lw_given){.ready = true};
+    if (shared)
+        lw_lane_serve_shared(dram, lane, given);
+    else
+        for (uint32_t q = 0; q < 3; q++)
+            if (lw_lane_can(dram, lane->now, q))
+                lw_lane_serve(dram, lane, q, given);
+    given->write_ready = dram->buffered < LW_DRAM_BUFFER;
+}
+
+/* From the state, and back into it */
+LW_INLINE void lw_lane_take_control(const struct lw_core *core, struct lw_lane *lane)
 {
     const struct lw_control *c = &core->control;
-    lane->fill = core->key_box.fill;
-    lane->last = core->key_box.last;
-    lane->level = core->keys.level;
-    lane->free = core->keys.free;
-    lane->job = core->keys.jobs[core->keys.first_job];
-    lane->slot = c->slot;
+    lane->active = c->active;
     lane->slots = c->passes_left == 1 ? c->last_slots : c->pass_slots;
-    lane->bank_ok = c->active && (c->tile != 0 || c->slot != 0 || !c->taken[c->bank]);
-    lane->built = core->builder.ready != 0;
-    lane->building = lw_builder_acts(core);
-    if (lane->bank_ok)
-        lane->stall = LW_COUNT_WEIGHTS;
-    else if (c->active)
-        lane->stall = lw_drain_waits(core) ? LW_COUNT_ALPHA : LW_COUNT_BANK;
-    else
-        lane->stall = core->front.state == LW_DONE ? LW_COUNT_TAIL : LW_COUNT_FETCH;
+    lane->bank_ok = c->active && (c->tile != 0 || lane->slot != 0 || !c->taken[c->bank]);
 }
 
-LW_INLINE void lw_lane_give(struct lw_core *core, const struct lw_lane *lane, uint32_t bank)
+LW_INLINE void lw_lane_take(const struct lw_core *core, struct lw_lane *lane)
 {
-    struct lw_dram *dram = &core->dram;
-    struct lw_control *c = &core->control;
-    uint64_t cycles = lane->now - lane->start;
-    c->add = cycles > 1 ? bank : c->look;
-    c->look = bank | (lane->pass_done ? LW_STAGE_LAST : 0);
-    if (lane->steps)
-        c->taken[bank != 0] = true;
-    c->slot = lane->slot;
+    *lane = (struct lw_lane){.now = core->dram.now,
+                             .rare = lw_lane_rare(&core->dram),
+                             .blocked = core->dram.blocked_until,
+                             .tokens = core->dram.tokens,
+                             .fill = core->key_box.fill,
+                             .last = core->key_box.last,
+                             .level = core->keys.level,
+                             .free = core->keys.free,
+                             .slot = core->control.slot,
+                             .built = core->builder.ready != 0,
+                             .building = true,
+                             .others = true,
+                             .front = true};
+    lw_lane_take_control(core, lane);
+}
+
+LW_INLINE void lw_lane_give(struct lw_core *core, const struct lw_lane *lane)
+{
+    core->dram.now = lane->now;
+    core->dram.blocked_until = lane->blocked;
+    core->dram.tokens = lane->tokens;
     core->key_box.fill = lane->fill;
     core->key_box.last = lane->last;
     core->keys.level = lane->level;
     core->keys.free = lane->free;
-    core->keys.jobs[core->keys.first_job] = lane->job;
-    core->counts[LW_COUNT_BUSY] += cycles;
+    core->control.slot = lane->slot;
+    core->counts[LW_COUNT_BUSY] += lane->busy;
     core->counts[LW_COUNT_STEPS] += lane->steps;
     core->counts[LW_COUNT_KEY_BEATS] += lane->beats;
-    core->counts[lane->stall] += cycles - lane->steps - lane->unbuilt;
-    dram->now = lane->now;
-    dram->tokens = lane->tokens;
 }
 
-/* The last beat of a job is taken from the FIFO. */
-LW_INLINE void lw_lane_end_job(struct lw_core *core, struct lw_lane *lane)
+/* Why there is no step; control is active where bank_ok. */
+LW_INLINE enum lw_counter lw_lane_stall(const struct lw_core *core, const struct lw_lane *lane,
+                                        const struct lw_events *e)
 {
-    struct lw_reader *r = &core->keys;
-    r->jobs[r->first_job] = 0;
-    r->first_job = (r->first_job + 1) % 8;
-    r->job_count--;
-    lane->job = r->jobs[r->first_job];
-    lane->last = true;
+    if (lane->bank_ok)
+        return lane->built                    ? LW_COUNT_WEIGHTS
+               : lw_builder_waits_for_x(core) ? LW_COUNT_X
+                                              : LW_COUNT_TABLE;
+    if (lane->active)
+        return lw_drain_waits(core) ? LW_COUNT_ALPHA : e->y_wait ? LW_COUNT_Y : LW_COUNT_BANK;
+    return !lw_queued(core, LW_UNIT_STEPS) && core->front.state == LW_DONE ? LW_COUNT_TAIL
+                                                                         : LW_COUNT_FETCH;
 }
 
-/* The reader of keys: its request is taken, or it makes one. */
-LW_INLINE void lw_lane_ask(struct lw_core *core, struct lw_lane *lane)
+/* The reader's request is taken, or it makes one. */
+LW_INLINE void lw_lane_ask(struct lw_core *core, struct lw_lane *lane, bool ready)
 {
     struct lw_reader *r = &core->keys;
     struct lw_dram *dram = &core->dram;
     if (r->ar_valid) {
-        if (!lane->ready)
+        if (!ready)
             return;
-        dram->now = lane->now;
         lw_dram_read(dram, 0, r->ar_at * dram->beat_bytes, r->ar_beats, 0);
         r->ar_valid = false;
-        lane->from = lw_lane_first(dram);
         return;
     }
     uint32_t beats = lw_reader_beats(r);
@@ -192,86 +213,118 @@ LW_INLINE void lw_lane_ask(struct lw_core *core, struct lw_lane *lane)
     r->left -= beats;
     r->flight++;
     lane->free -= beats;
-    if (r->left == 0 && lw_queued(core, LW_UNIT_KEYS))
-        lane->until = lane->now; /* it takes the next job */
-}
-
-/* A tile is done, or the builder does something. */
-LW_INLINE void lw_lane_build(struct lw_core *core, struct lw_lane *lane, bool tile_done)
-{
-    uint32_t taken = core->taken[LW_UNIT_BUILD];
-    struct lw_events e = {.tile_done = tile_done};
-    lw_builder_events(core, &e);
-    core->counts[LW_COUNT_TABLES] += core->builder.write;
-    lw_builder_step(core, &e);
-    lane->built = core->builder.ready != 0;
-    lane->building = lw_builder_acts(core);
-    if (e.x_done)
-        core->front.busy[e.x_half] = false;
-    lane->over |= e.x_done || taken != core->taken[LW_UNIT_BUILD];
 }
 
 /* Control after the last step of a tile */
 LW_INLINE void lw_lane_end_tile(struct lw_core *core, struct lw_lane *lane)
 {
     struct lw_control *c = &core->control;
+    c->taken[c->bank] = true;
     lane->slot = 0;
-    if (++c->tile != c->tiles)
-        return;
-    c->tile = 0;
-    c->bank = !c->bank;
-    c->active = --c->passes_left != 0;
-    lane->over = lane->pass_done = true;
+    if (++c->tile == c->tiles) {
+        c->look |= LW_STAGE_LAST;
+        c->tile = 0;
+        c->bank = !c->bank;
+        c->active = --c->passes_left != 0;
+        if (!c->active) { /* what fills up the last beat is dropped */
+            lane->fill = 0;
+            lane->last = false;
+        }
+    }
+    lw_lane_take_control(core, lane);
 }
 
-LW_INLINE void lw_lane_cycle(struct lw_core *core, struct lw_lane *lane, bool shared)
+/* The keys' FIFO gives a beat to their gearbox. */
+LW_INLINE void lw_lane_pop(struct lw_core *core, struct lw_lane *lane)
 {
     struct lw_reader *r = &core->keys;
-    const struct lw_gearbox *box = &core->key_box;
-    bool burst_done = false;
-    lane->now++;
-    bool beat = lw_lane_serve(&core->dram, lane, shared, &burst_done);
-    bool step = lane->bank_ok && lane->built && lane->fill >= box->out;
-    bool pop = lane->level != 0 && !lane->last && lane->fill <= 2 * box->out;
-    if (lane->bank_ok && !lane->built) {
-        core->counts[lw_builder_waits_for_x(core) ? LW_COUNT_X : LW_COUNT_TABLE]++;
-        lane->unbuilt++;
+    lane->fill += core->key_box.in;
+    lane->level--;
+    lane->free++;
+    lane->last = --r->jobs[r->first_job] == 0;
+    if (lane->last) {
+        r->first_job = (r->first_job + 1) % 8;
+        r->job_count--;
     }
+}
+
+/* Where a tile is done, or the builder acts */
+LW_INLINE void lw_lane_build(struct lw_core *core, struct lw_lane *lane, bool tile_done)
+{
+    struct lw_events e = {.tile_done = tile_done};
+    lw_builder_events(core, &e);
+    core->counts[LW_COUNT_TABLES] += core->builder.write;
+    uint32_t taken = core->taken[LW_UNIT_BUILD];
+    lw_builder_step(core, &e);
+    lane->built = core->builder.ready != 0;
+    lane->building = lw_builder_acts(core);
+    if (e.x_done)
+        core->front.busy[e.x_half] = false;
+    lane->front |= e.x_done || taken != core->taken[LW_UNIT_BUILD];
+}
+
+/* Takes a job where it is idle */
+LW_INLINE void lw_lane_take_steps(struct lw_core *core, struct lw_lane *lane)
+{
+    struct lw_control *c = &core->control;
+    const struct lw_job *job = &lw_take(core, LW_UNIT_STEPS)->job;
+    c->active = true;
+    c->tiles = job->tiles;
+    c->passes_left = job->passes;
+    c->pass_slots = job->pass_slots;
+    c->last_slots = job->last_slots;
+    c->tile = lane->slot = 0;
+    lane->front = true;
+    lw_lane_take_control(core, lane);
+}
+
+/* Control, builder and keys; e: what the others do. True with the last step of a pass. */
+LW_INLINE bool lw_lane_cycle(struct lw_core *core, struct lw_lane *lane,
+                             const struct lw_given *given, const struct lw_events *e)
+{
+    struct lw_control *c = &core->control;
+    struct lw_reader *r = &core->keys;
+    uint32_t out = core->key_box.out;
+    bool step = lane->bank_ok && lane->built && lane->fill >= out;
+    bool pop = lane->level != 0 && !lane->last && lane->fill <= 2 * out;
+    bool take = r->left == 0 && lw_queued(core, LW_UNIT_KEYS);
+    bool idle = !lane->active;
+    lane->busy++;
+    if (!step)
+        core->counts[lw_lane_stall(core, lane, e)]++;
+    if (e->drained)
+        c->taken[e->drain_bank] = c->full[e->drain_bank] = false;
+    if (c->add & LW_STAGE_LAST) {
+        c->full[(c->add & LW_STAGE_BANK) != 0] = true;
+        lane->others = true;
+    }
+    c->add = c->look;
+    c->look = c->bank ? LW_STAGE_BANK : 0;
     if (r->ar_valid || (r->left != 0 && r->flight != 8))
-        lw_lane_ask(core, lane);
-    r->flight -= burst_done;
-    lane->beats += beat;
+        lw_lane_ask(core, lane, given->ready);
+    r->flight -= given->keys_last;
+    lane->beats += given->keys;
     lane->steps += step;
-    lane->level += beat;
+    lane->level += given->keys;
     lane->slot += step;
     if (step)
-        lane->fill -= box->out;
+        lane->fill -= out;
     bool tile_done = step && lane->slot == lane->slots;
     if (tile_done)
         lw_lane_end_tile(core, lane);
-    if (tile_done && !core->control.active) { /* what fills up the last beat is dropped */
-        lane->fill = 0;
-        lane->last = false;
-    }
-    if (pop) {
-        lane->fill += box->in;
-        lane->level--;
-        lane->free++;
-        if (--lane->job == 0)
-            lw_lane_end_job(core, lane);
-    }
+    else if (e->drained)
+        lw_lane_take_control(core, lane);
+    if (idle && lw_queued(core, LW_UNIT_STEPS))
+        lw_lane_take_steps(core, lane);
+    if (pop)
+        lw_lane_pop(core, lane);
     if (tile_done || lane->building)
         lw_lane_build(core, lane, tile_done);
-}
-
-/* At least one cycle */
-LW_INLINE void lw_lane_run(struct lw_core *core, struct lw_lane *lane, bool shared)
-{
-    uint32_t bank = core->control.bank ? LW_STAGE_BANK : 0;
-    do
-        lw_lane_cycle(core, lane, shared);
-    while (!lane->over && lane->now < lane->until);
-    lw_lane_give(core, lane, bank);
+    if (take) {
+        lw_take_stream(core, r, LW_UNIT_KEYS, true);
+        lane->front = true;
+    }
+    return (c->look & LW_STAGE_LAST) != 0;
 }
 
 #endif
