@@ -3,6 +3,7 @@
 #include "sim/model_lane.h"
 #include "sim/model_others.h"
 #include "sim/model_passes.h"
+#include "sim/model_starts.h"
 
 #include <string.h>
 
@@ -155,39 +156,45 @@ static bool is_done(const struct lw_core *core)
     return core->front.state == LW_DONE && core->unfinished == 0;
 }
 
-/* To the end of a pass or, true, of the list. */
-LW_INLINE bool run_pass(struct lw_core *core, bool shared)
+/* Where a run is interrupted, after a cycle */
+struct stop {
+    bool pass_done, asks, ended; /* asks: the front is about to read a descriptor */
+};
+
+LW_INLINE struct stop run_part(struct lw_core *core, bool shared)
 {
     static const struct lw_events nothing;
     struct lw_lane lane;
-    bool pass_done = false, ended = false;
+    struct stop stop = {0};
     lw_lane_take(core, &lane);
-    for (bool done = is_done(core); !pass_done && !ended;) {
+    for (bool done = is_done(core); !stop.pass_done && !stop.asks && !stop.ended;) {
         struct lw_given given;
-        ended = done;
+        stop.ended = done;
         lw_lane_memory(&core->dram, &lane, shared, &given);
         if (lane.front || (given.port1 && given.id == 0)) {
-            pass_done = full_cycle(core, &lane, &given, true);
+            bool asked = core->front.state == LW_ASK;
+            stop.pass_done = full_cycle(core, &lane, &given, true);
+            stop.asks = core->front.state == LW_ASK && !asked;
             done = is_done(core);
         } else if (lane.others || given.port1 || given.answer) {
-            pass_done = full_cycle(core, &lane, &given, false);
+            stop.pass_done = full_cycle(core, &lane, &given, false);
             done = is_done(core);
         } else {
-            pass_done = lw_lane_cycle(core, &lane, &given, &nothing);
+            stop.pass_done = lw_lane_cycle(core, &lane, &given, &nothing);
         }
     }
     lw_lane_give(core, &lane);
-    return ended;
+    return stop;
 }
 
-enum lw_status lw_core_run(struct lw_core *core, struct lw_passes *passes, struct lw_error *error)
+void lw_core_run(struct lw_core *core, struct lw_passes_run *passes, struct lw_starts_run *starts)
 {
-    struct lw_passes_run run;
-    enum lw_status status = passes ? lw_passes_begin(passes, core, &run, error) : LW_OK;
-    for (bool ended = false; !ended && status == LW_OK;) {
-        ended = core->dram.timing.shared ? run_pass(core, true) : run_pass(core, false);
-        if (passes)
-            ended = lw_passes_go_on(&run, core, ended);
+    for (bool ended = false; !ended;) {
+        struct stop stop = core->dram.timing.shared ? run_part(core, true) : run_part(core, false);
+        ended = stop.ended;
+        if (starts && stop.asks)
+            lw_starts_add(starts, core);
+        if (passes && (stop.pass_done || ended))
+            ended = lw_passes_go_on(passes, core, ended);
     }
-    return status;
 }

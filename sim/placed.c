@@ -1,5 +1,7 @@
 #include "sim/placed.h"
 
+#include "models/checked.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,7 +51,7 @@ void lw_placed_close(struct lw_placed *placed)
 void lw_placed_clear(struct lw_placed *placed)
 {
     placed->image.bytes = placed->weights_bytes;
-    placed->count = placed->calls = 0;
+    placed->count = placed->calls = placed->bytes = 0;
 }
 
 /* Room for one more product; NULL without memory. */
@@ -66,19 +68,29 @@ static struct lw_placed_product *more(struct lw_placed *placed)
     return &placed->products[placed->count++];
 }
 
+/* Room for x or y of a list, from its start on. */
+static enum lw_status reserve(struct lw_placed *placed, size_t bytes, uint32_t *at,
+                              struct lw_error *error)
+{
+    size_t end; /* of whole beats */
+    if (!lw_checked_add(placed->bytes, bytes, &end) || end > UINT32_MAX - 127)
+        return lw_fail(error, LW_FAILED, "a list of products needs more than 4 GB");
+    size_t beat = placed->engine.bus_bits / 8;
+    *at = (uint32_t)placed->bytes;
+    placed->bytes = (end + beat - 1) / beat * beat;
+    return LW_OK;
+}
+
 /* A product; `before` reads the same columns, or is NULL. */
 static enum lw_status add_product(struct lw_placed *placed, struct lw_placed_product product,
                                   bool shares, struct lw_error *error)
 {
     const struct lw_stream *stream = &placed->streams[product.matrix];
-    size_t beat = placed->engine.bus_bits / 8;
     enum lw_status status = LW_OK;
     if (!shares)
-        status =
-            lw_image_reserve(&placed->image, lw_stream_x_bytes(stream), beat, &product.x, error);
+        status = reserve(placed, lw_stream_x_bytes(stream), &product.x, error);
     if (status == LW_OK)
-        status =
-            lw_image_reserve(&placed->image, lw_stream_y_bytes(stream), beat, &product.y, error);
+        status = reserve(placed, lw_stream_y_bytes(stream), &product.y, error);
     if (status != LW_OK)
         return status;
     struct lw_placed_product *place = more(placed);
@@ -133,6 +145,25 @@ static enum lw_status mark(struct lw_placed *placed, bool dependent, uint32_t li
     return LW_OK;
 }
 
+/* Room for the descriptors and for x and y behind them; sets the products' addresses. */
+static enum lw_status lay_out(struct lw_placed *placed, uint32_t *list, struct lw_error *error)
+{
+    size_t jobs = 0, room = 256, stride = lw_job_stride(&placed->engine);
+    uint32_t block;
+    for (size_t i = 0; i < placed->count; i++)
+        jobs += placed->streams[placed->products[i].matrix].count;
+    while (room < jobs)
+        room *= 2;
+    enum lw_status status = lw_image_reserve(&placed->image, room * stride, stride, list, error);
+    if (status == LW_OK)
+        status = lw_image_reserve(&placed->image, placed->bytes, stride, &block, error);
+    for (size_t i = 0; i < placed->count && status == LW_OK; i++) {
+        placed->products[i].x += block;
+        placed->products[i].y += block;
+    }
+    return status;
+}
+
 enum lw_status lw_placed_finish(struct lw_placed *placed, bool dependent, uint32_t *list,
                                 struct lw_error *error)
 {
@@ -142,16 +173,18 @@ enum lw_status lw_placed_finish(struct lw_placed *placed, bool dependent, uint32
     enum lw_status status = LW_OK;
     if (!streams || !addresses)
         status = lw_fail(error, LW_FAILED, "out of memory for a list of products");
+    if (status == LW_OK)
+        status = lay_out(placed, list, error);
     for (size_t i = 0; i < count && status == LW_OK; i++) {
         streams[i] = &placed->streams[placed->products[i].matrix];
         addresses[i] = placed->products[i].x;
         addresses[count + i] = placed->products[i].y;
     }
-    if (status == LW_OK)
-        status = lw_stream_list(streams, addresses, addresses + count, count, false, &placed->image,
-                                list, error);
-    if (status == LW_OK)
+    if (status == LW_OK) {
+        lw_stream_put_list(streams, addresses, addresses + count, count, false,
+                           placed->image.data + *list);
         status = lw_image_pad(&placed->image, error);
+    }
     if (status == LW_OK)
         status = mark(placed, dependent, *list, error);
     free(streams);

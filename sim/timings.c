@@ -23,28 +23,64 @@ void lw_descriptor_shorten(const struct lw_engine *engine, uint32_t words[LW_JOB
         words[i] = lw_address_shorten(engine, words[i]);
 }
 
+bool lw_descriptor_is_last(const uint8_t *line)
+{
+    return line[0] >> 4 & 1;
+}
+
+/* All but the descriptors */
+static void hash_run(const struct lw_engine *engine, const struct lw_sim_run *run, bool ideal,
+                     XXH3_state_t *state)
+{
+    uint32_t list = ideal ? 0 : run->list;
+    XXH3_INITSTATE(state);
+    XXH3_128bits_reset(state);
+    XXH3_128bits_update(state, engine, sizeof *engine);
+    XXH3_128bits_update(state, run->memory, strlen(run->memory));
+    XXH3_128bits_update(state, &run->seed, sizeof run->seed);
+    XXH3_128bits_update(state, &list, sizeof list);
+}
+
+static void hash_descriptor(const struct lw_engine *engine, const uint8_t *line, bool ideal,
+                            XXH3_state_t *state)
+{
+    uint32_t words[LW_JOB_BYTES / 4];
+    memcpy(words, line, sizeof words);
+    lw_descriptor_shorten(engine, words, ideal);
+    XXH3_128bits_update(state, words, sizeof words);
+}
+
+static struct lw_timing_key key_of(const XXH3_state_t *state)
+{
+    XXH128_hash_t digest = XXH3_128bits_digest(state);
+    return (struct lw_timing_key){{digest.low64, digest.high64}};
+}
+
 struct lw_timing_key lw_timing_key(const struct lw_engine *engine, const struct lw_sim_run *run,
                                    struct lw_sim_memory memory)
 {
     XXH3_state_t state;
     bool last = false, ideal = strcmp(run->memory, "ideal") == 0;
-    size_t stride = lw_job_stride(engine);
-    uint32_t list = ideal ? 0 : run->list;
-    XXH3_INITSTATE(&state);
-    XXH3_128bits_reset(&state);
-    XXH3_128bits_update(&state, engine, sizeof *engine);
-    XXH3_128bits_update(&state, run->memory, strlen(run->memory));
-    XXH3_128bits_update(&state, &run->seed, sizeof run->seed);
-    XXH3_128bits_update(&state, &list, sizeof list);
-    for (const uint8_t *line = memory.data + run->list; !last; line += stride) {
-        uint32_t words[LW_JOB_BYTES / 4];
-        memcpy(words, line, sizeof words);
-        last = line[0] >> 4 & 1;
-        lw_descriptor_shorten(engine, words, ideal);
-        XXH3_128bits_update(&state, words, sizeof words);
+    hash_run(engine, run, ideal, &state);
+    const uint8_t *line = memory.data + run->list;
+    for (; !last; line += lw_job_stride(engine)) {
+        last = lw_descriptor_is_last(line);
+        hash_descriptor(engine, line, ideal, &state);
     }
-    XXH128_hash_t digest = XXH3_128bits_digest(&state);
-    return (struct lw_timing_key){{digest.low64, digest.high64}};
+    return key_of(&state);
+}
+
+void lw_timing_keys(const struct lw_engine *engine, const struct lw_sim_run *run,
+                    struct lw_sim_memory memory, struct lw_timing_key *keys, size_t count)
+{
+    XXH3_state_t state;
+    bool ideal = strcmp(run->memory, "ideal") == 0;
+    const uint8_t *line = memory.data + run->list;
+    hash_run(engine, run, ideal, &state);
+    for (size_t i = 0; i < count; i++, line += lw_job_stride(engine)) {
+        hash_descriptor(engine, line, ideal, &state);
+        keys[i] = key_of(&state);
+    }
 }
 
 /* The slot of a key, or the one where it belongs. */

@@ -23,6 +23,10 @@ struct lw_timing_key {
  * its 4 KB, which bursts do not cross, and that of a descriptor not at all. */
 struct lw_timing_key lw_timing_key(const struct lw_engine *engine, const struct lw_sim_run *run,
                                    struct lw_sim_memory memory);
+/* Of the beginnings of a list: keys[i] is that of its first i + 1 descriptors. */
+void lw_timing_keys(const struct lw_engine *engine, const struct lw_sim_run *run,
+                    struct lw_sim_memory memory, struct lw_timing_key *keys, size_t count);
+bool lw_descriptor_is_last(const uint8_t *line);
 /* Of a descriptor: blanks what is for people, its CRC, and the parts of addresses that do not
  * matter under ideal memory. */
 void lw_descriptor_shorten(const struct lw_engine *engine, uint32_t words[LW_JOB_BYTES / 4],
