@@ -11,7 +11,8 @@
 
 #include <stdbool.h>
 
-/* What the model has met: lists, their beginnings, and passes under ideal memory. Zero-initialise; lw_model_forget.
+/* What the model has met: lists, their beginnings, and passes under ideal memory. Zero-initialise;
+ * lw_model_forget.
  */
 struct lw_model_known {
     struct lw_timings lists;

@@ -11,13 +11,13 @@ struct lw_lane {
     uint64_t now, rare; /* of the memory; before cycle `rare` it only serves queues */
     uint64_t blocked;   /* until then */
     uint32_t tokens;
-    uint32_t fill;             /* of the gearbox of keys */
-    uint32_t level, free;      /* of the reader of keys */
-    uint32_t slot, slots;      /* of control: in a tile */
-    bool last;                 /* of the gearbox */
-    bool active, bank_ok;      /* of control */
-    bool built, building;      /* of the builder: tables are there; it acts */
-    bool others, front;        /* act in the next cycle */
+    uint32_t fill;        /* of the gearbox of keys */
+    uint32_t level, free; /* of the reader of keys */
+    uint32_t slot, slots; /* of control: in a tile */
+    bool last;            /* of the gearbox */
+    bool active, bank_ok; /* of control */
+    bool built, building; /* of the builder: tables are there; it acts */
+    bool others, front;   /* act in the next cycle */
     uint64_t busy, steps, beats;
 };
 
@@ -188,7 +188,7 @@ LW_INLINE enum lw_counter lw_lane_stall(const struct lw_core *core, const struct
     if (lane->active)
         return lw_drain_waits(core) ? LW_COUNT_ALPHA : e->y_wait ? LW_COUNT_Y : LW_COUNT_BANK;
     return !lw_queued(core, LW_UNIT_STEPS) && core->front.state == LW_DONE ? LW_COUNT_TAIL
-                                                                         : LW_COUNT_FETCH;
+                                                                           : LW_COUNT_FETCH;
 }
 
 /* The reader's request is taken, or it makes one. */

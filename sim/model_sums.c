@@ -86,24 +86,22 @@ add_rows(const struct lw_sums *s, const uint8_t *keys, size_t stride, size_t cou
         for (size_t i = 0; i < count; i++) {
             __m512i key = _mm512_loadu_si512(keys + 64 * i);
             __m512i a = _mm512_or_si512(_mm512_and_si512(key, four), byte);
-            __m512i b =
-                _mm512_or_si512(_mm512_and_si512(_mm512_srli_epi16(key, 4), four), byte);
-            low[i] = _mm512_dpbusd_epi32(
-                low[i], _mm512_permutex2var_epi8(table[0], a, table[1]), one);
-            high[i] = _mm512_dpbusd_epi32(
-                high[i], one, _mm512_permutex2var_epi8(table[2], a, table[3]));
-            low[i] = _mm512_dpbusd_epi32(
-                low[i], _mm512_permutex2var_epi8(table[4], b, table[5]), one);
-            high[i] = _mm512_dpbusd_epi32(
-                high[i], one, _mm512_permutex2var_epi8(table[6], b, table[7]));
+            __m512i b = _mm512_or_si512(_mm512_and_si512(_mm512_srli_epi16(key, 4), four), byte);
+            low[i] =
+                _mm512_dpbusd_epi32(low[i], _mm512_permutex2var_epi8(table[0], a, table[1]), one);
+            high[i] =
+                _mm512_dpbusd_epi32(high[i], one, _mm512_permutex2var_epi8(table[2], a, table[3]));
+            low[i] =
+                _mm512_dpbusd_epi32(low[i], _mm512_permutex2var_epi8(table[4], b, table[5]), one);
+            high[i] =
+                _mm512_dpbusd_epi32(high[i], one, _mm512_permutex2var_epi8(table[6], b, table[7]));
         }
     }
     for (size_t i = 0; i < count; i++) {
         __m512i sum = _mm512_add_epi32(low[i], _mm512_slli_epi32(high[i], 8));
         sum = _mm512_add_epi32(sum, _mm512_srli_epi64(sum, 32)); /* two halves of a row */
-        _mm256_storeu_si256((void *)(planes + 8 * i),
-                            _mm256_sub_epi32(_mm512_cvtepi64_epi32(sum),
-                                             _mm256_set1_epi32(s->all)));
+        _mm256_storeu_si256((void *)(planes + 8 * i), _mm256_sub_epi32(_mm512_cvtepi64_epi32(sum),
+                                                                       _mm256_set1_epi32(s->all)));
     }
 }
 

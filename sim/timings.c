@@ -10,17 +10,24 @@ struct lw_timing {
     struct lw_sim_counts counts;
 };
 
-uint32_t lw_address_shorten(const struct lw_engine *engine, uint32_t address)
+uint32_t lw_place_shorten(uint32_t at, uint32_t beats, uint32_t page)
 {
-    return address % (2 * engine->bus_bits) == 0 ? 0 : address % 4096; /* 16 beats; bytes */
+    return at % 16 == 0 || at % page + beats <= page ? 0 : at % page;
+}
+
+uint32_t lw_address_shorten(const struct lw_engine *engine, uint32_t address, uint32_t beats)
+{
+    uint32_t bytes = engine->bus_bits / 8;
+    return bytes * lw_place_shorten(address / bytes, beats, 4096 / bytes);
 }
 
 void lw_descriptor_shorten(const struct lw_engine *engine, uint32_t words[LW_JOB_BYTES / 4],
                            bool ideal)
 {
+    static const unsigned char beats[4] = {13, 11, 12, 14}; /* words of x, keys, scales, y */
     words[1] = words[2] = words[3] = words[15] = 0;
-    for (size_t i = 7; ideal && i <= 10; i++)
-        words[i] = lw_address_shorten(engine, words[i]);
+    for (size_t i = 0; ideal && i < 4; i++)
+        words[7 + i] = lw_address_shorten(engine, words[7 + i], words[beats[i]] & 0xffffff);
 }
 
 bool lw_descriptor_is_last(const uint8_t *line)

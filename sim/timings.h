@@ -31,8 +31,10 @@ bool lw_descriptor_is_last(const uint8_t *line);
  * matter under ideal memory. */
 void lw_descriptor_shorten(const struct lw_engine *engine, uint32_t words[LW_JOB_BYTES / 4],
                            bool ideal);
-/* What matters of an address: where bursts of 16 beats from it on meet the end of 4 KB. */
-uint32_t lw_address_shorten(const struct lw_engine *engine, uint32_t address);
+/* What matters of where some beats lie: how bursts of 16 beats meet the end of 4 KB, where they
+ * do. `at` and `page` are in beats. */
+uint32_t lw_place_shorten(uint32_t at, uint32_t beats, uint32_t page);
+uint32_t lw_address_shorten(const struct lw_engine *engine, uint32_t address, uint32_t beats);
 bool lw_timings_find(const struct lw_timings *timings, struct lw_timing_key key,
                      struct lw_sim_counts *counts);
 /* A key that is not there. LW_FAILED without memory. */
