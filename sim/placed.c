@@ -68,16 +68,16 @@ static struct lw_placed_product *more(struct lw_placed *placed)
     return &placed->products[placed->count++];
 }
 
-/* Room for x or y of a list, from its start on. */
+/* Room for x or y of a list, from its start on; at whole bursts of 16 beats, which then are the
+ * same for all columns of a call. */
 static enum lw_status reserve(struct lw_placed *placed, size_t bytes, uint32_t *at,
                               struct lw_error *error)
 {
-    size_t end; /* of whole beats */
-    if (!lw_checked_add(placed->bytes, bytes, &end) || end > UINT32_MAX - 127)
+    size_t end, burst = (size_t)2 * placed->engine.bus_bits;
+    if (!lw_checked_add(placed->bytes, bytes, &end) || end > UINT32_MAX - burst)
         return lw_fail(error, LW_FAILED, "a list of products needs more than 4 GB");
-    size_t beat = placed->engine.bus_bits / 8;
     *at = (uint32_t)placed->bytes;
-    placed->bytes = (end + beat - 1) / beat * beat;
+    placed->bytes = (end + burst - 1) / burst * burst;
     return LW_OK;
 }
 
@@ -156,7 +156,8 @@ static enum lw_status lay_out(struct lw_placed *placed, uint32_t *list, struct l
         room *= 2;
     enum lw_status status = lw_image_reserve(&placed->image, room * stride, stride, list, error);
     if (status == LW_OK)
-        status = lw_image_reserve(&placed->image, placed->bytes, stride, &block, error);
+        status = lw_image_reserve(&placed->image, placed->bytes, 2 * placed->engine.bus_bits,
+                                  &block, error);
     for (size_t i = 0; i < placed->count && status == LW_OK; i++) {
         placed->products[i].x += block;
         placed->products[i].y += block;
