@@ -7,10 +7,10 @@ enum { SLOTS = 1024 };
 
 struct lw_start {
     struct lw_timing_key key;
-    struct lw_core *core;
+    struct lw_core core;
 };
 
-static struct lw_start *entry_of(const struct lw_starts *starts, const struct lw_timing_key *key)
+static struct lw_start **entry_of(const struct lw_starts *starts, const struct lw_timing_key *key)
 {
     return &starts->entries[key->halves[0] % SLOTS];
 }
@@ -19,11 +19,11 @@ static struct lw_start *entry_of(const struct lw_starts *starts, const struct lw
 static void resume(const struct lw_starts_run *run, struct lw_core *core)
 {
     for (size_t i = run->count; i-- > 0;) {
-        const struct lw_start *entry = entry_of(run->starts, &run->keys[i]);
-        if (!entry->core || memcmp(&entry->key, &run->keys[i], sizeof entry->key) != 0)
+        const struct lw_start *entry = *entry_of(run->starts, &run->keys[i]);
+        if (!entry || memcmp(&entry->key, &run->keys[i], sizeof entry->key) != 0)
             continue;
         struct lw_sim_memory memory = core->memory;
-        *core = *entry->core;
+        *core = entry->core;
         core->memory = memory;
         core->front.address =
             run->list + (uint32_t)(i + 1) * (uint32_t)lw_job_stride(&core->engine);
@@ -41,7 +41,7 @@ enum lw_status lw_starts_begin(struct lw_starts *starts, const struct lw_sim_run
     for (; !lw_descriptor_is_last(line); line += stride)
         run->count++;
     if (!starts->entries)
-        starts->entries = calloc(SLOTS, sizeof *starts->entries);
+        starts->entries = calloc(SLOTS, sizeof(struct lw_start *));
     run->keys = calloc(run->count + 1, sizeof *run->keys);
     if (!starts->entries || !run->keys)
         return lw_fail(error, LW_FAILED, "out of memory for the beginnings of lists");
@@ -55,11 +55,11 @@ void lw_starts_add(struct lw_starts_run *run, const struct lw_core *core)
     size_t read = (core->front.address - run->list) / lw_job_stride(&core->engine);
     if (read == 0)
         return;
-    struct lw_start *entry = entry_of(run->starts, &run->keys[read - 1]);
-    if (!entry->core && !(entry->core = malloc(sizeof *entry->core)))
+    struct lw_start **entry = entry_of(run->starts, &run->keys[read - 1]);
+    if (!*entry && !(*entry = malloc(sizeof **entry)))
         return; /* then it is not known */
-    entry->key = run->keys[read - 1];
-    *entry->core = *core;
+    (*entry)->key = run->keys[read - 1];
+    (*entry)->core = *core;
 }
 
 void lw_starts_end(struct lw_starts_run *run)
@@ -70,7 +70,7 @@ void lw_starts_end(struct lw_starts_run *run)
 void lw_starts_free(struct lw_starts *starts)
 {
     for (size_t i = 0; starts->entries && i < SLOTS; i++)
-        free(starts->entries[i].core);
+        free(starts->entries[i]);
     free(starts->entries);
     *starts = (struct lw_starts){0};
 }

@@ -8,7 +8,7 @@
 
 /* Zero-initialise; lw_starts_free. */
 struct lw_starts {
-    struct lw_start *entries; /* by the key's hash, the newest; NULL before the first */
+    struct lw_start **entries; /* by the key's hash, the newest; NULL before the first */
 };
 
 /* Where a run is. Private. */

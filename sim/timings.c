@@ -116,7 +116,7 @@ static enum lw_status grow(struct lw_timings *timings, struct lw_error *error)
 {
     struct lw_timings larger = {.count = timings->count, .capacity = 2 * timings->capacity};
     if (larger.capacity == 0)
-        larger.capacity = 256;
+        larger.capacity = 16;
     larger.slots = calloc(larger.capacity, sizeof *larger.slots);
     if (!larger.slots)
         return lw_fail(error, LW_FAILED, "out of memory for what lists took");
