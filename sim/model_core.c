@@ -171,13 +171,11 @@ LW_INLINE struct stop run_part(struct lw_core *core, bool shared)
         struct lw_given given;
         stop.ended = done;
         lw_lane_memory(&core->dram, &lane, shared, &given);
-        if (lane.front || (given.port1 && given.id == 0)) {
+        bool front = lane.front || (given.port1 && given.id == 0);
+        if (front || lane.others || given.port1 || given.answer) {
             bool asked = core->front.state == LW_ASK;
-            stop.pass_done = full_cycle(core, &lane, &given, true);
+            stop.pass_done = full_cycle(core, &lane, &given, front);
             stop.asks = core->front.state == LW_ASK && !asked;
-            done = is_done(core);
-        } else if (lane.others || given.port1 || given.answer) {
-            stop.pass_done = full_cycle(core, &lane, &given, false);
             done = is_done(core);
         } else {
             stop.pass_done = lw_lane_cycle(core, &lane, &given, &nothing);

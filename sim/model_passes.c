@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOTS = 8192, MOST = SLOTS / 2, FIELDS = 8, PASSES = 8, AHEAD = 2 };
+enum { SLOTS = 16384, MOST = SLOTS / 2, FIELDS = 8, PASSES = 8, AHEAD = 2 };
 
 struct lw_pass {
     uint64_t key[2];
