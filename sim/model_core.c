@@ -90,15 +90,14 @@ static bool front_acts(const struct lw_core *core)
     return true;
 }
 
-/* Whether every unit but control, builder, the reader of keys and the front waits until the memory
- * gives a beat on port 1 or an answer, or a pass ends. */
-static bool others_wait(const struct lw_core *core)
+/* The reader of scales and its gearbox */
+static bool scales_act(const struct lw_core *core)
 {
-    if (drain_acts(core) || writer_acts(core) || reader_acts(&core->scales))
-        return false;
+    if (reader_acts(&core->scales))
+        return true;
     if (core->scales.level != 0 && lw_gearbox_ready(&core->scale_box))
-        return false;
-    return core->scales.left != 0 || !lw_queued(core, LW_UNIT_SCALES);
+        return true;
+    return core->scales.left == 0 && lw_queued(core, LW_UNIT_SCALES);
 }
 
 /* What only the units beside control, builder and keys count */
@@ -124,21 +123,37 @@ static inline void offer(struct lw_dram *dram, const struct lw_given *given)
     dram->r[1].id = given->id;
 }
 
-/* A cycle in which others act, or the front; true with the last step of a pass. */
-LW_INLINE bool full_cycle(struct lw_core *core, struct lw_lane *lane, const struct lw_given *given,
-                          bool front)
+/* Jobs that the units beside control, builder and keys have taken */
+static inline uint32_t taken_by_others(const struct lw_core *core)
+{
+    return core->taken[LW_UNIT_SCALES] + core->taken[LW_UNIT_DRAIN] + core->taken[LW_UNIT_Y];
+}
+
+/* A cycle in which more than control, builder and keys act; true with the last step of a pass. */
+LW_INLINE bool full_cycle(struct lw_core *core, struct lw_lane *lane, const struct lw_given *given)
 {
     struct lw_events e = {0};
+    bool front = lane->front || (given->port1 && given->id == 0);
+    bool drain = lane->drain, writer = lane->writer || given->answer;
+    uint32_t taken = taken_by_others(core);
     offer(&core->dram, given);
-    lw_drain_events(core, &e);
-    lw_stream_events(core, &e);
+    if (drain)
+        lw_drain_events(core, &e);
+    if (writer)
+        lw_writer_events(core, &e);
     if (front)
         lw_front_events(core, &e);
+    e.scale_beat = core->scales.level != 0 && lw_gearbox_ready(&core->scale_box);
     count_others(core, given, &e);
     bool pass_done = lw_lane_cycle(core, lane, given, &e);
-    lw_drain_step(core, &e);
-    lw_writer_step(core, &e);
-    lw_streams_step(core, &e, front);
+    if (drain)
+        lw_drain_step(core, &e);
+    if (e.word || e.y_beat)
+        lw_y_boxes_step(core, &e);
+    if (writer)
+        lw_writer_step(core, &e);
+    if (front || lane->scales || given->port1 || e.element)
+        lw_streams_step(core, &e, front);
     if (front) {
         lw_loader_step(core, &e);
         lw_front_step(core, &e); /* last: the units see a job from the next cycle on */
@@ -146,8 +161,11 @@ LW_INLINE bool full_cycle(struct lw_core *core, struct lw_lane *lane, const stru
     }
     core->unfinished += e.issue;
     core->unfinished -= e.y_done;
-    lane->front = front_acts(core);
-    lane->others = !others_wait(core);
+    if (front || lane->front || e.y_done || taken != taken_by_others(core))
+        lane->front = front_acts(core);
+    lane->drain = drain_acts(core);
+    lane->writer = writer_acts(core);
+    lane->scales = scales_act(core);
     return pass_done;
 }
 
@@ -171,10 +189,9 @@ LW_INLINE struct stop run_part(struct lw_core *core, bool shared)
         struct lw_given given;
         stop.ended = done;
         lw_lane_memory(&core->dram, &lane, shared, &given);
-        bool front = lane.front || (given.port1 && given.id == 0);
-        if (front || lane.others || given.port1 || given.answer) {
+        if (lane.front || lane.drain || lane.writer || lane.scales || given.port1 || given.answer) {
             bool asked = core->front.state == LW_ASK;
-            stop.pass_done = full_cycle(core, &lane, &given, front);
+            stop.pass_done = full_cycle(core, &lane, &given);
             stop.asks = core->front.state == LW_ASK && !asked;
             done = is_done(core);
         } else {

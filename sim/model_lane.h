@@ -17,7 +17,7 @@ struct lw_lane {
     bool last;            /* of the gearbox */
     bool active, bank_ok; /* of control */
     bool built, building; /* of the builder: tables are there; it acts */
-    bool others, front;   /* act in the next cycle */
+    bool drain, writer, scales, front; /* act in the next cycle */
     uint64_t busy, steps, beats;
 };
 
@@ -157,7 +157,9 @@ LW_INLINE void lw_lane_take(const struct lw_core *core, struct lw_lane *lane)
                              .slot = core->control.slot,
                              .built = core->builder.ready != 0,
                              .building = true,
-                             .others = true,
+                             .drain = true,
+                             .writer = true,
+                             .scales = true,
                              .front = true};
     lw_lane_take_control(core, lane);
 }
@@ -296,7 +298,7 @@ LW_INLINE bool lw_lane_cycle(struct lw_core *core, struct lw_lane *lane,
         c->taken[e->drain_bank] = c->full[e->drain_bank] = false;
     if (c->add & LW_STAGE_LAST) {
         c->full[(c->add & LW_STAGE_BANK) != 0] = true;
-        lane->others = true;
+        lane->drain = true;
     }
     c->add = c->look;
     c->look = c->bank ? LW_STAGE_BANK : 0;
