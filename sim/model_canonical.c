@@ -64,6 +64,7 @@ static void rotate_jobs(struct lw_core *core)
     for (uint32_t i = first; i < core->issued; i++) {
         jobs[i - first] = core->jobs[i % LW_MODEL_JOBS];
         shorten_job(&core->engine, &jobs[i - first].job);
+        jobs[i - first].job.last = false; /* only the front looks at it */
     }
     memcpy(core->jobs, jobs, sizeof jobs);
     core->issued -= first;

@@ -176,7 +176,7 @@ static bool is_done(const struct lw_core *core)
 
 /* Where a run is interrupted, after a cycle */
 struct stop {
-    bool pass_done, asks, ended; /* asks: the front is about to read a descriptor */
+    bool pass_done, read, ended; /* read: the front has done with a descriptor */
 };
 
 LW_INLINE struct stop run_part(struct lw_core *core, bool shared)
@@ -185,14 +185,14 @@ LW_INLINE struct stop run_part(struct lw_core *core, bool shared)
     struct lw_lane lane;
     struct stop stop = {0};
     lw_lane_take(core, &lane);
-    for (bool done = is_done(core); !stop.pass_done && !stop.asks && !stop.ended;) {
+    for (bool done = is_done(core); !stop.pass_done && !stop.read && !stop.ended;) {
         struct lw_given given;
         stop.ended = done;
         lw_lane_memory(&core->dram, &lane, shared, &given);
         if (lane.front || lane.drain || lane.writer || lane.scales || given.port1 || given.answer) {
-            bool asked = core->front.state == LW_ASK;
+            bool filled = core->front.state == LW_FILL;
             stop.pass_done = full_cycle(core, &lane, &given);
-            stop.asks = core->front.state == LW_ASK && !asked;
+            stop.read = filled && core->front.state != LW_FILL;
             done = is_done(core);
         } else {
             stop.pass_done = lw_lane_cycle(core, &lane, &given, &nothing);
@@ -207,7 +207,7 @@ void lw_core_run(struct lw_core *core, struct lw_passes_run *passes, struct lw_s
     for (bool ended = false; !ended;) {
         struct stop stop = core->dram.timing.shared ? run_part(core, true) : run_part(core, false);
         ended = stop.ended;
-        if (starts && stop.asks)
+        if (starts && stop.read)
             lw_starts_add(starts, core);
         if (passes && (stop.pass_done || ended))
             ended = lw_passes_go_on(passes, core, ended);

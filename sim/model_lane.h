@@ -11,12 +11,12 @@ struct lw_lane {
     uint64_t now, rare; /* of the memory; before cycle `rare` it only serves queues */
     uint64_t blocked;   /* until then */
     uint32_t tokens;
-    uint32_t fill;        /* of the gearbox of keys */
-    uint32_t level, free; /* of the reader of keys */
-    uint32_t slot, slots; /* of control: in a tile */
-    bool last;            /* of the gearbox */
-    bool active, bank_ok; /* of control */
-    bool built, building; /* of the builder: tables are there; it acts */
+    uint32_t fill;                     /* of the gearbox of keys */
+    uint32_t level, free;              /* of the reader of keys */
+    uint32_t slot, slots;              /* of control: in a tile */
+    bool last;                         /* of the gearbox */
+    bool active, bank_ok;              /* of control */
+    bool built, building;              /* of the builder: tables are there; it acts */
     bool drain, writer, scales, front; /* act in the next cycle */
     uint64_t busy, steps, beats;
 };

@@ -15,8 +15,8 @@ struct lw_passes {
 struct lw_passes_run {
     struct lw_passes *passes;
     bool records;
-    uint64_t key[2]; /* of what is recorded */
-    uint32_t caps[3];         /* "many" beats of keys, scales, results */
+    uint64_t key[2];  /* of what is recorded */
+    uint32_t caps[3]; /* "many" beats of keys, scales, results */
     uint32_t starts[8], address;
     uint64_t counts[LW_COUNTERS];
 };

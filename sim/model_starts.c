@@ -27,6 +27,7 @@ static void resume(const struct lw_starts_run *run, struct lw_core *core)
         core->memory = memory;
         core->front.address =
             run->list + (uint32_t)(i + 1) * (uint32_t)lw_job_stride(&core->engine);
+        core->front.state = i + 1 == run->count ? LW_DONE : LW_ASK;
         return;
     }
 }
@@ -38,11 +39,11 @@ enum lw_status lw_starts_begin(struct lw_starts *starts, const struct lw_sim_run
     *run = (struct lw_starts_run){.starts = starts, .list = list->list};
     size_t stride = lw_job_stride(&core->engine);
     const uint8_t *line = core->memory.data + list->list;
-    for (; !lw_descriptor_is_last(line); line += stride)
+    for (run->count = 1; !lw_descriptor_is_last(line); line += stride)
         run->count++;
     if (!starts->entries)
         starts->entries = calloc(SLOTS, sizeof(struct lw_start *));
-    run->keys = calloc(run->count + 1, sizeof *run->keys);
+    run->keys = calloc(run->count, sizeof *run->keys);
     if (!starts->entries || !run->keys)
         return lw_fail(error, LW_FAILED, "out of memory for the beginnings of lists");
     lw_timing_keys(&core->engine, list, core->memory, run->keys, run->count);
@@ -53,8 +54,6 @@ enum lw_status lw_starts_begin(struct lw_starts *starts, const struct lw_sim_run
 void lw_starts_add(struct lw_starts_run *run, const struct lw_core *core)
 {
     size_t read = (core->front.address - run->list) / lw_job_stride(&core->engine);
-    if (read == 0)
-        return;
     struct lw_start **entry = entry_of(run->starts, &run->keys[read - 1]);
     if (!*entry && !(*entry = malloc(sizeof **entry)))
         return; /* then it is not known */

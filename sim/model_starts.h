@@ -1,5 +1,7 @@
-/* How lists began: the engine's state whenever it is about to read a descriptor. It follows from
- * the descriptors before alone, so that a list which begins like one before goes on from there. */
+/* How lists began: the engine's state whenever the front has done with a descriptor. It follows
+ * from the descriptors up to there alone, but for whether the last of them ends the list, which
+ * only the front looks at, and only then. A list which begins like one before goes on from there.
+ */
 #ifndef LW_SIM_MODEL_STARTS_H
 #define LW_SIM_MODEL_STARTS_H
 
@@ -24,7 +26,7 @@ struct lw_starts_run {
 enum lw_status lw_starts_begin(struct lw_starts *starts, const struct lw_sim_run *list,
                                struct lw_core *core, struct lw_starts_run *run,
                                struct lw_error *error);
-/* The front is about to read a descriptor. */
+/* The front has done with a descriptor just now. */
 void lw_starts_add(struct lw_starts_run *run, const struct lw_core *core);
 void lw_starts_end(struct lw_starts_run *run);
 void lw_starts_free(struct lw_starts *starts);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LAST = 16 /* of a descriptor's first word */ };
+
 struct lw_timing {
     struct lw_timing_key key;
     struct lw_sim_counts counts;
@@ -32,7 +34,7 @@ void lw_descriptor_shorten(const struct lw_engine *engine, uint32_t words[LW_JOB
 
 bool lw_descriptor_is_last(const uint8_t *line)
 {
-    return line[0] >> 4 & 1;
+    return line[0] & LAST;
 }
 
 /* All but the descriptors */
@@ -48,11 +50,13 @@ static void hash_run(const struct lw_engine *engine, const struct lw_sim_run *ru
     XXH3_128bits_update(state, &list, sizeof list);
 }
 
-static void hash_descriptor(const struct lw_engine *engine, const uint8_t *line, bool ideal,
-                            XXH3_state_t *state)
+/* Without what is masked of its first word */
+static void hash_descriptor(const struct lw_engine *engine, const uint8_t *line, uint32_t mask,
+                            bool ideal, XXH3_state_t *state)
 {
     uint32_t words[LW_JOB_BYTES / 4];
     memcpy(words, line, sizeof words);
+    words[0] &= ~mask;
     lw_descriptor_shorten(engine, words, ideal);
     XXH3_128bits_update(state, words, sizeof words);
 }
@@ -72,7 +76,7 @@ struct lw_timing_key lw_timing_key(const struct lw_engine *engine, const struct 
     const uint8_t *line = memory.data + run->list;
     for (; !last; line += lw_job_stride(engine)) {
         last = lw_descriptor_is_last(line);
-        hash_descriptor(engine, line, ideal, &state);
+        hash_descriptor(engine, line, 0, ideal, &state);
     }
     return key_of(&state);
 }
@@ -85,7 +89,7 @@ void lw_timing_keys(const struct lw_engine *engine, const struct lw_sim_run *run
     const uint8_t *line = memory.data + run->list;
     hash_run(engine, run, ideal, &state);
     for (size_t i = 0; i < count; i++, line += lw_job_stride(engine)) {
-        hash_descriptor(engine, line, ideal, &state);
+        hash_descriptor(engine, line, LAST, ideal, &state);
         keys[i] = key_of(&state);
     }
 }

@@ -23,7 +23,8 @@ struct lw_timing_key {
  * its 4 KB, which bursts do not cross, and that of a descriptor not at all. */
 struct lw_timing_key lw_timing_key(const struct lw_engine *engine, const struct lw_sim_run *run,
                                    struct lw_sim_memory memory);
-/* Of the beginnings of a list: keys[i] is that of its first i + 1 descriptors. */
+/* Of the beginnings of a list: keys[i] is that of its first i + 1 descriptors, whether
+ * these are the list or there are more. */
 void lw_timing_keys(const struct lw_engine *engine, const struct lw_sim_run *run,
                     struct lw_sim_memory memory, struct lw_timing_key *keys, size_t count);
 bool lw_descriptor_is_last(const uint8_t *line);
