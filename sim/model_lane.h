@@ -114,18 +114,20 @@ LW_INLINE void lw_lane_memory(struct lw_dram *dram, struct lw_lane *lane, bool s
         lane->tokens = dram->tokens;
         lane->blocked = dram->blocked_until;
         lane->rare = lw_lane_rare(dram);
-        *given = (struct lw_given){.keys = dram->r[0].valid,
-                                   .keys_last = dram->r[0].valid && dram->r[0].last,
-                                   .port1 = dram->r[1].valid,
-                                   .port1_last = dram->r[1].last,
-                                   .id = dram->r[1].id,
-                                   .answer = dram->b_valid,
-                                   .ready = dram->ready,
-                                   .write_ready = dram->w_ready};
+        given->keys = dram->r[0].valid;
+        given->keys_last = dram->r[0].valid && dram->r[0].last;
+        given->port1 = dram->r[1].valid;
+        given->port1_last = dram->r[1].last;
+        given->id = dram->r[1].id;
+        given->answer = dram->b_valid;
+        given->ready = dram->ready;
+        given->write_ready = dram->w_ready;
         return;
     }
     dram->now = lane->now;
-    *given = (struct lw_given){.ready = true};
+    given->keys = given->keys_last = given->port1 = given->port1_last = given->answer = false;
+    given->id = 0;
+    given->ready = true;
     if (shared)
         lw_lane_serve_shared(dram, lane, given);
     else

@@ -39,7 +39,6 @@ static inline void lw_drain_events(const struct lw_core *core, struct lw_events 
     e->drained = e->result && (d->group + 1) * core->engine.scale_lanes == core->engine.rows &&
                  d->block + 1 == blocks;
     e->scale_clear = e->drained && last_pass;
-    e->alpha_wait = !valid;
     e->y_wait = valid && !room;
     e->drain_bank = d->bank;
 }

@@ -9,9 +9,8 @@
 struct lw_events {
     bool issue, load, x_free, loading;
     bool read, last_table, x_done, begin_half, finish_half;
-    bool step, tile_done, job_done, bank_wait, table_wait;
-    bool element, result, drained, scale_clear, alpha_wait, y_wait;
-    bool word, word_last, narrow, y_beat, key_beat, scale_beat, x_beat, collect, x_word, x_last;
+    bool tile_done, element, result, drained, scale_clear, y_wait;
+    bool word, word_last, narrow, y_beat, scale_beat, x_beat, collect, x_word, x_last;
     bool w_sent, y_done;
     bool drain_bank, x_half; /* whose bank is drained, whose activations are done with */
 };
