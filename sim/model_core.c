@@ -188,7 +188,7 @@ LW_INLINE struct stop run_part(struct lw_core *core, bool shared)
     for (bool done = is_done(core); !stop.pass_done && !stop.read && !stop.ended;) {
         struct lw_given given;
         stop.ended = done;
-        lw_lane_memory(&core->dram, &lane, shared, &given);
+        lw_bus_cycle(&core->dram, &lane.bus, shared, &given);
         if (lane.front || lane.drain || lane.writer || lane.scales || given.port1 || given.answer) {
             bool filled = core->front.state == LW_FILL;
             stop.pass_done = full_cycle(core, &lane, &given);

@@ -1,16 +1,13 @@
-/* What nearly every cycle has: the memory, control, the reader of keys and its gearbox. What these
- * change in each cycle stays in registers while a list runs. */
+/* What nearly every cycle has: control, the reader of keys and its gearbox, the table builder. What
+ * these change in each cycle stays in registers while a list runs. */
 #ifndef LW_SIM_MODEL_LANE_H
 #define LW_SIM_MODEL_LANE_H
 
+#include "sim/model_memory.h"
 #include "sim/model_others.h"
 
-#define LW_INLINE static inline __attribute__((always_inline))
-
 struct lw_lane {
-    uint64_t now, rare; /* of the memory; before cycle `rare` it only serves queues */
-    uint64_t blocked;   /* until then */
-    uint32_t tokens;
+    struct lw_bus bus;
     uint32_t fill;                     /* of the gearbox of keys */
     uint32_t level, free;              /* of the reader of keys */
     uint32_t slot, slots;              /* of control: in a tile */
@@ -20,122 +17,6 @@ struct lw_lane {
     bool drain, writer, scales, front; /* act in the next cycle */
     uint64_t busy, steps, beats;
 };
-
-/* In this cycle, from the memory */
-struct lw_given {
-    bool keys, keys_last, port1, port1_last, answer;
-    uint32_t id;
-    bool ready, write_ready;
-};
-
-/* When the memory does anything but serve queues */
-LW_INLINE uint64_t lw_lane_rare(const struct lw_dram *dram)
-{
-    uint64_t rare = dram->next_stall < dram->next_refresh ? dram->next_stall : dram->next_refresh;
-    if (dram->now + 1 < dram->stalled_until)
-        return dram->now + 1;
-    if (dram->answer_count && dram->answers[dram->answer_first] < rare)
-        return dram->answers[dram->answer_first];
-    return rare;
-}
-
-LW_INLINE bool lw_lane_can(const struct lw_dram *dram, uint64_t now, uint32_t q)
-{
-    const struct lw_dram_queue *queue = &dram->queues[q];
-    return queue->count != 0 && queue->entries[queue->first].ready <= now &&
-           (q != 2 || dram->buffered != 0);
-}
-
-LW_INLINE bool lw_lane_serve(struct lw_dram *dram, struct lw_lane *lane, uint32_t q,
-                             struct lw_given *given)
-{
-    struct lw_dram_queue *queue = &dram->queues[q];
-    struct lw_dram_request *request = &queue->entries[queue->first];
-    uint32_t id = request->id;
-    bool last = --request->beats == 0;
-    request->address += dram->beat_bytes;
-    if (last) {
-        queue->first = (queue->first + 1) % LW_DRAM_QUEUE;
-        queue->count--;
-    }
-    if (q == 0) {
-        given->keys = true;
-        given->keys_last = last;
-    } else if (q == 1) {
-        given->port1 = true;
-        given->port1_last = last;
-        given->id = id;
-    } else {
-        dram->buffered--;
-        if (last) {
-            uint64_t at = lane->now + dram->timing.latency;
-            dram->answers[(dram->answer_first + dram->answer_count++) % LW_DRAM_QUEUE] = at;
-            lane->rare = at < lane->rare ? at : lane->rare;
-        }
-    }
-    return last;
-}
-
-LW_INLINE void lw_lane_serve_shared(struct lw_dram *dram, struct lw_lane *lane,
-                                    struct lw_given *given)
-{
-    lane->tokens += dram->timing.rate;
-    if (lane->tokens > 2 * LW_DRAM_TOKEN)
-        lane->tokens = 2 * LW_DRAM_TOKEN;
-    if (lane->now < lane->blocked || lane->tokens < LW_DRAM_TOKEN)
-        return;
-    uint32_t q = dram->preferred, tried = 0;
-    while (!lw_lane_can(dram, lane->now, q)) {
-        if (++tried == 3)
-            return;
-        q = q == 2 ? 0 : q + 1;
-    }
-    const struct lw_dram_queue *queue = &dram->queues[q];
-    uint32_t wait = lw_dram_turn(dram, queue->entries[queue->first].address, q == 2);
-    dram->preferred = q;
-    lane->blocked = lane->now + wait;
-    if (wait)
-        return;
-    lane->tokens -= LW_DRAM_TOKEN;
-    bool last = q == 0 ? lw_lane_serve(dram, lane, 0, given) : lw_lane_serve(dram, lane, q, given);
-    if (last)
-        dram->preferred = q == 2 ? 0 : q + 1;
-}
-
-/* As lw_dram_cycle, which has the rare cases */
-LW_INLINE void lw_lane_memory(struct lw_dram *dram, struct lw_lane *lane, bool shared,
-                              struct lw_given *given)
-{
-    dram->now = lane->now++;
-    if (lane->now >= lane->rare) {
-        dram->tokens = lane->tokens;
-        dram->blocked_until = lane->blocked;
-        lw_dram_cycle(dram);
-        lane->tokens = dram->tokens;
-        lane->blocked = dram->blocked_until;
-        lane->rare = lw_lane_rare(dram);
-        given->keys = dram->r[0].valid;
-        given->keys_last = dram->r[0].valid && dram->r[0].last;
-        given->port1 = dram->r[1].valid;
-        given->port1_last = dram->r[1].last;
-        given->id = dram->r[1].id;
-        given->answer = dram->b_valid;
-        given->ready = dram->ready;
-        given->write_ready = dram->w_ready;
-        return;
-    }
-    dram->now = lane->now;
-    given->keys = given->keys_last = given->port1 = given->port1_last = given->answer = false;
-    given->id = 0;
-    given->ready = true;
-    if (shared)
-        lw_lane_serve_shared(dram, lane, given);
-    else
-        for (uint32_t q = 0; q < 3; q++)
-            if (lw_lane_can(dram, lane->now, q))
-                lw_lane_serve(dram, lane, q, given);
-    given->write_ready = dram->buffered < LW_DRAM_BUFFER;
-}
 
 /* From the state, and back into it */
 LW_INLINE void lw_lane_take_control(const struct lw_core *core, struct lw_lane *lane)
@@ -148,10 +29,7 @@ LW_INLINE void lw_lane_take_control(const struct lw_core *core, struct lw_lane *
 
 LW_INLINE void lw_lane_take(const struct lw_core *core, struct lw_lane *lane)
 {
-    *lane = (struct lw_lane){.now = core->dram.now,
-                             .rare = lw_lane_rare(&core->dram),
-                             .blocked = core->dram.blocked_until,
-                             .tokens = core->dram.tokens,
+    *lane = (struct lw_lane){.bus = lw_bus_take(&core->dram),
                              .fill = core->key_box.fill,
                              .last = core->key_box.last,
                              .level = core->keys.level,
@@ -168,9 +46,7 @@ LW_INLINE void lw_lane_take(const struct lw_core *core, struct lw_lane *lane)
 
 LW_INLINE void lw_lane_give(struct lw_core *core, const struct lw_lane *lane)
 {
-    core->dram.now = lane->now;
-    core->dram.blocked_until = lane->blocked;
-    core->dram.tokens = lane->tokens;
+    lw_bus_give(&core->dram, &lane->bus);
     core->key_box.fill = lane->fill;
     core->key_box.last = lane->last;
     core->keys.level = lane->level;
