@@ -1,9 +1,12 @@
 #include "sim/placed.h"
 
 #include "models/checked.h"
+#include "sim/dram.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum { BANKS = LW_DRAM_BANKS * LW_DRAM_ROW_BYTES };
 
 enum lw_status lw_placed_open(const struct lw_model *model, const struct lw_engine *engine,
                               struct lw_placed *placed, struct lw_error *error)
@@ -23,8 +26,12 @@ enum lw_status lw_placed_matrix(struct lw_placed *placed, unsigned index, struct
                        "matrix %s is of class %s, and the engine computes class a8: quantize the "
                        "model with --arith a8",
                        matrix->name, lw_arith_name(matrix->arith));
-    enum lw_status status = lw_stream_make(&placed->engine, matrix, NULL, &placed->image,
-                                           &placed->streams[index], error);
+    uint32_t at; /* from the first bank on, so that matrices of one shape take as long */
+    enum lw_status status =
+        lw_image_reserve(&placed->image, 0, (size_t)LW_DRAM_BANKS * LW_DRAM_ROW_BYTES, &at, error);
+    if (status == LW_OK)
+        status = lw_stream_make(&placed->engine, matrix, NULL, &placed->image,
+                                &placed->streams[index], error);
     placed->weights_bytes = placed->image.bytes;
     return status;
 }
@@ -154,7 +161,7 @@ static enum lw_status lay_out(struct lw_placed *placed, uint32_t *list, struct l
         jobs += placed->streams[placed->products[i].matrix].count;
     while (room < jobs)
         room *= 2;
-    enum lw_status status = lw_image_reserve(&placed->image, room * stride, stride, list, error);
+    enum lw_status status = lw_image_reserve(&placed->image, room * stride, BANKS, list, error);
     if (status == LW_OK)
         status = lw_image_reserve(&placed->image, placed->bytes, 2 * placed->engine.bus_bits,
                                   &block, error);

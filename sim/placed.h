@@ -4,7 +4,8 @@
  *              once a model                    | made anew for each list
  *
  * The room is for a power of two of descriptors, 256 at least, so that lists which begin alike have
- * the same addresses: what the model knows of one serves the other (sim/model_starts.h). */
+ * the same addresses, and begins at the memory's first bank, as matrices do: what the model knows
+ * of one serves the other (sim/model_starts.h, sim/timings.h). */
 #ifndef LW_SIM_PLACED_H
 #define LW_SIM_PLACED_H
 

@@ -1,11 +1,15 @@
 #include "sim/timings.h"
 
 #include "models/hash.h"
+#include "sim/dram.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { LAST = 16 /* of a descriptor's first word */ };
+enum {
+    LAST = 16, /* of a descriptor's first word */
+    BANKS = LW_DRAM_BANKS * LW_DRAM_ROW_BYTES
+};
 
 struct lw_timing {
     struct lw_timing_key key;
@@ -50,13 +54,15 @@ static void hash_run(const struct lw_engine *engine, const struct lw_sim_run *ru
     XXH3_128bits_update(state, &list, sizeof list);
 }
 
-/* Without what is masked of its first word */
+/* Without what is masked of its first word; weights from an address on */
 static void hash_descriptor(const struct lw_engine *engine, const uint8_t *line, uint32_t mask,
-                            bool ideal, XXH3_state_t *state)
+                            uint32_t base, bool ideal, XXH3_state_t *state)
 {
     uint32_t words[LW_JOB_BYTES / 4];
     memcpy(words, line, sizeof words);
     words[0] &= ~mask;
+    words[8] -= base;
+    words[9] -= base;
     lw_descriptor_shorten(engine, words, ideal);
     XXH3_128bits_update(state, words, sizeof words);
 }
@@ -67,16 +73,37 @@ static struct lw_timing_key key_of(const XXH3_state_t *state)
     return (struct lw_timing_key){{digest.low64, digest.high64}};
 }
 
+/* Whether all keys and scales lie in rows of the memory below those of the list, its x and y. */
+static bool weights_apart(const struct lw_engine *engine, const struct lw_sim_run *run,
+                          struct lw_sim_memory memory)
+{
+    uint64_t first = run->list / LW_DRAM_ROW_BYTES * LW_DRAM_ROW_BYTES, beat = engine->bus_bits / 8;
+    struct lw_job job = {.last = false};
+    for (size_t at = run->list; !job.last; at += lw_job_stride(engine)) {
+        lw_job_decode(memory.data + at, &job, NULL); /* the list was checked */
+        if (job.key_address + beat * job.key_beats > first ||
+            job.scale_address + beat * job.scale_beats > first || job.y_address < first ||
+            (job.load_x && job.x_address < first))
+            return false;
+    }
+    return true;
+}
+
 struct lw_timing_key lw_timing_key(const struct lw_engine *engine, const struct lw_sim_run *run,
                                    struct lw_sim_memory memory)
 {
     XXH3_state_t state;
     bool last = false, ideal = strcmp(run->memory, "ideal") == 0;
-    hash_run(engine, run, ideal, &state);
+    bool apart = !ideal && weights_apart(engine, run, memory);
     const uint8_t *line = memory.data + run->list;
+    struct lw_job job;
+    lw_job_decode(line, &job, NULL); /* the list was checked */
+    uint32_t base = apart ? job.key_address / BANKS * BANKS : 0;
+    hash_run(engine, run, ideal, &state);
+    XXH3_128bits_update(&state, &apart, sizeof apart);
     for (; !last; line += lw_job_stride(engine)) {
         last = lw_descriptor_is_last(line);
-        hash_descriptor(engine, line, 0, ideal, &state);
+        hash_descriptor(engine, line, 0, base, ideal, &state);
     }
     return key_of(&state);
 }
@@ -89,7 +116,7 @@ void lw_timing_keys(const struct lw_engine *engine, const struct lw_sim_run *run
     const uint8_t *line = memory.data + run->list;
     hash_run(engine, run, ideal, &state);
     for (size_t i = 0; i < count; i++, line += lw_job_stride(engine)) {
-        hash_descriptor(engine, line, LAST, ideal, &state);
+        hash_descriptor(engine, line, LAST, 0, ideal, &state);
         keys[i] = key_of(&state);
     }
 }

@@ -20,7 +20,9 @@ struct lw_timing_key {
 };
 
 /* The key of a checked list. Ideal memory has no rows, so that there an address counts only within
- * its 4 KB, which bursts do not cross, and that of a descriptor not at all. */
+ * its 4 KB, which bursts do not cross, and that of a descriptor not at all. Elsewhere, where
+ * weights share no row with anything else, they may lie any number of times all banks' rows further
+ * on. */
 struct lw_timing_key lw_timing_key(const struct lw_engine *engine, const struct lw_sim_run *run,
                                    struct lw_sim_memory memory);
 /* Of the beginnings of a list: keys[i] is that of its first i + 1 descriptors, whether
