@@ -25,12 +25,30 @@ static const char *latency_note(const struct cli_allocate *a)
     return notes[a->device.kind];
 }
 
+const char *cli_energy(double pj, char text[CLI_ENERGY_BYTES])
+{
+    bool large = pj >= 1e9;
+    snprintf(text, CLI_ENERGY_BYTES, "%.4g %s", pj / (large ? 1e9 : 1e6), large ? "mJ" : "uJ");
+    return text;
+}
+
 /* "1.234 ms (493600 cycles)" */
 static void print_latency(const struct cli_allocate *a, double cost, FILE *out)
 {
     fprintf(out, "%.4g ms", cli_allocate_ms(a, cost));
     if (a->device.kind != LW_COST_MEASURED)
         fprintf(out, " (%.0f %s)", cost, lw_cost_unit(a->device.kind));
+}
+
+static bool has_peak(const struct cli_allocate *a)
+{
+    return a->prediction.memory_base > 0;
+}
+
+/* "weights there 123 bytes", of this machine "peak memory 456 bytes" */
+static void print_memory(const struct cli_allocate *a, double bytes, FILE *out)
+{
+    fprintf(out, "%s %.0f", has_peak(a) ? "peak memory" : "weights there", bytes);
 }
 
 static void print_range(const struct cli_allocate *a, FILE *out)
@@ -55,8 +73,18 @@ static void print_range(const struct cli_allocate *a, FILE *out)
         fputs(" to ", out);
         print_latency(a, most, out);
         lw_allocation_range(&a->problem, LW_FIGURE_MEMORY, &least, &most);
-        fprintf(out, "; weights there %.0f to %.0f bytes", least, most);
+        fputs("; ", out);
+        print_memory(a, least, out);
+        fprintf(out, " to %.0f bytes", most);
     }
+    if (a->prediction.has_energy) {
+        lw_allocation_range(&a->problem, LW_FIGURE_ENERGY, &least, &most);
+        char low[CLI_ENERGY_BYTES], high[CLI_ENERGY_BYTES];
+        fprintf(out, "; energy %s to %s", cli_energy(least, low), cli_energy(most, high));
+    }
+    if (!isnan(a->area.gates))
+        fprintf(out, "; area %.0f gates and %.0f bits of memories", a->area.gates,
+                a->area.memory_bits);
     fputc('\n', out);
 }
 
@@ -100,6 +128,10 @@ void cli_allocate_explain(const struct cli_allocate *a, const struct lw_allocati
     if (p->most[LW_FIGURE_MEMORY] < INFINITY)
         lw_error_add(error, "  memory %.0f bytes where %.0f are asked for", f[LW_FIGURE_MEMORY],
                      p->most[LW_FIGURE_MEMORY]);
+    char own[CLI_ENERGY_BYTES], asked[CLI_ENERGY_BYTES];
+    if (p->most[LW_FIGURE_ENERGY] < INFINITY)
+        lw_error_add(error, "  energy %s where %s are asked for",
+                     cli_energy(f[LW_FIGURE_ENERGY], own), cli_energy(a->energy_pj, asked));
     if (p->most[LW_FIGURE_LOSS] < INFINITY)
         lw_error_add(error, "  a drop of %.2f BLEU where %.2f is asked for",
                      a->prediction.bleu_slope *
@@ -160,10 +192,51 @@ static void print_totals(const struct cli_allocate *a, const struct lw_cell *cel
         printf("; a sentence of %zu and %zu words on %s ", a->costs.source_words,
                a->costs.target_words, a->device.name);
         print_latency(a, f[LW_FIGURE_LATENCY], stdout);
-        printf(", weights there %.0f bytes", f[LW_FIGURE_MEMORY]);
+        fputs(", ", stdout);
+        print_memory(a, f[LW_FIGURE_MEMORY], stdout);
+        fputs(" bytes", stdout);
     }
+    char energy[CLI_ENERGY_BYTES];
+    if (a->prediction.has_energy)
+        printf(", energy %s", cli_energy(f[LW_FIGURE_ENERGY], energy));
+    if (!isnan(a->area.gates))
+        printf(", area %.0f gates", a->area.gates);
     printf("\nbound %.6g, gap %.3g; %.2f s for the search, %.2f s in all\n", a->best.bound,
            a->best.gap, a->best.seconds, a->seconds);
+}
+
+/* What all products take with 2 bits and this kind of scales; NAN where the device takes no such.
+ */
+static double cost_of_mode(const struct cli_allocate *a, size_t mode)
+{
+    double sum = 0;
+    for (size_t p = 0; p < a->parts.count; p++) {
+        struct lw_cell cell = {.mode = mode};
+        size_t option;
+        memset(cell.bits, 2, sizeof cell.bits);
+        if (!lw_prediction_find(&a->prediction, p, &cell, &option))
+            return NAN;
+        sum += a->prediction.options[p][option].figures[LW_FIGURE_LATENCY];
+    }
+    return sum;
+}
+
+/* Why plans on devices differ. */
+static void print_scales(const struct cli_allocate *a)
+{
+    bool free_scales = !lw_cost_multiplier_bits(&a->device);
+    double rows = NAN;
+    for (size_t mode = 0; mode < LW_CELL_MODES; mode++) {
+        const struct lw_cell_mode *scales = &lw_cell_modes[mode];
+        double cost = cost_of_mode(a, mode);
+        if ((scales->alpha == LW_ALPHA_FREE) != free_scales || isnan(cost))
+            continue;
+        if (!scales->group)
+            rows = cost;
+        else if (!isnan(rows))
+            printf("scales for %zu columns take %.1f %% more on %s than for a row, at 2 bits\n",
+                   scales->group, 100 * (cost / rows - 1), a->device.name);
+    }
 }
 
 static void print_quality(const struct cli_allocate *a)
@@ -186,6 +259,20 @@ static void print_quality(const struct cli_allocate *a)
                latency_note(a), p->latency.plans, 100 * p->latency.worst);
     else
         printf("predicted latency: %s\n", latency_note(a));
+    if (p->memory.plans)
+        printf(
+            "predicted peak memory = %.4g MB + %.3g times the weights: on %zu whole plans off by "
+            "%.1f %% at most\n",
+            p->memory_base / 1e6, p->memory_share, p->memory.plans, 100 * p->memory.worst);
+    if (p->has_energy)
+        printf("predicted energy: of the products, counters times energies of events, an "
+               "estimate\n");
+    print_scales(a);
+    unsigned bits = lw_cost_multiplier_bits(&a->device);
+    if (bits)
+        printf("%s multiplies weights of %u bits: codes of up to %u bits take the same cycles and "
+               "energy there, and scales are uniform\n",
+               a->device.name, bits, bits < LW_CELL_BITS ? bits : LW_CELL_BITS);
 }
 
 /* What the choice gains where one limit is wider: the limit binds where it gains at all. */
@@ -216,6 +303,9 @@ static enum lw_status print_more(const struct cli_allocate *a, const struct more
             printf(" (BLEU +%.2f)", a->prediction.bleu_slope * gained);
     } else if (m == LW_FIGURE_LATENCY) {
         printf("%.4g ms", cli_allocate_ms(a, before) - cli_allocate_ms(a, after));
+    } else if (m == LW_FIGURE_ENERGY) {
+        char gained[CLI_ENERGY_BYTES];
+        fputs(cli_energy(before - after, gained), stdout);
     } else {
         printf("%.0f bytes", before - after);
     }
@@ -226,12 +316,13 @@ static enum lw_status print_more(const struct cli_allocate *a, const struct more
 static enum lw_status print_shadows(const struct cli_allocate *a, struct lw_error *error)
 {
     const struct lw_allocation_problem *p = &a->problem;
-    double ms = a->device_name ? 1e6 / lw_cost_ns(&a->device) / a->prediction.share : 0;
+    double ms = a->device_name ? 1e6 / lw_cost_ns(&a->device) : 0;
     double drop = a->drop + 0.1;
     const struct more all[] = {
         {LW_FIGURE_SIZE, 1e6, "one more megabyte of size"},
         {LW_FIGURE_LATENCY, ms, "one more millisecond"},
         {LW_FIGURE_MEMORY, 1e6, "one more megabyte of memory"},
+        {LW_FIGURE_ENERGY, 1e9, "one more millijoule"},
         {LW_FIGURE_LOSS,
          lw_predict_parts_loss(&a->prediction, drop / a->prediction.bleu_slope) -
              p->most[LW_FIGURE_LOSS],
@@ -241,6 +332,8 @@ static enum lw_status print_shadows(const struct cli_allocate *a, struct lw_erro
     for (size_t i = 0; i < sizeof all / sizeof *all && status == LW_OK; i++)
         if (p->most[all[i].figure] < INFINITY)
             status = print_more(a, &all[i], error);
+    if (status == LW_OK)
+        cli_allocate_print_area(a);
     return status;
 }
 
@@ -273,6 +366,13 @@ static enum lw_status print_json(const struct cli_allocate *a, const struct lw_c
                             json_pack("{s:s, s:f, s:f, s:s}", "device", a->device.name, "ms",
                                       cli_allocate_ms(a, f[LW_FIGURE_LATENCY]), "cost",
                                       f[LW_FIGURE_LATENCY], "unit", lw_cost_unit(a->device.kind)));
+    if (a->device_name)
+        json_object_set_new(root, has_peak(a) ? "peak_memory_bytes" : "weights_bytes",
+                            json_integer((json_int_t)f[LW_FIGURE_MEMORY]));
+    if (a->prediction.has_energy)
+        json_object_set_new(root, "energy_pj", json_real(f[LW_FIGURE_ENERGY]));
+    if (!isnan(a->area.gates))
+        json_object_set_new(root, "area_gates", json_real(a->area.gates));
     json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     putchar('\n');
     json_decref(root);

@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "cli/planning.h"
 
+#include "gen/cache.h"
 #include "profiles/database_sensitivity.h"
 #include "profiles/plan_trial.h"
 #include "profiles/profiling.h"
@@ -26,14 +27,52 @@ static enum lw_status read_text(struct cli_allocate *a, struct lw_error *error)
 {
     struct lw_text_subject wanted = a->parts.text;
     enum lw_status status =
-        cli_parts_read(&a->parts, a->source, a->reference, wanted.lines, true, error);
+        cli_parts_read(&a->parts, a->source, a->reference, a->counts, wanted.lines, true, error);
     if (status != LW_OK)
         return status;
     if (strcmp(wanted.source_hash, a->parts.text.source_hash) != 0 ||
         strcmp(wanted.reference_hash, a->parts.text.reference_hash) != 0)
-        return lw_fail(error, LW_USAGE, "%s and %s are not the text that %s was profiled on",
-                       a->source, a->reference, a->folder);
+        return lw_fail(error, LW_USAGE, "%s and %s%s%s are not the text%s that %s was profiled on",
+                       a->source, a->reference, a->counts ? " with " : "",
+                       a->counts ? a->counts : "", a->counts ? " and counts" : "", a->folder);
     return LW_OK;
+}
+
+/* The row of the candidate on its device, of all but estimates. */
+static enum lw_status keep_cost(struct verification *v, const char *text,
+                                const struct lw_plan_figures *figures, struct lw_error *error)
+{
+    const struct cli_allocate *a = v->a;
+    struct lw_plan_cost row = {.plan = text,
+                               .cost = {true, figures->latency_ns, figures->memory_bytes, NAN},
+                               .peak_memory_bytes = figures->peak_memory_bytes};
+    struct lw_synth asic;
+    struct lw_error ignored = {0};
+    struct lw_costing costing = {.device = &a->device,
+                                 .model = &a->parts.model,
+                                 .parts = a->parts.parts,
+                                 .part_count = a->parts.count,
+                                 .source_words = a->costs.source_words,
+                                 .target_words = a->costs.target_words};
+    double start_s = cli_now_s();
+    if (a->device.kind == LW_COST_STATIC)
+        return LW_OK;
+    if (a->device.kind == LW_COST_SIMULATED) {
+        char *cache = NULL;
+        enum lw_status status = lw_cache_path("syntheses", &cache, error);
+        /* Energies are there where they are for the parts, so that gates are in the cache. */
+        if (status == LW_OK && a->prediction.has_energy &&
+            lw_cost_gates(&a->device, cache, &asic, &ignored) == LW_OK)
+            costing.asic = &asic;
+        free(cache);
+        if (status == LW_OK)
+            status = lw_costs_of_plan(&costing, v->cells, &row.cost, error);
+        if (status != LW_OK)
+            return status;
+        row.peak_memory_bytes = NAN;
+    }
+    row.seconds = cli_now_s() - start_s;
+    return lw_database_add_plan_cost(a->database, v->run, &a->costs, &row, NULL, error);
 }
 
 /* One candidate: built, measured, kept as a row and printed. */
@@ -45,18 +84,22 @@ static enum lw_status measure(struct verification *v, const struct lw_allocation
     struct lw_model coded = {0};
     struct lw_plan_figures figures;
     double start_s = cli_now_s();
-    const struct lw_plan_trial trial = {.device = lw_device_of(lw_isa_host()),
-                                        .database = a->database,
-                                        .run = v->run,
-                                        .seconds = 0.02,
-                                        .trial = &a->parts.translated,
-                                        .pairs = &a->parts.trial.pairs};
+    const struct lw_plan_trial trial = {
+        .device = lw_device_of(lw_isa_host()),
+        .database = a->database,
+        .run = v->run,
+        .seconds = 0.02,
+        .trial = &a->parts.translated,
+        .pairs = &a->parts.trial.pairs,
+        .peak = {.program = "/proc/self/exe",
+                 .source = a->source,
+                 .lines = a->parts.trial.pairs.count + a->parts.trial.pairs.skipped}};
     cli_made_by_plan(a->plan_name, false, NULL, made_by);
     cli_allocate_cells(a, candidate->chosen, v->cells);
     char *text = lw_cells_text(a->parts.parts, v->cells, a->parts.count);
     enum lw_status status =
-        text ? lw_losses_whole(v->losses, a->parts.parts, v->cells, a->parts.count, LW_ARITH_T8,
-                               &coded, lesson, error)
+        text ? lw_losses_whole(v->losses, a->parts.parts, v->cells, a->parts.count,
+                               LW_WEIGHTING_SEQUENCE, LW_ARITH_T8, &coded, lesson, error)
              : lw_fail(error, LW_FAILED, "out of memory for a plan");
     if (status == LW_OK)
         status = lw_plan_trial_run(&trial, &coded, made_by, &figures, error);
@@ -72,15 +115,17 @@ static enum lw_status measure(struct verification *v, const struct lw_allocation
                                      .seconds = cli_now_s() - start_s};
     if (status == LW_OK)
         status = lw_database_add_plan_loss(a->database, v->run, &a->parts.text, &row, NULL, error);
+    if (status == LW_OK && a->device_name)
+        status = keep_cost(v, text, &figures, error);
     free(text);
     if (status != LW_OK)
         return status;
     fprintf(stderr,
             "built: %.0f bytes (predicted %.0f), divergence %.4f (predicted %.4f), BLEU %.2f, "
-            "%.4g ms a sentence on host\n",
+            "%.4g ms a sentence and a peak of %.1f MB on host\n",
             figures.size_bytes, bytes, lesson->divergence,
             lw_predict_divergence(&a->prediction, candidate->figures[LW_FIGURE_LOSS]), figures.bleu,
-            figures.latency_ns / 1e6);
+            figures.latency_ns / 1e6, figures.peak_memory_bytes / 1e6);
     /* The size counts a tied scale's exponent as fp32 has it, which fits hardly change. */
     if (figures.size_bytes > a->problem.most[LW_FIGURE_SIZE])
         lesson->divergence = INFINITY;

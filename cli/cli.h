@@ -25,6 +25,12 @@ extern const struct cli_verb cli_verbs[];
 extern const size_t cli_verb_count;
 /* NULL when there is none of that name. */
 const struct cli_verb *cli_verb_named(const char *name);
+/* Words that a verb takes as its argument: "pareto" of query, "merge" of db. */
+struct cli_word {
+    const char *name, *says;
+};
+/* False behind the last one, and where a verb takes none. */
+bool cli_word_at(const struct cli_verb *verb, size_t i, struct cli_word *word);
 /* Runs what the words of the command line ask for, the program's name aside. */
 int cli_dispatch(int count, const char **words);
 /* "Exit codes: 0 done, ...": two lines. */
@@ -85,6 +91,7 @@ int cli_quantize(int argc, const char **argv);
 int cli_inspect(int argc, const char **argv);
 int cli_generate(int argc, const char **argv);
 int cli_translate(int argc, const char **argv);
+int cli_shortlist(int argc, const char **argv);
 int cli_score(int argc, const char **argv);
 int cli_profile(int argc, const char **argv);
 int cli_allocate(int argc, const char **argv);

@@ -2,7 +2,6 @@
 #include "cli/manual.h"
 
 #include "gen/device.h"
-#include "profiles/database.h"
 #include "sim/simulator.h"
 
 #include <stdio.h>
@@ -32,19 +31,11 @@ static void print_devices(void)
         printf(" %s", lw_sim_device_at(i)->name);
 }
 
-/* What a verb takes beside options, where that is not files. */
-static bool takes_words(const struct cli_verb *verb)
-{
-    return strcmp(verb->name, "query") == 0 || strcmp(verb->name, "db") == 0;
-}
-
 static void print_words(const struct cli_verb *verb)
 {
-    if (strcmp(verb->name, "db") == 0)
-        fputs("check merge export", stdout);
-    else
-        for (size_t i = 0; lw_question_at(i); i++)
-            printf("%s%s", i ? " " : "", lw_question_at(i));
+    struct cli_word word;
+    for (size_t i = 0; cli_word_at(verb, i, &word); i++)
+        printf("%s%s", i ? " " : "", word.name);
 }
 
 static void bash_name(void *context, const struct poptOption *option)
@@ -73,7 +64,7 @@ static void print_bash(void)
     fputs("# Completion of lutwidge for bash. Made by 'lutwidge help --completion bash'.\n"
           "_lutwidge()\n{\n"
           "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
-          "    local verb=${COMP_WORDS[1]} options= words= kind=options\n"
+          "    local verb=${COMP_WORDS[1]} options= words= kind=options given\n"
           "    local devices='",
           stdout);
     print_devices();
@@ -91,11 +82,14 @@ static void print_bash(void)
         printf("    %s) options='", cli_verbs[i].name);
         cli_list_options(&cli_verbs[i], bash_name, NULL);
         fputs(" --help -h' words='", stdout);
-        if (takes_words(&cli_verbs[i]))
-            print_words(&cli_verbs[i]);
+        print_words(&cli_verbs[i]);
         puts("' ;;");
     }
-    puts("    esac\n    case \"$verb $before\" in");
+    puts("    esac\n"
+         "    # Behind one of the words come files: db merge OTHER.db.\n"
+         "    for given in \"${COMP_WORDS[@]:2:COMP_CWORD-2}\"; do\n"
+         "        case \" $words \" in *\" $given \"*) words= ;; esac\n"
+         "    done\n    case \"$verb $before\" in");
     for (size_t i = 0; i < cli_verb_count; i++)
         cli_list_options(&cli_verbs[i], bash_operand, (void *)(uintptr_t)&cli_verbs[i]);
     puts("    esac\n    case $kind:$word in\n"
@@ -168,14 +162,18 @@ static void print_zsh(void)
          "    _describe verb verbs\n    return\nfi\n"
          "local verb=$words[2]\nshift words\n(( CURRENT-- ))\ncase $verb in");
     for (size_t i = 0; i < cli_verb_count; i++) {
-        bool words = takes_words(&cli_verbs[i]);
+        struct cli_word word;
+        bool words = cli_word_at(&cli_verbs[i], 0, &word);
         printf("%s)\n    _arguments -s", cli_verbs[i].name);
         cli_list_options(&cli_verbs[i], zsh_option, NULL);
-        printf(" \\\n        '(- *)'{-h,--help}'[print help]' \\\n        '*:%s",
-               words ? "word:(" : "file:_files");
-        if (words)
-            print_words(&cli_verbs[i]);
-        printf("%s'\n    ;;\n", words ? ")" : "");
+        printf(" \\\n        '(- *)'{-h,--help}'[print help]' \\\n        '%s",
+               words ? "1:word:((" : "*:file:_files");
+        for (size_t k = 0; cli_word_at(&cli_verbs[i], k, &word); k++) {
+            printf("%s\\:\"", word.name);
+            put_zsh(word.says);
+            fputs("\" ", stdout);
+        }
+        printf("%s'\n    ;;\n", words ? "))' '*:file:_files" : "");
     }
     puts("esac");
 }

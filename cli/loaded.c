@@ -243,13 +243,15 @@ enum lw_status cli_open_simulator(const struct cli_request *request,
 }
 
 /* The products of class a8 on a simulated engine. */
-static enum lw_status open_simulated(const struct cli_request *request, struct cli_loaded *loaded,
-                                     struct lw_error *error)
+static enum lw_status open_simulated(const char *path, const struct cli_request *request,
+                                     struct cli_loaded *loaded, struct lw_error *error)
 {
     enum lw_status status = cli_open_simulator(request, &loaded->device, &loaded->simulator, error);
-    return status == LW_OK ? lw_backend_engine(&loaded->model, &loaded->simulator, &loaded->work,
-                                               &loaded->backend, error)
-                           : status;
+    if (status != LW_OK)
+        return status;
+    status = lw_backend_engine(&loaded->model, &loaded->simulator, &loaded->work, &loaded->backend,
+                               error);
+    return status == LW_OK ? LW_OK : lw_fail(error, status, "%s: %s", path, error->text);
 }
 
 static enum lw_status open_backend(const char *path, const struct cli_request *request,
@@ -261,7 +263,7 @@ static enum lw_status open_backend(const char *path, const struct cli_request *r
     if (kernels)
         status = open_kernels(path, request, nested, loaded, error);
     else if (is_quantised(request, model) && is_simulated(request))
-        status = open_simulated(request, loaded, error);
+        status = open_simulated(path, request, loaded, error);
     else if (is_quantised(request, model))
         status = lw_backend_reference(model, &loaded->backend, error);
     else if (request->arith && strcmp(request->arith, "blas") == 0)

@@ -119,6 +119,16 @@ static void put_option(void *context, const struct poptOption *option)
     putchar('\n');
 }
 
+static void put_words(const struct cli_verb *verb)
+{
+    struct cli_word word;
+    for (size_t i = 0; cli_word_at(verb, i, &word); i++) {
+        printf(".TP 15\n\\fB%s\\fR\n", word.name);
+        put_text(word.says);
+        putchar('\n');
+    }
+}
+
 void cli_print_verb_manual(const struct cli_verb *verb)
 {
     char name[64], others[256];
@@ -134,6 +144,7 @@ void cli_print_verb_manual(const struct cli_verb *verb)
     }
     puts("\n.SH DESCRIPTION");
     put_paragraph(verb->description);
+    put_words(verb);
     put_examples(verb->examples);
     puts(".SH OPTIONS");
     cli_list_options(verb, put_option, NULL);

@@ -44,6 +44,17 @@ static void print_wrapped(const char *text)
     putchar('\n');
 }
 
+static void print_words(const struct cli_verb *verb)
+{
+    struct cli_word word;
+    if (!cli_word_at(verb, 0, &word))
+        return;
+    puts("Words:");
+    for (size_t i = 0; cli_word_at(verb, i, &word); i++)
+        printf("  %-13s %s\n", word.name, word.says);
+    putchar('\n');
+}
+
 static void print_help(const struct cli_verb *verb)
 {
     printf("lutwidge %s: %s\n\nExamples:\n", verb->name, verb->purpose);
@@ -55,6 +66,7 @@ static void print_help(const struct cli_verb *verb)
     putchar('\n');
     print_wrapped(verb->description);
     putchar('\n');
+    print_words(verb);
     poptPrintHelp(context, stdout, 0);
     putchar('\n');
     cli_print_codes();
@@ -161,9 +173,8 @@ enum lw_status cli_parse(const struct cli_verb *verb, int argc, const char **arg
         count++;
     if (count >= minimum && count <= maximum)
         return LW_OK;
-    lw_fail(&error, LW_USAGE,
-            count < minimum ? "an argument is missing: lutwidge %s %s"
-                            : "too many arguments: lutwidge %s %s",
-            verb->name, verb->arguments);
+    lw_fail(&error, LW_USAGE, "%s: lutwidge %s %s",
+            count < minimum ? "an argument is missing" : "too many arguments", verb->name,
+            *verb->arguments ? verb->arguments : "[OPTION...]");
     return (enum lw_status)cli_report(verb->name, LW_USAGE, &error);
 }

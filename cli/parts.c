@@ -29,12 +29,12 @@ enum lw_status cli_parts_open(const char *folder, struct cli_parts *parts, struc
     return status;
 }
 
-/* The classes of the words of each matrix that has some, by their frequencies in the text. */
-static enum lw_status read_classes(struct cli_parts *parts, const char *source,
-                                   const char *reference, struct lw_error *error)
+/* The classes of the words of each matrix that has some, by their frequencies in the text or in a
+ * table. */
+static enum lw_status read_classes(struct cli_parts *parts, const struct cli_plan_request *from,
+                                   struct lw_error *error)
 {
     const struct lw_model *model = &parts->model;
-    const struct cli_plan_request request = {.source_text = source, .target_text = reference};
     enum lw_status status = LW_OK;
     parts->class_of = calloc(model->matrix_count, sizeof *parts->class_of);
     if (!parts->class_of)
@@ -46,7 +46,7 @@ static enum lw_status read_classes(struct cli_parts *parts, const char *source,
         struct lw_frequencies counts = {0};
         if (!parts->parts[p].words)
             continue;
-        status = cli_count_words(&request, model, target, &counts, error);
+        status = cli_count_words(from, model, target, &counts, error);
         parts->class_of[index] = malloc(rows);
         if (status == LW_OK && !parts->class_of[index])
             status = lw_fail(error, LW_FAILED, "out of memory for classes of words");
@@ -70,11 +70,49 @@ static void measure_sentence(struct cli_parts *parts)
     parts->target_words = (target + pairs->count / 2) / pairs->count;
 }
 
+/* Classes by a table make other figures, so the hash of the text tells both. */
+static enum lw_status add_counts_hash(const char *counts, char hash[33], struct lw_error *error)
+{
+    char both[65];
+    memcpy(both, hash, 32);
+    enum lw_status status = lw_file_hash(counts, both + 32, error);
+    if (status == LW_OK)
+        lw_text_hash(both, hash);
+    return status;
+}
+
+/* Fits are calibrated on the lines behind those that losses are measured on, or these would be told
+ * too small; of a text that ends too soon, on all of its first ones. */
+static enum lw_status read_calibration(struct cli_parts *parts, const char *source,
+                                       const char *reference, size_t lines, struct lw_error *error)
+{
+    const struct lw_pairs *read = &parts->read;
+    size_t skipped = 0;
+    enum lw_status status = lw_pairs_read(&parts->model, source, reference,
+                                          lines + CLI_CALIBRATION_LINES, &parts->read, error);
+    if (status != LW_OK)
+        return status;
+    while (skipped < read->count && read->pairs[skipped].line < lines)
+        skipped++;
+    if (read->count - skipped < lines)
+        skipped = 0;
+    parts->calibration =
+        (struct lw_pairs){.count = read->count - skipped, .pairs = read->pairs + skipped};
+    if (parts->calibration.count > CLI_CALIBRATION_LINES)
+        parts->calibration.count = CLI_CALIBRATION_LINES;
+    return LW_OK;
+}
+
 enum lw_status cli_parts_read(struct cli_parts *parts, const char *source, const char *reference,
-                              size_t lines, bool translated, struct lw_error *error)
+                              const char *counts, size_t lines, bool translated,
+                              struct lw_error *error)
 {
     const struct lw_model *model = &parts->model;
+    const struct cli_plan_request words = {
+        .source_text = source, .target_text = reference, .counts = counts};
     enum lw_status status = lw_file_hash(source, parts->text.source_hash, error);
+    if (status == LW_OK && counts)
+        status = add_counts_hash(counts, parts->text.source_hash, error);
     if (status == LW_OK)
         status = lw_file_hash(reference, parts->text.reference_hash, error);
     if (status == LW_OK)
@@ -82,10 +120,9 @@ enum lw_status cli_parts_read(struct cli_parts *parts, const char *source, const
     if (status == LW_OK && translated)
         status = lw_trial_read(model, source, reference, CLI_BLEU_LINES, &parts->translated, error);
     if (status == LW_OK)
-        status = lw_pairs_read(model, source, reference, CLI_CALIBRATION_LINES, &parts->calibration,
-                               error);
+        status = read_calibration(parts, source, reference, lines, error);
     if (status == LW_OK)
-        status = read_classes(parts, source, reference, error);
+        status = read_classes(parts, &words, error);
     if (status != LW_OK)
         return status;
     parts->text.lines = parts->trial.pairs.count;
@@ -100,7 +137,7 @@ void cli_parts_close(struct cli_parts *parts)
         free(parts->class_of[i]);
     free(parts->class_of);
     free(parts->parts);
-    lw_pairs_free(&parts->calibration);
+    lw_pairs_free(&parts->read);
     lw_trial_free(&parts->translated);
     lw_trial_free(&parts->trial);
     lw_model_free(&parts->model);

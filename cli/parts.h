@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /* Lines of the text that fits are calibrated on, and that plans are translated for their BLEU. */
-enum { CLI_CALIBRATION_LINES = 400, CLI_BLEU_LINES = 500 };
+enum { CLI_CALIBRATION_LINES = 1000, CLI_BLEU_LINES = 500 };
 
 struct cli_parts {
     struct lw_model model; /* dense */
@@ -20,17 +20,20 @@ struct cli_parts {
     /* With a text: */
     uint8_t **class_of; /* [matrix_count], NULL where rows are no words */
     struct lw_trial trial;
-    struct lw_trial translated; /* zeroed: not asked for */
-    struct lw_pairs calibration;
-    struct lw_text_subject text;       /* without a text only its model_hash */
+    struct lw_trial translated;  /* zeroed: not asked for */
+    struct lw_pairs calibration; /* a view behind the measured lines, where there are enough */
+    struct lw_pairs read;        /* what it is a view of */
+    struct lw_text_subject text; /* without a text only its model_hash */
     size_t source_words, target_words; /* of the trial's mean pair, rounded */
 };
 
 /* Imports a folder and cuts it into parts. */
 enum lw_status cli_parts_open(const char *folder, struct cli_parts *parts, struct lw_error *error);
-/* Reads the text of an opened model. */
+/* Reads the text of an opened model. Words are counted in it, or taken from `counts`, a table,
+ * which is then part of what text.source_hash names; NULL: none. */
 enum lw_status cli_parts_read(struct cli_parts *parts, const char *source, const char *reference,
-                              size_t lines, bool translated, struct lw_error *error);
+                              const char *counts, size_t lines, bool translated,
+                              struct lw_error *error);
 /* Safe on zeroed parts. */
 void cli_parts_close(struct cli_parts *parts);
 

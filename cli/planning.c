@@ -1,6 +1,10 @@
 #include "cli/planning.h"
 
+#include "models/file.h"
+#include "models/lwm.h"
 #include "models/quantize.h"
+#include "profiles/cells.h"
+#include "profiles/database_deployment.h"
 #include "runtime/lines.h"
 
 #include <stdio.h>
@@ -17,23 +21,80 @@ static enum lw_status parse_fit(const char *name, enum lw_fit *fit, struct lw_er
                    name);
 }
 
-static enum lw_status read_plan(const struct cli_plan_request *request, struct lw_plan *plan,
+/* The codes of a deployment as a plan for the model that they were measured on. */
+static enum lw_status plan_of_cells(const struct cli_plan_request *request,
+                                    const struct lw_model *model, const char *text,
+                                    struct lw_plan *plan, struct lw_error *error)
+{
+    struct lw_part *parts = NULL;
+    size_t count = 0;
+    enum lw_status status = lw_parts_list(model, &parts, &count, error);
+    struct lw_cell *cells = status == LW_OK ? calloc(count, sizeof *cells) : NULL;
+    if (status == LW_OK && !cells)
+        status = lw_fail(error, LW_FAILED, "out of memory for a plan");
+    if (status == LW_OK && !lw_cells_parse(parts, text, cells, count))
+        status = lw_fail(error, LW_CORRUPT, "%s: the plan of %s has not the parts of %s",
+                         request->database, request->deployment, request->folder);
+    if (status == LW_OK)
+        status =
+            lw_cells_plan(parts, cells, count, LW_ARITH_T8, request->deployment, "", plan, error);
+    free(cells);
+    free(parts);
+    return status;
+}
+
+static enum lw_status deployed_plan(const struct cli_plan_request *request,
+                                    const struct lw_model *model, struct lw_plan *plan,
+                                    struct lw_error *error)
+{
+    char measured[33], own[33], *text = NULL;
+    struct lw_database *database = NULL;
+    if (!request->database)
+        return lw_fail(error, LW_USAGE, "--deployment %s is of which database? Name it with --db",
+                       request->deployment);
+    enum lw_status status = lw_database_open_read_only(request->database, &database, error);
+    if (status == LW_OK)
+        status = lw_database_deployed_plan(database, request->deployment, measured, &text, error);
+    lw_database_close(database);
+    char *weights = lw_path_join(request->folder, "model.safetensors");
+    if (status == LW_OK)
+        status = weights ? lw_file_hash(weights, own, error)
+                         : lw_fail(error, LW_FAILED, "out of memory");
+    if (status == LW_OK && strcmp(own, measured) != 0)
+        status = lw_fail(error, LW_USAGE, "%s is a plan of another model than %s",
+                         request->deployment, request->folder);
+    if (status == LW_OK)
+        status = plan_of_cells(request, model, text, plan, error);
+    free(weights);
+    free(text);
+    return status;
+}
+
+static enum lw_status read_plan(const struct cli_plan_request *request,
+                                const struct lw_model *model, struct lw_plan *plan,
                                 struct lw_error *error)
 {
     enum lw_fit fit;
-    if (request->plan && (request->bits || request->fit || request->weighting))
+    if (request->plan && request->deployment)
+        return lw_fail(error, LW_USAGE, "--plan and --deployment are two plans; leave out one");
+    if ((request->plan || request->deployment) &&
+        (request->bits || request->fit || request->weighting))
         return lw_fail(error, LW_USAGE,
-                       "--plan says bits and fit itself; leave out --bits, --fit and --weighting");
+                       "--%s says bits and fit itself; leave out --bits, --fit and --weighting",
+                       request->plan ? "plan" : "deployment");
     if (request->plan)
         return lw_plan_read(request->plan, plan, error);
+    if (request->deployment)
+        return deployed_plan(request, model, plan, error);
     if (request->bits < 1 || request->bits > LW_MAX_BITS)
         return lw_fail(error, LW_USAGE, "give --plan, or --bits from 1 to %d", LW_MAX_BITS);
     enum lw_weighting weighting = LW_WEIGHTING_NONE;
     enum lw_status status = parse_fit(request->fit, &fit, error);
     if (status == LW_OK && request->weighting &&
         !lw_weighting_parse(request->weighting, &weighting))
-        status = lw_fail(error, LW_USAGE, "--weighting is none, activations or gram, not '%s'",
-                         request->weighting);
+        status =
+            lw_fail(error, LW_USAGE, "--weighting is none, activations, gram or sequence, not '%s'",
+                    request->weighting);
     if (status == LW_OK)
         status = lw_plan_uniform((unsigned)request->bits, fit, plan, error);
     if (status != LW_OK)
@@ -136,7 +197,7 @@ enum lw_status cli_plan(const struct cli_plan_request *request, const struct lw_
                         struct cli_planning *planning, struct lw_error *error)
 {
     *planning = (struct cli_planning){.matrix_count = model->matrix_count};
-    enum lw_status status = read_plan(request, &planning->plan, error);
+    enum lw_status status = read_plan(request, model, &planning->plan, error);
     planning->choices = calloc(model->matrix_count, sizeof *planning->choices);
     planning->whys = calloc(model->matrix_count, sizeof *planning->whys);
     planning->row_bits = calloc(model->matrix_count, sizeof *planning->row_bits);

@@ -4,6 +4,7 @@
 #define LW_CLI_PLANNING_H
 
 #include "models/plan.h"
+#include "models/quantize.h"
 #include "models/words.h"
 #include "runtime/calibrate.h"
 
@@ -11,7 +12,9 @@
 
 /* As the options give them; NULL where not given. */
 struct cli_plan_request {
-    const char *plan;                      /* YAML, or NULL: `bits` and `fit` for all matrices */
+    const char *plan;                      /* YAML; none: `bits` and `fit` for all matrices */
+    const char *deployment, *database;     /* the plan of a deployment of a database */
+    const char *folder;                    /* of the model; needed with `deployment` */
     int bits;                              /* 0: not given */
     const char *fit;                       /* NULL: alternating */
     const char *weighting;                 /* with `bits`; NULL: none */
@@ -45,11 +48,23 @@ void cli_made_by_plan(const char *name, bool nested, const char *arith,
 enum lw_status cli_count_words(const struct cli_plan_request *request, const struct lw_model *model,
                                bool target, struct lw_frequencies *counts, struct lw_error *error);
 
-/* Moments of the inputs of all matrices, of `model` (dense) over the first lines of the texts, in
- * class f32, with progress. A zeroed calibration where the planning needs none; LW_USAGE where it
- * does and a text is missing. */
+/* The first lines of the texts, and the moments that they give the inputs of all matrices. */
+struct cli_calibration {
+    struct lw_pairs pairs;
+    struct lw_calibration moments;
+};
+
+/* Of `model` (dense) in class f32, with progress. A zeroed calibration where the planning needs
+ * none; LW_USAGE where it does and a text is missing. To be freed in any case. */
 enum lw_status cli_calibrate(const struct cli_plan_request *request, const struct lw_model *model,
                              const struct cli_planning *planning,
-                             struct lw_calibration *calibration, struct lw_error *error);
+                             struct cli_calibration *calibration, struct lw_error *error);
+/* Quantises by a calibration, in sequence where a choice asks for it; sets request->moments. */
+enum lw_status cli_quantize_calibrated(const struct lw_model *source, struct lw_quantize *request,
+                                       const struct cli_calibration *calibration,
+                                       struct lw_model *model, struct lw_quantize_report *report,
+                                       struct lw_error *error);
+/* Safe on a zeroed calibration. */
+void cli_calibration_free(struct cli_calibration *calibration);
 
 #endif

@@ -68,6 +68,41 @@ enum lw_status cli_parse_ms(const char *option, const char *text, double *ms,
     return LW_OK;
 }
 
+/* A number above 0 with one of the units behind it; false for anything else. */
+static bool parse_amount(const char *text, const char *const units[], const double factors[],
+                         size_t unit_count, double *value)
+{
+    char *end;
+    double number = strtod(text, &end);
+    for (size_t i = 0; i < unit_count; i++)
+        if (end != text && strcmp(end, units[i]) == 0) {
+            *value = number * factors[i];
+            return *value > 0 && *value < INFINITY;
+        }
+    return false;
+}
+
+enum lw_status cli_parse_pj(const char *option, const char *text, double *pj,
+                            struct lw_error *error)
+{
+    static const char *const units[] = {"pJ", "nJ", "uJ", "mJ"};
+    static const double factors[] = {1, 1e3, 1e6, 1e9};
+    return parse_amount(text, units, factors, sizeof units / sizeof *units, pj)
+               ? LW_OK
+               : lw_fail(error, LW_USAGE, "%s takes an energy like 150uJ or 0.2mJ, not '%s'",
+                         option, text);
+}
+
+enum lw_status cli_parse_gates(const char *option, const char *text, double *gates,
+                               struct lw_error *error)
+{
+    static const char *const units[] = {"", "k", "M"};
+    static const double factors[] = {1, 1e3, 1e6};
+    return parse_amount(text, units, factors, sizeof units / sizeof *units, gates)
+               ? LW_OK
+               : lw_fail(error, LW_USAGE, "%s takes gates like 220k, not '%s'", option, text);
+}
+
 enum lw_status cli_choose_prefix(const char *path, const struct lw_nested *nested, const char *size,
                                  size_t *chunks, size_t *bytes, struct lw_error *error)
 {

@@ -15,6 +15,13 @@ enum lw_status cli_parse_bytes(const char *option, const char *text, size_t *byt
 enum lw_status cli_parse_ms(const char *option, const char *text, double *ms,
                             struct lw_error *error);
 
+/* Picojoules of "150uJ", "2mJ", "800nJ", "5000pJ": a unit is needed. */
+enum lw_status cli_parse_pj(const char *option, const char *text, double *pj,
+                            struct lw_error *error);
+/* Gates of "220000", "220k", "1.2M". */
+enum lw_status cli_parse_gates(const char *option, const char *text, double *gates,
+                               struct lw_error *error);
+
 /* The most chunks of an opened file at `path` that take at most `size` (as above); all where it is
  * NULL. *bytes is what they take without a tokeniser. An ordinary model takes what it takes and has
  * 0 chunks. LW_INFEASIBLE where nothing fits; the text names the least size. */

@@ -18,10 +18,10 @@ enum { MOST_THREADS = 1024, MOST_PLANS = 1000 };
 
 /* What the user asked for, and where it stands. */
 struct task {
-    const char *folder, *what, *source, *reference, *database;
+    const char *folder, *what, *source, *reference, *counts, *database;
     struct cli_point_request request;
     const char **devices; /* NULL: none; with `what` refused */
-    int lines, threads, no_bleu, retry, quiet, plans;
+    int lines, threads, no_bleu, no_energy, retry, quiet, plans;
 
     struct lw_model model;
     struct lw_trial trial;
@@ -47,6 +47,9 @@ static enum lw_status check_options(struct task *task, struct lw_error *error)
     if (task->what && strcmp(task->what, "sensitivity") != 0)
         return lw_fail(error, LW_USAGE, "there is no profile of '%s'; there is: sensitivity",
                        task->what);
+    if (task->what && task->counts)
+        return lw_fail(error, LW_USAGE,
+                       "--what sensitivity has no classes of words; leave out --counts");
     if (task->plans < 0 || task->plans > MOST_PLANS)
         return lw_fail(error, LW_USAGE, "--plans takes 0 to %d", MOST_PLANS);
     if (task->lines == INT_MIN)
@@ -77,6 +80,9 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
          "sensitivity: what few bits cost each part of the model alone", "WHAT"},
         {"source", 's', POPT_ARG_STRING, &task->source, 0, "text to translate", "FILE"},
         {"ref", 'r', POPT_ARG_STRING, &task->reference, 0, "its reference translation", "FILE"},
+        {"counts", 0, POPT_ARG_STRING, &task->counts, 0,
+         "with --device: divide words into classes by the counts of this table, not of the text",
+         "TABLE"},
         {"lines", 'n', POPT_ARG_INT, &task->lines, 0,
          "use the first N lines of the text (default: 200; 100 with --device)", "N"},
         {"by", 0, POPT_ARG_STRING | POPT_ARGFLAG_SHOW_DEFAULT, &task->request.by, 0,
@@ -90,6 +96,8 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
          "MODES"},
         {"no-bleu", 0, POPT_ARG_NONE, &task->no_bleu, 0,
          "leave out the translations: losses and errors alone, in half the time", NULL},
+        {"no-energy", 0, POPT_ARG_NONE, &task->no_energy, 0,
+         "with --device: leave out the energy and area of engines, which need a synthesis", NULL},
         {"retry", 0, POPT_ARG_NONE, &task->retry, 0, "measure again the points that failed", NULL},
         {"threads", 't', POPT_ARG_INT, &task->threads, 0,
          "threads to use (default: all); no figure but the time depends on it", "N"},
@@ -279,6 +287,7 @@ int cli_profile(int argc, const char **argv)
                      : cli_profile_cells(&(struct cli_profile_request){.folder = task.folder,
                                                                        .source = task.source,
                                                                        .reference = task.reference,
+                                                                       .counts = task.counts,
                                                                        .database = task.database,
                                                                        .command = command,
                                                                        .devices = task.devices,
@@ -286,6 +295,7 @@ int cli_profile(int argc, const char **argv)
                                                                        .plans = task.plans,
                                                                        .threads = task.threads,
                                                                        .no_bleu = task.no_bleu,
+                                                                       .no_energy = task.no_energy,
                                                                        .retry = task.retry,
                                                                        .quiet = task.quiet},
                                          &error);

@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include "cli/parts.h"
 
+#include "gen/cache.h"
 #include "profiles/database_sensitivity.h"
 #include "profiles/profiling.h"
 
@@ -26,6 +27,7 @@ struct task {
     struct lw_profiling profiling;
     struct lw_point *points;
     size_t count, there, failed_before, failed;
+    char *syntheses; /* a folder of the cache, or NULL */
     struct cli_progress progress, preparing;
     bool is_preparing;
 };
@@ -72,6 +74,27 @@ static void describe_costs(struct task *task)
                                                   .target_words = task->parts.target_words};
 }
 
+/* Where engines are synthesised; without the tools their energies and areas stay unknown. */
+static enum lw_status find_syntheses(struct task *task, struct lw_error *error)
+{
+    for (size_t d = 0; d < task->device_count && !task->request->no_energy; d++) {
+        struct lw_engine engine;
+        struct lw_synth synth;
+        struct lw_error missing = {0};
+        if (task->devices[d].kind != LW_COST_SIMULATED)
+            continue;
+        enum lw_status status = lw_engine_parse(task->devices[d].engine->engine, &engine, error);
+        if (status != LW_OK)
+            return status;
+        if (lw_synth_name(&engine, LW_SYNTH_ASIC, &synth, &missing) == LW_OK)
+            return lw_cache_path("syntheses", &task->syntheses, error);
+        if (!task->request->quiet)
+            fprintf(stderr, "energy and area of engines stay unknown: %s\n", missing.text);
+        return LW_OK;
+    }
+    return LW_OK;
+}
+
 /* Calibration and first losses, within a point. */
 static bool show_preparing(void *context, size_t done, size_t all)
 {
@@ -90,26 +113,30 @@ static bool show_preparing(void *context, size_t done, size_t all)
 static void describe(struct task *task)
 {
     const struct cli_parts *parts = &task->parts;
-    task->profiling =
-        (struct lw_profiling){.model = &parts->model,
-                              .parts = parts->parts,
-                              .part_count = parts->count,
-                              .class_of = (const uint8_t *const *)parts->class_of,
-                              .trial = &parts->trial,
-                              .calibration = &parts->calibration,
-                              .translated = task->request->no_bleu ? NULL : &parts->translated,
-                              .text = parts->text,
-                              .devices = task->devices,
-                              .costs = task->costs,
-                              .device_count = task->device_count,
-                              .plan_count = (size_t)task->request->plans,
-                              .threads = (size_t)task->request->threads,
-                              .kernel_seconds = KERNEL_S,
-                              .retry = task->request->retry,
-                              .database = task->database,
-                              .progress = show_preparing,
-                              .context = task,
-                              .fp32_bleu = -1};
+    task->profiling = (struct lw_profiling){
+        .model = &parts->model,
+        .parts = parts->parts,
+        .part_count = parts->count,
+        .class_of = (const uint8_t *const *)parts->class_of,
+        .trial = &parts->trial,
+        .calibration = &parts->calibration,
+        .translated = task->request->no_bleu ? NULL : &parts->translated,
+        .text = parts->text,
+        .devices = task->devices,
+        .costs = task->costs,
+        .device_count = task->device_count,
+        .plan_count = (size_t)task->request->plans,
+        .threads = (size_t)task->request->threads,
+        .kernel_seconds = KERNEL_S,
+        .peak = {.program = "/proc/self/exe",
+                 .source = task->request->source,
+                 .lines = parts->trial.pairs.count + parts->trial.pairs.skipped},
+        .syntheses = task->syntheses,
+        .retry = task->request->retry,
+        .database = task->database,
+        .progress = show_preparing,
+        .context = task,
+        .fp32_bleu = -1};
 }
 
 static void print_plan(const struct task *task)
@@ -198,10 +225,12 @@ enum lw_status cli_profile_cells(const struct cli_profile_request *request, stru
     if (status == LW_OK)
         status = cli_parts_open(request->folder, &task.parts, error);
     if (status == LW_OK)
-        status = cli_parts_read(&task.parts, request->source, request->reference,
+        status = cli_parts_read(&task.parts, request->source, request->reference, request->counts,
                                 (size_t)request->lines, !request->no_bleu, error);
     if (status == LW_OK)
         status = lw_database_open(request->database, &task.database, error);
+    if (status == LW_OK)
+        status = find_syntheses(&task, error);
     if (status == LW_OK) {
         describe_costs(&task);
         describe(&task);
@@ -213,6 +242,7 @@ enum lw_status cli_profile_cells(const struct cli_profile_request *request, stru
     if (status == LW_OK && task.count)
         status = run(&task, error);
     free(task.points);
+    free(task.syntheses);
     lw_database_close(task.database);
     cli_parts_close(&task.parts);
     for (size_t d = 0; d < task.device_count; d++)

@@ -5,10 +5,10 @@
 #include "models/status.h"
 
 struct cli_profile_request {
-    const char *folder, *source, *reference, *database, *command;
+    const char *folder, *source, *reference, *counts, *database, *command;
     const char **devices; /* lists of names, ended by NULL */
     int lines, plans, threads;
-    int no_bleu, retry, quiet;
+    int no_bleu, no_energy, retry, quiet;
 };
 
 /* Prints the plan of points and progress on stderr. */

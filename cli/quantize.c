@@ -1,4 +1,4 @@
-/* lutwidge quantize: from a MarianMT folder to an .lwm file. */
+/* lutwidge quantize: from a MarianMT folder to an .lwm file; or a file's codes in another class. */
 #include "cli/cli.h"
 #include "cli/planning.h"
 
@@ -47,12 +47,15 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
          "bits of every weight, 1 to 8; 1 to 4 have the fast kernels", "BITS"},
         {"plan", 'p', POPT_ARG_STRING, &r->plan, 0,
          "bits, scales and fit of each matrix and word from a YAML file", "P.yaml"},
+        {"deployment", 0, POPT_ARG_STRING, &r->deployment, 0,
+         "the plan of a deployment in the database of --db, as query and report name it", "pN"},
         {"fit", 'f', POPT_ARG_STRING, &r->fit, 0,
          "with --bits: alternating (default, best), alternating-from-greedy, greedy or uniform",
          "FIT"},
         {"weighting", 0, POPT_ARG_STRING, &r->weighting, 0,
          "with --bits: none (default); activations: fit what large inputs meet more closely; "
-         "gram: let errors of columns that go together cancel (best at 2 and 3 bits)",
+         "gram: let errors of columns that go together cancel; sequence: the same, each matrix for "
+         "the inputs and towards the outputs that those before it leave (best at 2 and 3 bits)",
          "W"},
         {"nested", 0, POPT_ARG_NONE, &task->nested, 0,
          "planes of which every prefix is a model (translate --max-model-size); bits are the most "
@@ -81,7 +84,8 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
     enum lw_status status = cli_parse(cli_verb_named("quantize"), argc, argv, options, 1, 1, &rest);
     if (status != LW_OK)
         return status;
-    task->folder = rest[0];
+    task->folder = r->folder = rest[0];
+    r->database = task->database;
     if (!task->output)
         return lw_fail(error, LW_USAGE, "where to? Name the model file with -o M.lwm");
     if (task->nested && r->fit)
@@ -109,7 +113,7 @@ static enum lw_status write_file(const struct task *task, const struct lw_plan *
 {
     const char *fit = task->request.fit;
     char made_by[CLI_MADE_BY_BYTES];
-    if (task->request.plan)
+    if (task->request.plan || task->request.deployment)
         cli_made_by_plan(plan->name, task->nested, task->arith, made_by);
     else if (task->nested)
         snprintf(made_by, sizeof made_by, "lutwidge %s quantize --bits %d --nested --arith %s",
@@ -134,9 +138,16 @@ static void measure_bits(const struct lw_model *model, struct task *task)
     task->bits /= weights;
 }
 
+static void count_fp32_bytes(const struct lw_model *model, struct task *task)
+{
+    task->fp32_bytes = model->vector_count * sizeof(float);
+    for (size_t i = 0; i < model->matrix_count; i++)
+        task->fp32_bytes += model->matrices[i].rows * model->matrices[i].columns * sizeof(float);
+}
+
 /* Fits and writes what the plan says. */
 static enum lw_status carry_out(struct task *task, const struct cli_planning *planning,
-                                const struct lw_calibration *calibration,
+                                const struct cli_calibration *calibration,
                                 const struct lw_model *source, struct lw_error *error)
 {
     struct lw_nested model = {0};
@@ -144,14 +155,15 @@ static enum lw_status carry_out(struct task *task, const struct cli_planning *pl
     struct lw_quantize_report report = {0};
     struct lw_quantize request = {.choices = planning->choices,
                                   .row_bits = (const uint8_t *const *)planning->row_bits,
-                                  .moments = calibration->moments,
+                                  .moments = calibration->moments.moments,
                                   .threads = task->threads,
                                   .progress = show_progress,
                                   .context = &progress};
     cli_progress_start(&progress, "quantize");
     enum lw_status status =
-        task->nested ? lw_quantize_nested(source, &request, &model, &task->prefixes, error)
-                     : lw_quantize_model(source, &request, &model.model, &report, error);
+        task->nested
+            ? lw_quantize_nested(source, &request, &model, &task->prefixes, error)
+            : cli_quantize_calibrated(source, &request, calibration, &model.model, &report, error);
     cli_progress_end(&progress);
     if (status != LW_OK)
         return status;
@@ -181,12 +193,18 @@ static enum lw_status measure_file(struct task *task, struct lw_error *error)
     return status;
 }
 
+/* True where an option says how to fit. */
+static bool asks_for_fit(const struct task *task)
+{
+    const struct cli_plan_request *r = &task->request;
+    return r->plan || r->deployment || r->bits || r->fit || r->weighting || task->nested ||
+           r->source_text || r->target_text || r->calibration_lines || r->counts || r->save_counts;
+}
+
 /* A folder with codes of its own is not fitted. */
 static enum lw_status check_handover(const struct task *task, struct lw_error *error)
 {
-    const struct cli_plan_request *r = &task->request;
-    if (r->plan || r->bits || r->fit || r->weighting || task->nested || r->source_text ||
-        r->target_text || r->calibration_lines || r->counts || r->save_counts)
+    if (asks_for_fit(task))
         return lw_fail(error, LW_USAGE,
                        "%s has codes of its own from retraining: give no options but -o, --arith, "
                        "--json and --db, or remove its codes.safetensors to fit it anew",
@@ -194,37 +212,60 @@ static enum lw_status check_handover(const struct task *task, struct lw_error *e
     return LW_OK;
 }
 
+/* Writes codes as they are; who made them stays in the file. */
+static enum lw_status keep_codes(struct task *task, const struct lw_nested *nested,
+                                 struct lw_error *error)
+{
+    const struct lw_model *model = &nested->model;
+    char *made_by = NULL;
+    measure_bits(model, task);
+    lw_model_arith_name(model, task->made);
+    if (asprintf(&made_by, "lutwidge %s quantize%s%s: %s", LW_VERSION,
+                 task->arith ? " --arith " : "", task->arith ? task->arith : "",
+                 model->made_by) < 0)
+        return lw_fail(error, LW_FAILED, "out of memory");
+    enum lw_status status = lw_lwm_write_nested(task->output, nested, made_by, error);
+    free(made_by);
+    return status;
+}
+
 /* Writes the folder's codes as they are. */
 static enum lw_status hand_over(struct task *task, const struct lw_model *source,
                                 struct lw_error *error)
 {
-    struct lw_model model;
-    char *made_by = NULL;
-    enum lw_status status = lw_handover_read(task->folder, source,
-                                             task->arith ? &task->replacing : NULL, &model, error);
+    struct lw_nested model = {0};
+    enum lw_status status = lw_handover_read(
+        task->folder, source, task->arith ? &task->replacing : NULL, &model.model, error);
     if (status != LW_OK)
         return status;
-    measure_bits(&model, task);
-    lw_model_arith_name(&model, task->made);
-    if (asprintf(&made_by, "lutwidge %s quantize%s%s: %s", LW_VERSION,
-                 task->arith ? " --arith " : "", task->arith ? task->arith : "",
-                 model.made_by) < 0) {
-        made_by = NULL;
-        status = lw_fail(error, LW_FAILED, "out of memory");
-    }
-    if (status == LW_OK)
-        status = lw_lwm_write(task->output, &model, made_by, error);
-    free(made_by);
-    lw_model_free(&model);
+    status = keep_codes(task, &model, error);
+    lw_nested_free(&model);
     return status;
 }
 
-static enum lw_status quantize(struct task *task, struct lw_error *error)
+/* A quantised file keeps its codes in another class. */
+static enum lw_status change_class(struct task *task, struct lw_error *error)
 {
-    if (lw_lwm_is(task->folder))
-        return lw_fail(error, LW_USAGE, "%s is quantised already: give the folder it was made from",
+    struct lw_nested model;
+    if (!task->arith || asks_for_fit(task))
+        return lw_fail(error, LW_USAGE,
+                       "%s is quantised already: --arith alone gives its codes another class; to "
+                       "fit anew give the folder it was made from",
                        task->folder);
-    double start_s = cli_now_s();
+    enum lw_status status = lw_lwm_open_nested(task->folder, &model, error);
+    if (status != LW_OK)
+        return status;
+    count_fp32_bytes(&model.model, task);
+    for (size_t i = 0; i < model.model.matrix_count; i++)
+        model.model.matrices[i].arith = task->replacing;
+    status = keep_codes(task, &model, error);
+    lw_nested_free(&model);
+    return status;
+}
+
+/* From a folder of weights, or of codes. */
+static enum lw_status quantize_folder(struct task *task, struct lw_error *error)
+{
     struct lw_model source;
     struct cli_planning planning;
     bool handed_over = lw_handover_is(task->folder);
@@ -233,25 +274,31 @@ static enum lw_status quantize(struct task *task, struct lw_error *error)
         status = lw_marian_import(task->folder, &source, error);
     if (status != LW_OK)
         return status;
-    task->fp32_bytes = source.vector_count * sizeof(float);
-    for (size_t i = 0; i < source.matrix_count; i++)
-        task->fp32_bytes += source.matrices[i].rows * source.matrices[i].columns * sizeof(float);
+    count_fp32_bytes(&source, task);
     status = handed_over ? hand_over(task, &source, error)
                          : cli_plan(&task->request, &source, &planning, error);
     if (status == LW_OK && !handed_over) {
         for (size_t i = 0; task->arith && i < source.matrix_count; i++)
             planning.choices[i].arith = task->replacing;
-        struct lw_calibration calibration = {0};
+        struct cli_calibration calibration = {0};
         if (task->nested)
             status = lw_nested_check(&source, planning.choices, error);
         if (status == LW_OK)
             status = cli_calibrate(&task->request, &source, &planning, &calibration, error);
         if (status == LW_OK)
             status = carry_out(task, &planning, &calibration, &source, error);
-        lw_calibration_free(&calibration);
+        cli_calibration_free(&calibration);
         cli_plan_free(&planning);
     }
     lw_model_free(&source);
+    return status;
+}
+
+static enum lw_status quantize(struct task *task, struct lw_error *error)
+{
+    double start_s = cli_now_s();
+    enum lw_status status =
+        lw_lwm_is(task->folder) ? change_class(task, error) : quantize_folder(task, error);
     if (status == LW_OK)
         status = measure_file(task, error);
     task->seconds = cli_now_s() - start_s;

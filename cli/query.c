@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LAST_ROWS = 200 };
+enum { LAST_ROWS = 200, MOST_QUERIES = 64 };
 
 struct asked {
     char *path, *sql, *device, *size, *latency, *drop;
@@ -41,16 +41,23 @@ static enum lw_status check_request(const struct asked *asked, const struct lw_q
 {
     bool limited = asked->size || asked->latency || asked->drop;
     const char *name = question->name ? question->name : "";
+    const char *says, *names[MOST_QUERIES];
+    size_t count = 0;
+    while (count < MOST_QUERIES && (names[count] = lw_question_at(count, &says)))
+        count++;
     if (asked->as_json && asked->as_csv)
         return lw_fail(error, LW_USAGE, "--json and --csv exclude each other");
     if (!question->name == !question->sql) {
-        char names[512] = "";
-        for (size_t i = 0; lw_question_at(i); i++) {
-            size_t used = strlen(names);
-            snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", lw_question_at(i));
+        char list[512] = "";
+        for (size_t i = 0; i < count; i++) {
+            size_t used = strlen(list);
+            snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", names[i]);
         }
-        return lw_fail(error, LW_USAGE, "give either the name of a query (%s) or --sql", names);
+        return lw_fail(error, LW_USAGE, "give either the name of a query (%s) or --sql", list);
     }
+    const char *near = cli_nearest(name, names, count);
+    if (question->name && near && strcmp(near, name) != 0)
+        return lw_fail(error, LW_USAGE, "there is no query '%s'; did you mean '%s'?", name, near);
     if (strcmp(name, "diff") == 0 ? words != 3 : words > 1)
         return lw_fail(error, LW_USAGE,
                        "diff takes two deployments as pareto names them (diff p12 p15), other "

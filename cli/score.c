@@ -83,7 +83,9 @@ int cli_score(int argc, const char **argv)
     if (status != LW_OK)
         return (int)status;
     if (!reference)
-        return cli_report("score", lw_fail(&error, LW_USAGE, "--ref is missing"), &error);
+        return cli_report(
+            "score", lw_fail(&error, LW_USAGE, "name the reference translation with --ref FILE"),
+            &error);
 
     const char *hypothesis = rest[0] ? rest[0] : "-";
     double start = cli_now_s();

@@ -189,7 +189,7 @@ static enum lw_status simulate_step(struct task *task, const struct lw_model *mo
         status = lw_simulate_list(model, &task->simulator, &work, waiting, &simulation, error);
         if (status == LW_OK)
             status = take(task, waiting ? "step, waiting" : "step", subject, &simulation, error);
-        if (!waiting)
+        if (!waiting && status == LW_OK)
             puts("");
         lw_simulation_free(&simulation);
     }
@@ -215,9 +215,12 @@ static enum lw_status simulate_part(struct task *task, struct lw_error *error)
                                     (uint64_t)task->trace_cycles, error);
     if (status == LW_OK)
         status = start_run(task, error);
+    bool started = status == LW_OK;
     if (status == LW_OK)
         status =
             task->step ? simulate_step(task, &model, error) : simulate_layer(task, &model, error);
+    if (status == LW_USAGE && started)
+        lw_fail(error, status, "%s: %s", task->path, error->text);
     if (status == LW_OK)
         print_effort(task);
     lw_simulator_close(&task->simulator);

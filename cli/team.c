@@ -41,8 +41,8 @@ static enum lw_status open_threads(const struct cli_loaded *loaded, size_t threa
 }
 
 enum lw_status cli_team_open(const struct cli_loaded *loaded, const struct lw_search *search,
-                             size_t threads, size_t together, struct cli_team *team,
-                             struct lw_error *error)
+                             const struct lw_shortlist *shortlist, size_t threads, size_t together,
+                             struct cli_team *team, struct lw_error *error)
 {
     const struct lw_model *model = &loaded->model;
     enum lw_status status = open_threads(loaded, threads, team, error);
@@ -55,6 +55,7 @@ enum lw_status cli_team_open(const struct cli_loaded *loaded, const struct lw_se
         .members = threads,
         .pool = team->pool,
         .search = *search,
+        .shortlist = shortlist,
         .together = together,
         .most = 1,
     };
@@ -74,8 +75,8 @@ void cli_team_close(struct cli_team *team)
 
 /* The most bytes that may be resident. */
 static enum lw_status measure(const struct cli_loaded *loaded, const struct lw_search *search,
-                              size_t threads, size_t together, size_t lines, double *bytes,
-                              struct lw_error *error)
+                              const struct lw_shortlist *shortlist, size_t threads, size_t together,
+                              size_t lines, double *bytes, struct lw_error *error)
 {
     enum { WORD_BYTES = 32 }; /* of a line: source and target, as numbers and as text */
     const struct lw_model *model = &loaded->model;
@@ -89,24 +90,26 @@ static enum lw_status measure(const struct cli_loaded *loaded, const struct lw_s
     enum lw_status status = lw_member_memory(model, bundle, search, together, &member, error);
     if (status != LW_OK)
         return status;
+    double lists =
+        shortlist ? (double)lw_shortlist_member_bytes(shortlist, model, bundle, together) : 0;
     /* The backend that is open holds what it expanded already. */
     double open = (double)lw_expand_bytes(model, fp32 ? LW_EXPAND_ALL : LW_EXPAND_F32);
     double line = (double)(sizeof(struct lw_sentence) + WORD_BYTES * model->config.positions);
     *bytes = lw_resident_bytes() + (double)lw_model_memory(model, 0) +
-             (double)threads * (double)member - open + (double)lines * line;
+             (double)threads * ((double)member + lists) - open + (double)lines * line;
     return LW_OK;
 }
 
 enum lw_status cli_team_fits(const struct cli_loaded *loaded, const struct lw_search *search,
-                             size_t threads, size_t together, size_t lines, const char *memory,
-                             struct lw_error *error)
+                             const struct lw_shortlist *shortlist, size_t threads, size_t together,
+                             size_t lines, const char *memory, struct lw_error *error)
 {
     const double mb = 1e6, spread = 0.5; /* of what is resident, from run to run */
     size_t most;
     double bytes, peak = lw_peak_memory_bytes();
     enum lw_status status = cli_parse_bytes("--max-memory", memory, &most, error);
     if (status == LW_OK)
-        status = measure(loaded, search, threads, together, lines, &bytes, error);
+        status = measure(loaded, search, shortlist, threads, together, lines, &bytes, error);
     if (status != LW_OK)
         return status;
     if (bytes > (double)most)

@@ -127,6 +127,8 @@ static enum lw_status write_lines(struct cli_text_run *run, struct window *w,
         if (line->status != LW_OK)
             refuse(run, line, w->first + i);
         run->words += line->words;
+        run->listed += line->listed;
+        run->lists += line->listed > 0;
         if (run->scores)
             printf("%.6f\t", (double)german->score);
         puts(german->text);

@@ -24,6 +24,7 @@ struct cli_text_run {
     struct lw_score_statistics statistics;
     size_t lines, refused;
     size_t words;         /* that came out, </s> included */
+    size_t listed, lists; /* words of all shortlists; how many there were */
     size_t most_lines;    /* stop after these; SIZE_MAX: all */
     enum lw_status worst; /* of the refused lines */
     double seconds;       /* in translating, reading and writing aside */

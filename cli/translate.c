@@ -20,8 +20,8 @@ enum { MOST_BATCH = 1024, MOST_THREADS = 1024 };
 
 struct translate_options {
     struct cli_request request;
-    const char *reference, *database, *memory;
-    int beams, max_length, lines, batch, threads;
+    const char *reference, *database, *memory, *shortlist;
+    int beams, max_length, lines, batch, threads, best, frequent;
     double length_penalty;
     int scores, quiet;
 };
@@ -81,6 +81,9 @@ static void print_summary(const struct cli_text_run *run, const struct cli_loade
             search->beams, loaded->arith, loaded->kernels, cli_peak_memory_bytes() / 1e6);
     if (run->references)
         fprintf(stderr, ", BLEU %.2f, chrF %.2f", score->bleu, score->chrf);
+    if (run->lists)
+        fprintf(stderr, ", shortlists of %.0f words a line (of %zu; results may differ)",
+                (double)run->listed / (double)run->lists, loaded->model.config.target_words);
     if (run->refused)
         fprintf(stderr, "; %zu lines refused", run->refused);
     fputc('\n', stderr);
@@ -110,6 +113,19 @@ static enum lw_status choose_search(const struct translate_options *options,
     return LW_OK;
 }
 
+/* Says on stderr how much of the file is not of this model. */
+static enum lw_status open_shortlist(const struct translate_options *options,
+                                     const struct lw_model *model, struct lw_shortlist *shortlist,
+                                     struct lw_error *error)
+{
+    enum lw_status status = lw_shortlist_open(model, options->shortlist, (size_t)options->best,
+                                              (size_t)options->frequent, shortlist, error);
+    if (status == LW_OK && shortlist->unknown && !options->quiet)
+        fprintf(stderr, "%s: %zu of %zu lines have pieces that the model has not\n",
+                options->shortlist, shortlist->unknown, shortlist->lines);
+    return status;
+}
+
 static enum lw_status check_numbers(const struct translate_options *options, struct lw_error *error)
 {
     if (options->batch < 1 || options->batch > MOST_BATCH)
@@ -118,6 +134,11 @@ static enum lw_status check_numbers(const struct translate_options *options, str
     if (options->threads < 1 || options->threads > MOST_THREADS)
         return lw_fail(error, LW_USAGE, "--threads takes 1 to %d, not %d", MOST_THREADS,
                        options->threads);
+    if (options->best < 1 || options->frequent < 0)
+        return lw_fail(error, LW_USAGE,
+                       "--shortlist-best takes 1 or more and --shortlist-frequent 0 or more, not "
+                       "%d and %d",
+                       options->best, options->frequent);
     return LW_OK;
 }
 
@@ -140,6 +161,7 @@ static enum lw_status translate(const char *command, const char *path, const cha
     struct lw_search search;
     struct lw_score score = {0};
     struct cli_team team = {0};
+    struct lw_shortlist shortlist = {0}, *list = options->shortlist ? &shortlist : NULL;
     struct cli_text_run run = {.scores = options->scores, .quiet = options->quiet};
     size_t batch = (size_t)options->batch, threads = (size_t)options->threads;
     enum lw_status status = check_numbers(options, error);
@@ -154,11 +176,13 @@ static enum lw_status translate(const char *command, const char *path, const cha
                          (size_t)loaded.size_bytes);
     if (status == LW_OK)
         status = choose_search(options, &loaded.model.config, &search, error);
+    if (status == LW_OK && list)
+        status = open_shortlist(options, &loaded.model, list, error);
     if (status == LW_OK && options->memory)
-        status = cli_team_fits(&loaded, &search, threads, batch, cli_text_window(batch * threads),
-                               options->memory, error);
+        status = cli_team_fits(&loaded, &search, list, threads, batch,
+                               cli_text_window(batch * threads), options->memory, error);
     if (status == LW_OK)
-        status = cli_team_open(&loaded, &search, threads, batch, &team, error);
+        status = cli_team_open(&loaded, &search, list, threads, batch, &team, error);
     if (status == LW_OK) {
         run.most_lines = options->lines >= 0 ? (size_t)options->lines : SIZE_MAX;
         run.at_once = batch * threads;
@@ -177,6 +201,7 @@ static enum lw_status translate(const char *command, const char *path, const cha
         status = record(command, path, &loaded, &run, &search, &score, options->database, error);
     *worst = run.worst;
     cli_team_close(&team);
+    lw_shortlist_close(&shortlist);
     cli_unload(&loaded);
     cli_text_close(&run);
     return status;
@@ -184,7 +209,12 @@ static enum lw_status translate(const char *command, const char *path, const cha
 
 int cli_translate(int argc, const char **argv)
 {
-    struct translate_options o = {.length_penalty = NAN, .lines = -1, .batch = 1, .threads = 1};
+    struct translate_options o = {.length_penalty = NAN,
+                                  .lines = -1,
+                                  .batch = 1,
+                                  .threads = 1,
+                                  .best = LW_SHORTLIST_BEST,
+                                  .frequent = LW_SHORTLIST_FREQUENT};
     const char **rest = NULL;
     struct poptOption options[] = {
         {"beam", 'b', POPT_ARG_INT, &o.beams, 0, "beams; 1 is greedy (default: the model's)", "N"},
@@ -200,6 +230,14 @@ int cli_translate(int argc, const char **argv)
          "longest translation in words, its start word included (default: the model's)", "N"},
         {"length-penalty", 0, POPT_ARG_DOUBLE, &o.length_penalty, 0,
          "exponent of the length that scores are divided by (default: the model's)", "P"},
+        {"shortlist", 0, POPT_ARG_STRING, &o.shortlist, 0,
+         "translate each line with the words that FILE gives for its own: lines of 'target source "
+         "probability', as shortlist or Marian's tools write them; faster, results may differ",
+         "FILE"},
+        {"shortlist-best", 0, POPT_ARG_INT, &o.best, 0,
+         "of a shortlist, so many words for each of the source (default: 100)", "N"},
+        {"shortlist-frequent", 0, POPT_ARG_INT, &o.frequent, 0,
+         "and so many frequent ones for every line (default: 100)", "N"},
         {"device", 'd', POPT_ARG_STRING, &o.request.device, 0,
          "kernels for host (default), " LW_DEVICE_NAMES
          "; or a simulated engine: " LW_SIM_DEVICE_NAMES,

@@ -113,7 +113,8 @@ enum lw_status lw_picks_list(const struct lw_model *model, const struct lw_devic
                                      .code = c,
                                      .alpha = matrix->codes[c].uniform ? LW_ALPHA_UNIFORM
                                                                        : LW_ALPHA_FREE,
-                                     .many = sees_many_columns(matrix)};
+                                     .many = sees_many_columns(matrix),
+                                     .output = i == model->output};
             pick->option_count = list_families(matrix, c, device->isa, pick->options);
             for (size_t o = 0; o < pick->option_count && status == LW_OK; o++)
                 status = lw_spec_check(&pick->options[o].spec, error);
@@ -248,7 +249,7 @@ static bool is_listed(const struct lw_spec *specs, size_t count, const struct lw
 enum lw_status lw_picks_specs(const struct lw_picks *picks, struct lw_spec **specs, size_t *count,
                               struct lw_error *error)
 {
-    struct lw_spec *list = calloc(picks->count * (1 + BATCHES), sizeof *list);
+    struct lw_spec *list = calloc(picks->count * (1 + BATCHES + LW_PART_BATCHES), sizeof *list);
     if (!list)
         return lw_fail(error, LW_FAILED, "out of memory for the list of the kernels");
     size_t used = 0;
@@ -260,6 +261,10 @@ enum lw_status lw_picks_specs(const struct lw_picks *picks, struct lw_spec **spe
             else
                 spec.batch = batches[b - 1];
             if ((b == 0 || is_wanted(&spec)) && !is_listed(list, used, &spec))
+                list[used++] = spec;
+            spec.rows = LW_PART_ROWS;
+            bool part = picks->picks[i].output && (spec.batch == 4 || spec.batch == 1);
+            if (part && !is_listed(list, used, &spec))
                 list[used++] = spec;
         }
     *specs = list;

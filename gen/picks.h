@@ -34,7 +34,8 @@ struct lw_option {
 struct lw_pick {
     size_t matrix, code;
     enum lw_alpha alpha;
-    bool many; /* it sees a column for each word of the source, not for each beam */
+    bool many;   /* it sees a column for each word of the source, not for each beam */
+    bool output; /* it gives the scores of words, of which a shortlist wants a part */
     size_t option_count;
     struct lw_option options[LW_MOST_OPTIONS]; /* the pick first, once decided */
 };
@@ -60,7 +61,8 @@ enum lw_status lw_picks_estimate(struct lw_picks *picks, const struct lw_device 
 void lw_picks_decide(struct lw_picks *picks, enum lw_basis basis);
 void lw_picks_free(struct lw_picks *picks);
 
-/* The kernels of the first options: tables first, then products of falling N; none twice.
+/* The kernels of the first options, and of parts of the output product (gen/registry.h): tables
+ * first, then products of falling N; none twice.
  * *specs is malloc'ed. */
 enum lw_status lw_picks_specs(const struct lw_picks *picks, struct lw_spec **specs, size_t *count,
                               struct lw_error *error);

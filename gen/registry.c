@@ -244,19 +244,41 @@ static enum lw_status load_kernels(const char *folder, struct lw_bundle *bundle,
     return status;
 }
 
+/* Those of one product, falling N, ended by NULL; how many. */
+static size_t list_products(const struct lw_bundle *bundle, const struct lw_spec *spec, size_t most,
+                            const struct lw_kernel **products)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < bundle->kernel_count && count < most; i++)
+        if (lw_same_product(&bundle->kernels[i].spec, spec))
+            products[count++] = &bundle->kernels[i];
+    products[count] = NULL;
+    return count;
+}
+
+/* Those of chosen rows: bundles of older versions have none. */
+static void find_parts(const struct lw_bundle *bundle, struct lw_packed_code *code)
+{
+    const struct lw_kernel *all[LW_BUNDLE_BATCHES + 1];
+    struct lw_spec spec = code->spec;
+    size_t count = 0;
+    spec.rows = LW_PART_ROWS;
+    list_products(bundle, &spec, LW_BUNDLE_BATCHES, all);
+    for (size_t i = 0; all[i]; i++)
+        if (all[i]->spec.batch == 4 || all[i]->spec.batch == 1)
+            code->parts[count++] = all[i];
+    code->parts[count] = NULL;
+}
+
 /* Those of one code; false unless its input and one column have kernels. */
 static bool find_kernels(const struct lw_bundle *bundle, struct lw_packed_code *code)
 {
     struct lw_spec input = lw_spec_of_input(&code->spec);
-    size_t count = 0;
-    for (size_t i = 0; i < bundle->kernel_count && count < LW_BUNDLE_BATCHES; i++) {
-        const struct lw_kernel *kernel = &bundle->kernels[i];
-        if (lw_same_product(&kernel->spec, &input))
-            code->input = kernel;
-        if (lw_same_product(&kernel->spec, &code->spec))
-            code->products[count++] = kernel;
-    }
-    code->products[count] = NULL;
+    size_t count = list_products(bundle, &code->spec, LW_BUNDLE_BATCHES, code->products);
+    for (size_t i = 0; i < bundle->kernel_count; i++)
+        if (lw_same_product(&bundle->kernels[i].spec, &input))
+            code->input = &bundle->kernels[i];
+    find_parts(bundle, code);
     return code->input && count && code->products[count - 1]->spec.batch == 1;
 }
 

@@ -47,6 +47,9 @@ struct lw_kernel {
 struct lw_kernel lw_kernel_of(const struct lw_spec *spec);
 
 enum { LW_BUNDLE_BATCHES = 8 }; /* kernels of one code, at most */
+/* Kernels for chosen rows of the output product have so many rows, and N of 4 and 1: as many calls
+ * as it takes. */
+enum { LW_PART_ROWS = 64, LW_PART_BATCHES = 2 };
 
 /* The rows of one code, packed; NULL: the matrix is of class f32 or only looked up. */
 struct lw_packed_code {
@@ -54,6 +57,7 @@ struct lw_packed_code {
     const uint8_t *keys, *scales, *bias;
     const struct lw_kernel *input; /* prepares the activations that its kernels read */
     const struct lw_kernel *products[LW_BUNDLE_BATCHES + 1]; /* falling N, ended by NULL */
+    const struct lw_kernel *parts[LW_PART_BATCHES + 1]; /* the same for chosen rows; may be none */
 };
 
 struct lw_packed_matrix {
@@ -97,5 +101,19 @@ enum lw_status lw_bundle_resolve(struct lw_bundle *bundle, const struct lw_model
 /* The kernel of a code for the first of `columns` columns (at least 1): that of the largest
  * N <= columns, or one of tiles that takes them all at once. */
 const struct lw_kernel *lw_packed_product(const struct lw_packed_code *code, size_t columns);
+
+/* Chosen rows of a code, packed for its kernels of LW_PART_ROWS rows (gen/part.c). */
+struct lw_packed_part {
+    struct lw_packed_code code;    /* the first block of rows, and those kernels as products */
+    size_t blocks;                 /* the last one padded with copies of the last row */
+    size_t key_bytes, scale_bytes; /* of a block; they follow each other */
+};
+
+/* Bytes that `count` rows take, a multiple of 64. */
+size_t lw_packed_part_bytes(const struct lw_packed_code *code, size_t count);
+/* Copies rows[count], numbers of rows stored in the code that has kernels for parts, to `memory`
+ * (aligned to 64), to which *part then points. At least one row. */
+void lw_packed_part(const struct lw_packed_code *code, const uint32_t *rows, size_t count,
+                    uint8_t *memory, struct lw_packed_part *part);
 
 #endif

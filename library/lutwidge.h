@@ -96,6 +96,12 @@ struct lutwidge_options {
     size_t max_memory_bytes;  /* refuse to open where more may be needed. Default 0: any */
     lutwidge_token_function *token; /* Default NULL */
     void *token_context;
+    const char *shortlist;     /* file of lines `target source probability` over the model's pieces,
+                                  read when the translator is opened: each text is translated with the
+                                  words that those of its source have there. Faster; results may
+                                  differ, but not with batches and threads. Default NULL: all words */
+    size_t shortlist_best;     /* so many for each word of the source. Default 0: 100 */
+    size_t shortlist_frequent; /* and so many frequent ones besides. Default 0: 100 */
 };
 
 /* Sets the defaults of all fields within `size`; give sizeof(struct lutwidge_options). */

@@ -8,6 +8,7 @@
 #include "models/transformer.h"
 #include "runtime/backend.h"
 #include "runtime/sentence.h"
+#include "runtime/shortlist.h"
 #include "runtime/team.h"
 #include "runtime/tokenizer.h"
 
@@ -30,7 +31,8 @@ struct lutwidge_translator {
     struct lutwidge_model *model;
     struct lutwidge_options options;
     struct lw_search search;
-    size_t threads; /* of the pool */
+    struct lw_shortlist shortlist; /* open where options.shortlist */
+    size_t threads;                /* of the pool */
     size_t memory_bytes;
     struct lw_backend *backends; /* [threads] */
     struct lw_team *team;

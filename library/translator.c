@@ -29,7 +29,8 @@ void lutwidge_options_init(struct lutwidge_options *options, size_t size)
     options->size = size;
 }
 
-/* Fields that this version does not know must be at their default of zeros. */
+/* Fields that this version does not know must be at their default of zeros; those that an older
+ * program does not know get theirs. */
 static enum lw_status read_options(const struct lutwidge_options *given,
                                    struct lutwidge_options *options, struct lw_error *error)
 {
@@ -43,7 +44,7 @@ static enum lw_status read_options(const struct lutwidge_options *given,
         if (((const unsigned char *)given)[i])
             return lw_fail(error, LW_USAGE,
                            "an option that is newer than version " LUTWIDGE_VERSION);
-    memcpy(options, given, sizeof *options);
+    memcpy(options, given, given->size < sizeof *options ? given->size : sizeof *options);
     return LW_OK;
 }
 
@@ -65,6 +66,19 @@ static enum lw_status choose_search(const struct lutwidge_options *options,
     return LW_OK;
 }
 
+static enum lw_status open_shortlist(struct lutwidge_translator *t, struct lw_error *error)
+{
+    const struct lutwidge_options *o = &t->options;
+    if (!o->shortlist && (o->shortlist_best || o->shortlist_frequent))
+        return lw_fail(error, LW_USAGE, "shortlist_best and _frequent go with a shortlist");
+    if (!o->shortlist)
+        return LW_OK;
+    return lw_shortlist_open(&t->model->model, o->shortlist,
+                             o->shortlist_best ? o->shortlist_best : LW_SHORTLIST_BEST,
+                             o->shortlist_frequent ? o->shortlist_frequent : LW_SHORTLIST_FREQUENT,
+                             &t->shortlist, error);
+}
+
 static enum lw_status check_memory(struct lutwidge_translator *t, struct lw_error *error)
 {
     size_t bytes, most = t->options.max_memory_bytes;
@@ -76,6 +90,14 @@ static enum lw_status check_memory(struct lutwidge_translator *t, struct lw_erro
     if (!lw_checked_mul(bytes, t->threads, &bytes) ||
         !lw_checked_add(bytes, m->memory_bytes, &bytes))
         bytes = SIZE_MAX;
+    if (t->options.shortlist) {
+        size_t lists = lw_shortlist_member_bytes(
+            &t->shortlist, &m->model, m->has_kernels ? &m->bundle : NULL, t->options.batch);
+        if (!lw_checked_mul(lists, t->threads, &lists) ||
+            !lw_checked_add(lists, lw_shortlist_bytes(&t->shortlist), &lists) ||
+            !lw_checked_add(bytes, lists, &bytes))
+            bytes = SIZE_MAX;
+    }
     t->memory_bytes = bytes;
     if (most && bytes > most)
         return lw_fail(error, LW_INFEASIBLE,
@@ -103,6 +125,7 @@ static enum lw_status open_team(struct lutwidge_translator *t, struct lw_error *
         .members = t->threads,
         .pool = t->options.pool,
         .search = t->search,
+        .shortlist = t->options.shortlist ? &t->shortlist : NULL,
         .together = t->options.batch,
         .most = t->options.n_best,
     };
@@ -137,6 +160,8 @@ enum lutwidge_status lutwidge_translator_open(struct lutwidge_model *model,
     if (status == LW_OK)
         status = choose_search(&t->options, &model->model.config, &t->search, &own);
     if (status == LW_OK)
+        status = open_shortlist(t, &own);
+    if (status == LW_OK)
         status = check_memory(t, &own);
     if (status == LW_OK)
         status = open_team(t, &own);
@@ -156,6 +181,7 @@ void lutwidge_translator_close(struct lutwidge_translator *translator)
     for (size_t i = 0; translator->backends && i < translator->threads; i++)
         lw_backend_close(&translator->backends[i]);
     free(translator->backends);
+    lw_shortlist_close(&translator->shortlist);
     pthread_mutex_destroy(&translator->token_lock);
     drop_model(translator->model);
     free(translator);

@@ -53,5 +53,7 @@ enum lw_status lw_lwm_size(const char *path, struct lw_size *size, struct lw_err
 /* XXH3-128 of bytes, or of those of a file, as 32 hex digits and a NUL. */
 void lw_bytes_hash(const uint8_t *bytes, size_t count, char hash[33]);
 enum lw_status lw_file_hash(const char *path, char hash[33], struct lw_error *error);
+/* The same of a text. */
+void lw_text_hash(const char *text, char hash[33]);
 
 #endif

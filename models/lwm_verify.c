@@ -219,3 +219,8 @@ enum lw_status lw_file_hash(const char *path, char hash[33], struct lw_error *er
     close(reader.file);
     return status;
 }
+
+void lw_text_hash(const char *text, char hash[33])
+{
+    print_hash(XXH3_128bits(text, strlen(text)), hash);
+}

@@ -37,6 +37,9 @@ enum lw_need_row {
     LW_NEED_LLD,
     LW_NEED_MCA,
     LW_NEED_VERILATOR,
+    LW_NEED_YOSYS,
+    LW_NEED_NEXTPNR,
+    LW_NEED_CELLS, /* the cell library of synthesis */
     LW_NEED_CBC,
     LW_NEED_OPENBLAS,
     LW_NEED_ONEDNN,

@@ -27,6 +27,9 @@ enum lw_weighting {
     LW_WEIGHTING_ACTIVATIONS,
     /* all second moments of the inputs: errors of columns can cancel (models/fit_gram.h) */
     LW_WEIGHTING_GRAM,
+    /* the same, matrix after matrix: of the inputs that the matrices before it give once they are
+     * quantised, towards the outputs of fp32 (runtime/sequence.h) */
+    LW_WEIGHTING_SEQUENCE,
 };
 
 enum lw_words_kind {

@@ -19,7 +19,8 @@ static const cyaml_strval_t fits[] = {
 };
 static const cyaml_strval_t weightings[] = {{"none", LW_WEIGHTING_NONE},
                                             {"activations", LW_WEIGHTING_ACTIVATIONS},
-                                            {"gram", LW_WEIGHTING_GRAM}};
+                                            {"gram", LW_WEIGHTING_GRAM},
+                                            {"sequence", LW_WEIGHTING_SEQUENCE}};
 
 const char *lw_fit_name(enum lw_fit fit)
 {

@@ -21,6 +21,7 @@ struct worker {
  * figure is kept by stored row, so that nothing depends on the number of workers. */
 struct job {
     const struct lw_matrix *source;
+    const float *aim;         /* [rows][columns], the weights to come near to */
     struct lw_matrix *target; /* its codes point to the places to fill */
     enum lw_fit fit;
     const float *importance; /* [columns], or NULL */
@@ -38,14 +39,14 @@ struct place {
     const struct lw_code *code;
     size_t row;           /* within the code */
     size_t scales;        /* index of its first scale in the matrix */
-    const float *weights; /* of the source */
+    const float *weights; /* to come near to */
 };
 
 static struct place find_place(const struct job *job, size_t stored)
 {
     const struct lw_matrix *matrix = job->target;
     size_t row = matrix->order ? matrix->order[stored] : stored;
-    struct place place = {matrix->codes, stored, 0, job->source->dense + row * matrix->columns};
+    struct place place = {matrix->codes, stored, 0, job->aim + row * matrix->columns};
     for (; place.row >= place.code->rows; place.code++) {
         place.row -= place.code->rows;
         place.scales += place.code->rows * lw_code_row_scales(place.code);
@@ -265,61 +266,106 @@ static enum lw_status take_model(const struct lw_model *source, const struct lw_
     return LW_OK;
 }
 
-static enum lw_status quantize_matrices(const struct lw_model *source,
-                                        const struct lw_quantize *request, struct lw_model *model,
-                                        struct job *job, pthreadpool_t pool,
-                                        struct lw_quantize_report *report, struct lw_error *error)
+struct lw_quantizing {
+    const struct lw_model *source;
+    const struct lw_quantize *request;
+    struct lw_model *model;
+    pthreadpool_t pool;
+    struct job job;
+    size_t done_rows, all_rows;
+    double errors, squares;
+};
+
+enum lw_status lw_quantize_begin(const struct lw_model *source, const struct lw_quantize *request,
+                                 struct lw_model *model, struct lw_quantizing **quantizing,
+                                 struct lw_error *error)
 {
-    size_t done = 0, all = 0;
-    double errors = 0, squares = 0;
-    for (size_t i = 0; i < model->matrix_count; i++)
-        all += model->matrices[i].rows;
-    for (size_t i = 0; i < model->matrix_count; i++) {
-        struct lw_matrix *matrix = &model->matrices[i];
-        job->source = &source->matrices[i];
-        job->target = matrix;
-        job->fit = request->choices[i].fit;
-        job->importance = lw_column_weights(request, i, job->column_weights);
-        enum lw_status status = lw_matrix_metric(request, i, job->source, &job->metric, error);
-        if (status == LW_OK)
-            status = quantize_matrix(job, pool, error);
-        lw_metric_free(&job->metric);
-        if (status != LW_OK)
-            return status;
-        for (size_t r = 0; r < matrix->rows; r++) {
-            errors += job->errors[r];
-            squares += job->squares[r];
-        }
-        done += matrix->rows;
-        if (request->progress && !request->progress(request->context, done, all))
-            return lw_fail(error, LW_FAILED, "stopped after matrix %s", matrix->name);
+    struct lw_quantizing *q = *quantizing = calloc(1, sizeof *q);
+    *model = (struct lw_model){0};
+    if (!q)
+        return lw_fail(error, LW_FAILED, "out of memory for the fit");
+    *q = (struct lw_quantizing){.source = source, .request = request, .model = model};
+    enum lw_status status = lw_quantize_check(source, request, error);
+    if (status == LW_OK)
+        status = take_model(source, request, model, error);
+    if (status == LW_OK) {
+        q->job.worker_count = request->threads;
+        q->pool = pthreadpool_create(request->threads);
+        if (!q->pool || !take_workers(model, &q->job))
+            status = lw_fail(error, LW_FAILED, "out of memory or threads for the fit");
     }
-    report->relative_mse = squares > 0 ? errors / squares : 0;
+    for (size_t i = 0; i < model->matrix_count && status == LW_OK; i++)
+        q->all_rows += model->matrices[i].rows;
+    if (status != LW_OK)
+        lw_quantize_end(q, false, NULL);
+    return status;
+}
+
+enum lw_status lw_quantize_matrix(struct lw_quantizing *quantizing, size_t index, const float *aim,
+                                  const struct lw_moments *moments, struct lw_error *error)
+{
+    struct lw_quantizing *q = quantizing;
+    const struct lw_choice *choice = &q->request->choices[index];
+    struct job *job = &q->job;
+    if (!moments && choice->weighting != LW_WEIGHTING_NONE)
+        return lw_fail(error, LW_USAGE, "weighting needs the moments of a calibration text");
+    job->source = &q->source->matrices[index];
+    job->aim = aim ? aim : job->source->dense;
+    job->target = &q->model->matrices[index];
+    job->fit = choice->fit;
+    job->importance = lw_column_weights(choice, moments, job->column_weights);
+    enum lw_status status = lw_matrix_metric(choice, moments, job->source, &job->metric, error);
+    if (status == LW_OK)
+        status = quantize_matrix(job, q->pool, error);
+    lw_metric_free(&job->metric);
+    if (status != LW_OK)
+        return status;
+    for (size_t r = 0; r < job->source->rows; r++) {
+        q->errors += job->errors[r];
+        q->squares += job->squares[r];
+    }
+    q->done_rows += job->source->rows;
+    if (q->request->progress &&
+        !q->request->progress(q->request->context, q->done_rows, q->all_rows))
+        return lw_fail(error, LW_FAILED, "stopped after matrix %s", job->source->name);
     return LW_OK;
+}
+
+void lw_quantize_end(struct lw_quantizing *quantizing, bool whole,
+                     struct lw_quantize_report *report)
+{
+    struct lw_quantizing *q = quantizing;
+    if (!q)
+        return;
+    if (whole)
+        report->relative_mse = q->squares > 0 ? q->errors / q->squares : 0;
+    else
+        lw_model_free(q->model);
+    if (q->pool)
+        pthreadpool_destroy(q->pool);
+    free_workers(&q->job);
+    free(q);
 }
 
 enum lw_status lw_quantize_model(const struct lw_model *source, const struct lw_quantize *request,
                                  struct lw_model *model, struct lw_quantize_report *report,
                                  struct lw_error *error)
 {
-    *model = (struct lw_model){0};
+    struct lw_quantizing *quantizing;
     *report = (struct lw_quantize_report){0};
-    enum lw_status status = lw_quantize_check(source, request, error);
+    *model = (struct lw_model){0};
+    enum lw_status status = lw_check_moments(source, request, error);
+    for (size_t i = 0; i < source->matrix_count && status == LW_OK; i++)
+        if (request->choices[i].weighting == LW_WEIGHTING_SEQUENCE)
+            status = lw_fail(error, LW_USAGE, "a fit in sequence needs a calibration text");
     if (status == LW_OK)
-        status = take_model(source, request, model, error);
-    if (status == LW_OK) {
-        struct job job = {.worker_count = request->threads};
-        pthreadpool_t pool = pthreadpool_create(request->threads);
-        if (pool && take_workers(model, &job))
-            status = quantize_matrices(source, request, model, &job, pool, report, error);
-        else
-            status = lw_fail(error, LW_FAILED, "out of memory or threads for the fit");
-        if (pool)
-            pthreadpool_destroy(pool);
-        free_workers(&job);
-    }
+        status = lw_quantize_begin(source, request, model, &quantizing, error);
     if (status != LW_OK)
-        lw_model_free(model);
+        return status;
+    for (size_t i = 0; i < model->matrix_count && status == LW_OK; i++)
+        status = lw_quantize_matrix(quantizing, i, NULL,
+                                    request->moments ? &request->moments[i] : NULL, error);
+    lw_quantize_end(quantizing, status == LW_OK, report);
     return status;
 }
 
@@ -328,6 +374,8 @@ enum lw_status lw_quantize_outline(const struct lw_model *source, const struct l
 {
     *model = (struct lw_model){0};
     enum lw_status status = lw_quantize_check(source, request, error);
+    if (status == LW_OK)
+        status = lw_check_moments(source, request, error);
     if (status == LW_OK)
         status = take_model(source, request, model, error);
     for (size_t i = 0; i < source->matrix_count && status == LW_OK; i++) {

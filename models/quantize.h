@@ -40,6 +40,20 @@ enum lw_status lw_quantize_model(const struct lw_model *source, const struct lw_
                                  struct lw_model *model, struct lw_quantize_report *report,
                                  struct lw_error *error);
 
+/* The same, matrix by matrix in any order; each once. Borrows source and request, whose moments are
+ * not used. */
+struct lw_quantizing;
+enum lw_status lw_quantize_begin(const struct lw_model *source, const struct lw_quantize *request,
+                                 struct lw_model *model, struct lw_quantizing **quantizing,
+                                 struct lw_error *error);
+/* `aim` [rows][columns] is what the codes come near to; NULL: the weights of the source, from which
+ * errors are always reported. `moments` may be NULL where the choice weights nothing. */
+enum lw_status lw_quantize_matrix(struct lw_quantizing *quantizing, size_t index, const float *aim,
+                                  const struct lw_moments *moments, struct lw_error *error);
+/* Frees the quantising, and the model unless it is whole; then the report is filled. */
+void lw_quantize_end(struct lw_quantizing *quantizing, bool whole,
+                     struct lw_quantize_report *report);
+
 /* What lw_quantize_model would give but for the fits: all codes and scales are zero, and exponents
  * those of the largest weights. Enough for its size and for what its products take. */
 enum lw_status lw_quantize_outline(const struct lw_model *source, const struct lw_quantize *request,

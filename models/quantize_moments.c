@@ -25,28 +25,31 @@ enum lw_status lw_check_moments(const struct lw_model *source, const struct lw_q
     return LW_OK;
 }
 
-const float *lw_column_weights(const struct lw_quantize *request, size_t matrix, float *room)
+const float *lw_column_weights(const struct lw_choice *choice, const struct lw_moments *moments,
+                               float *room)
 {
-    if (request->choices[matrix].weighting != LW_WEIGHTING_ACTIVATIONS ||
-        request->moments[matrix].count == 0)
+    if (choice->weighting != LW_WEIGHTING_ACTIVATIONS || moments->count == 0)
         return NULL;
-    const struct lw_moments *moments = &request->moments[matrix];
     for (size_t c = 0; c < moments->columns; c++)
         room[c] = moments->gram[c * moments->columns + c];
     return room;
 }
 
-enum lw_status lw_matrix_metric(const struct lw_quantize *request, size_t matrix,
+static bool is_by_gram(enum lw_weighting weighting)
+{
+    return weighting == LW_WEIGHTING_GRAM || weighting == LW_WEIGHTING_SEQUENCE;
+}
+
+enum lw_status lw_matrix_metric(const struct lw_choice *choice, const struct lw_moments *moments,
                                 const struct lw_matrix *source, struct lw_metric *metric,
                                 struct lw_error *error)
 {
     struct lw_error own = {0};
     *metric = (struct lw_metric){0};
-    if (request->choices[matrix].weighting != LW_WEIGHTING_GRAM ||
-        request->moments[matrix].count == 0)
+    if (!is_by_gram(choice->weighting) || moments->count == 0)
         return LW_OK;
     double damping = source->block == LW_BLOCK_WORDS ? WORD_DAMPING : DAMPING;
-    enum lw_status status = lw_metric_make(&request->moments[matrix], damping, metric, &own);
+    enum lw_status status = lw_metric_make(moments, damping, metric, &own);
     return status == LW_OK ? LW_OK
                            : lw_fail(error, status, "matrix %s: %s", source->name, own.text);
 }

@@ -9,9 +9,10 @@
 enum lw_status lw_check_moments(const struct lw_model *source, const struct lw_quantize *request,
                                 struct lw_error *error);
 /* The importance of each column of a matrix, in room[columns], or NULL where all are alike. */
-const float *lw_column_weights(const struct lw_quantize *request, size_t matrix, float *room);
+const float *lw_column_weights(const struct lw_choice *choice, const struct lw_moments *moments,
+                               float *room);
 /* The metric that a matrix is fitted in; zeroed where it has none. The caller frees it. */
-enum lw_status lw_matrix_metric(const struct lw_quantize *request, size_t matrix,
+enum lw_status lw_matrix_metric(const struct lw_choice *choice, const struct lw_moments *moments,
                                 const struct lw_matrix *source, struct lw_metric *metric,
                                 struct lw_error *error);
 

@@ -305,7 +305,9 @@ static enum lw_status quantize_matrices(const struct lw_model *source,
         struct lw_matrix *matrix = &model->matrices[i];
         job->source = &source->matrices[i];
         job->target = matrix;
-        job->importance = lw_column_weights(request, i, job->column_weights);
+        job->importance =
+            lw_column_weights(&request->choices[i], request->moments ? &request->moments[i] : NULL,
+                              job->column_weights);
         enum lw_status status = quantize_matrix(job, pool, error);
         if (status != LW_OK)
             return status;
@@ -334,11 +336,12 @@ enum lw_status lw_nested_check(const struct lw_model *source, const struct lw_ch
                            "matrix %s: nested planes have free scales; uniform ones are not "
                            "possible",
                            name);
-        if (choices[i].weighting == LW_WEIGHTING_GRAM)
+        if (choices[i].weighting == LW_WEIGHTING_GRAM ||
+            choices[i].weighting == LW_WEIGHTING_SEQUENCE)
             return lw_fail(error, LW_USAGE,
                            "matrix %s: nested planes have a fit of their own, which takes the "
-                           "weighting none or activations, not gram",
-                           name);
+                           "weighting none or activations, not %s",
+                           name, lw_weighting_name(choices[i].weighting));
     }
     return LW_OK;
 }
@@ -354,6 +357,8 @@ enum lw_status lw_quantize_nested(const struct lw_model *source, const struct lw
     *nested = (struct lw_nested){0};
     *report = (struct lw_nested_report){0};
     enum lw_status status = lw_quantize_check(source, request, error);
+    if (status == LW_OK)
+        status = lw_check_moments(source, request, error);
     if (status == LW_OK)
         status = lw_nested_check(source, request->choices, error);
     if (status == LW_OK)

@@ -18,6 +18,7 @@ enum lw_figure {
     LW_FIGURE_SIZE,    /* bytes */
     LW_FIGURE_LATENCY, /* ns or cycles a sentence */
     LW_FIGURE_MEMORY,  /* bytes */
+    LW_FIGURE_ENERGY,  /* pJ a sentence */
     LW_FIGURES
 };
 

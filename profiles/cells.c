@@ -245,7 +245,7 @@ enum lw_status lw_cells_plan(const struct lw_part *parts, const struct lw_cell *
         whole = rule->match;
         if (i == 0) {
             rule->gives[LW_FIELD_WEIGHTING] = true;
-            rule->choice.weighting = LW_WEIGHTING_GRAM;
+            rule->choice.weighting = LW_WEIGHTING_SEQUENCE;
             continue;
         }
         rule->choice = lw_cell_choice(&parts[i - 1], &cells[i - 1], arith);

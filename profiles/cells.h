@@ -72,7 +72,7 @@ bool lw_cells_parse(const struct lw_part *parts, const char *text, struct lw_cel
 /* The choice of a part's matrices; its words are thresholds by share where classes differ. */
 struct lw_choice lw_cell_choice(const struct lw_part *part, const struct lw_cell *cell,
                                 enum lw_arith arith);
-/* A plan of one rule a part, and one for all that fits in the metric of the inputs; cells[count].
+/* A plan of one rule a part, and one for all that fits in sequence; cells[count].
  * lw_plan_free. */
 enum lw_status lw_cells_plan(const struct lw_part *parts, const struct lw_cell *cells, size_t count,
                              enum lw_arith arith, const char *name, const char *comment,

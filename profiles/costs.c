@@ -32,7 +32,7 @@ enum lw_status lw_cost_device_named(const char *name, struct lw_cost_device *dev
     if (!device->cpu)
         return lw_fail(error, LW_USAGE,
                        "there is no device '%s'; there are host, " LW_DEVICE_NAMES
-                       ", " LW_SIM_DEVICE_NAMES,
+                       "; " LW_SIM_DEVICE_NAMES,
                        name);
     device->kind = host ? LW_COST_MEASURED : LW_COST_STATIC;
     if (!host && device->cpu->isa != LW_ISA_NEON)
@@ -67,6 +67,26 @@ double lw_cost_ns(const struct lw_cost_device *device)
 enum lw_arith lw_cost_arith(const struct lw_cost_device *device)
 {
     return device->kind == LW_COST_SIMULATED ? LW_ARITH_A8 : LW_ARITH_T8;
+}
+
+unsigned lw_cost_multiplier_bits(const struct lw_cost_device *device)
+{
+    struct lw_engine engine;
+    if (device->kind != LW_COST_SIMULATED ||
+        lw_engine_parse(device->engine->engine, &engine, NULL) != LW_OK)
+        return 0;
+    return engine.weight_bits > 1 ? engine.weight_bits : 0;
+}
+
+bool lw_cost_takes(const struct lw_cost_device *device, const struct lw_part *part,
+                   const struct lw_cell *cell)
+{
+    unsigned most = lw_cost_multiplier_bits(device);
+    bool takes = true;
+    for (size_t c = 0; c < (part->words ? LW_WORD_CLASSES : 1) && most; c++)
+        takes = takes && cell->bits[c] <= most &&
+                (cell->bits[c] == 1 || lw_cell_modes[cell->mode].alpha == LW_ALPHA_UNIFORM);
+    return takes;
 }
 
 enum lw_status lw_cost_maker(const struct lw_cost_device *device, char **maker,
@@ -155,5 +175,21 @@ enum lw_status lw_costs_of(const struct lw_costing *costing, const struct lw_cel
                  ? lw_costs_of_engine(costing, &outline, wanted, costs, error)
                  : lw_costs_of_cpu(costing, &outline, wanted, costs, error);
     lw_model_free(&outline);
+    return status;
+}
+
+enum lw_status lw_costs_of_plan(const struct lw_costing *costing, const struct lw_cell *cells,
+                                struct lw_cost *sum, struct lw_error *error)
+{
+    struct lw_cost *costs = calloc(costing->part_count, sizeof *costs);
+    *sum = (struct lw_cost){.known = true};
+    enum lw_status status = costs ? lw_costs_of(costing, cells, NULL, costs, error)
+                                  : lw_fail(error, LW_FAILED, "out of memory for costs");
+    for (size_t p = 0; p < costing->part_count && status == LW_OK; p++) {
+        sum->cost += costs[p].cost;
+        sum->memory_bytes += costs[p].memory_bytes;
+        sum->energy_pj += costs[p].energy_pj;
+    }
+    free(costs);
     return status;
 }

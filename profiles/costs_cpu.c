@@ -50,8 +50,10 @@ static size_t part_of(const struct lw_costing *costing, size_t matrix)
 
 static void begin(const struct lw_costing *costing, const bool *wanted, struct lw_cost *costs)
 {
-    for (size_t p = 0; p < costing->part_count; p++)
+    for (size_t p = 0; p < costing->part_count; p++) {
         costs[p].known = !wanted || wanted[p];
+        costs[p].energy_pj = NAN;
+    }
 }
 
 /* Leaves the picks of the parts that are wanted. */

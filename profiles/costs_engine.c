@@ -1,8 +1,10 @@
 /* Costs on a simulated engine. */
 #include "profiles/costs.h"
 
+#include "profiles/energy.h"
 #include "sim/tally.h"
 
+#include <math.h>
 #include <string.h>
 
 const char *lw_costs_simulator(void)
@@ -55,6 +57,19 @@ static enum lw_status measure_memory(const struct lw_model *outline,
     return status;
 }
 
+static double energy_of(const struct lw_costing *costing, const struct lw_engine *engine,
+                        const struct lw_sim_counts *counts)
+{
+    struct lw_simulation_row row = {0};
+    struct lw_energy energy;
+    if (!costing->asic)
+        return NAN;
+    for (size_t i = 0; i < LW_COUNTERS; i++)
+        row.counts[i] = (int64_t)counts->values[i];
+    lw_energy_estimate(engine, costing->asic, &row, &energy);
+    return energy.memory_pj + energy.engine_pj;
+}
+
 static enum lw_status run_part(const struct lw_costing *costing, const struct lw_model *outline,
                                const struct lw_simulator *simulator, const struct lw_part *part,
                                struct lw_cost *cost, struct lw_error *error)
@@ -77,9 +92,18 @@ static enum lw_status run_part(const struct lw_costing *costing, const struct lw
     }
     cost->known = true;
     cost->cost = (double)counts.values[LW_COUNT_BUSY];
+    cost->energy_pj = energy_of(costing, &simulator->engine, &counts);
     lw_tally_free(&work);
     lw_tally_free(&done);
     return status;
+}
+
+enum lw_status lw_cost_gates(const struct lw_cost_device *device, const char *cache,
+                             struct lw_synth *asic, struct lw_error *error)
+{
+    struct lw_engine engine;
+    enum lw_status status = lw_engine_parse(device->engine->engine, &engine, error);
+    return status == LW_OK ? lw_synth_run(&engine, LW_SYNTH_ASIC, cache, asic, error) : status;
 }
 
 enum lw_status lw_costs_of_engine(const struct lw_costing *costing, const struct lw_model *outline,

@@ -2,6 +2,7 @@
 
 #include "profiles/database_internal.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,10 +34,13 @@ static const char schema_7[] = {
 static const char schema_8[] = {
 #include "profiles/schema_8.sql.inc"
 };
+static const char schema_9[] = {
+#include "profiles/schema_9.sql.inc"
+};
 
 /* migrations[v] brings version v to version v + 1; an empty file is version 0. */
-static const char *const migrations[] = {schema_1, schema_2, schema_3, schema_4,
-                                         schema_5, schema_6, schema_7, schema_8};
+static const char *const migrations[] = {schema_1, schema_2, schema_3, schema_4, schema_5,
+                                         schema_6, schema_7, schema_8, schema_9};
 enum { VERSION = sizeof migrations / sizeof *migrations };
 
 enum lw_status lw_database_fail(const struct lw_database *database, struct lw_error *error)
@@ -131,6 +135,10 @@ enum lw_status lw_database_open_file(const char *path, int flags, struct lw_data
     enum lw_status status = LW_OK;
     if (sqlite3_open_v2(file, &database->handle, flags, NULL) != SQLITE_OK)
         status = lw_database_fail(database, error);
+    if (status != LW_OK && !(flags & SQLITE_OPEN_CREATE) &&
+        sqlite3_system_errno(database->handle) == ENOENT)
+        status = lw_fail(error, LW_FAILED, "%s: %s; verbs that measure make it, with --db %s", path,
+                         strerror(ENOENT), path);
     free(file);
     if (status == LW_OK) {
         sqlite3_busy_timeout(database->handle, BUSY_MS);

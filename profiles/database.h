@@ -61,6 +61,9 @@ struct lw_run {
  */
 enum lw_status lw_database_add_run(struct lw_database *database, const struct lw_run *run,
                                    struct lw_error *error);
+/* The peak memory of the last run; LW_FAILED where no run has one. */
+enum lw_status lw_database_last_peak(struct lw_database *database, double *bytes,
+                                     struct lw_error *error);
 
 enum lw_output {
     LW_OUTPUT_TABLE, /* aligned, for people: numbers rounded, nulls empty */
@@ -68,8 +71,8 @@ enum lw_output {
     LW_OUTPUT_LINES, /* JSON, an object a line and nothing else */
     LW_OUTPUT_CSV,   /* RFC 4180 with newlines alone; a header, nulls empty */
 };
-/* The name of the i-th question, NULL behind the last one. */
-const char *lw_question_at(size_t i);
+/* The name of the i-th question and what it answers; NULL behind the last one. */
+const char *lw_question_at(size_t i, const char **says);
 /* A named question, or one SELECT of the user's; exactly one of both is given. Limits are for best,
  * the device for pareto and best, two deployments for diff; NAN and NULL: none. */
 struct lw_question {

@@ -248,11 +248,12 @@ enum lw_status lw_database_add_part_cost(struct lw_database *database, int64_t r
 {
     return execute(database, error,
                    "INSERT OR REPLACE INTO part_costs (run_id, time_utc, " COST_KEYS
-                   ", part, bits, alpha, group_columns, cost, unit, memory_bytes, error) VALUES "
-                   "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                   "RNCtttirtrt", run, subject, c->part, c->bits, MODE(c->mode),
+                   ", part, bits, alpha, group_columns, cost, unit, memory_bytes, energy_pj, "
+                   "error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                   "RNCtttirtrrt", run, subject, c->part, c->bits, MODE(c->mode),
                    failure ? NAN : c->cost.cost, lw_cost_unit(subject->device->kind),
-                   failure ? NAN : c->cost.memory_bytes, failure);
+                   failure ? NAN : c->cost.memory_bytes, failure ? NAN : c->cost.energy_pj,
+                   failure);
 }
 
 enum lw_status lw_database_part_cost_state(struct lw_database *database,
@@ -262,7 +263,8 @@ enum lw_status lw_database_part_cost_state(struct lw_database *database,
 {
     *state = LW_ROW_ABSENT;
     return each(database, error, take_state, state,
-                "SELECT iif(error IS NOT NULL, 2, 0) FROM part_costs WHERE " OF_COST
+                "SELECT iif(error IS NOT NULL, 2, unit = 'cycles' AND energy_pj IS NULL) FROM "
+                "part_costs WHERE " OF_COST
                 " AND part = ? AND bits = ? AND alpha = ? AND group_columns = ?",
                 "Cttti", subject, c->part, c->bits, MODE(c->mode));
 }
@@ -276,7 +278,7 @@ static void take_part_cost(void *context, sqlite3_stmt *row)
 {
     const struct part_costs *p = context;
     struct lw_part_cost c = {.mode = mode_of(row, 2, 3),
-                             .cost = {true, real_of(row, 4), real_of(row, 5)}};
+                             .cost = {true, real_of(row, 4), real_of(row, 5), real_of(row, 6)}};
     copy_text(row, 0, c.part, sizeof c.part);
     copy_text(row, 1, c.bits, sizeof c.bits);
     p->row(p->context, &c);
@@ -289,8 +291,8 @@ lw_database_each_part_cost(struct lw_database *database, const struct lw_cost_su
 {
     struct part_costs p = {row, context};
     return each(database, error, take_part_cost, &p,
-                "SELECT part, bits, alpha, group_columns, cost, memory_bytes FROM part_costs "
-                "WHERE " OF_COST " AND error IS NULL ORDER BY id",
+                "SELECT part, bits, alpha, group_columns, cost, memory_bytes, energy_pj FROM "
+                "part_costs WHERE " OF_COST " AND error IS NULL ORDER BY id",
                 "C", subject);
 }
 
@@ -323,11 +325,19 @@ enum lw_status lw_database_add_plan_loss(struct lw_database *database, int64_t r
                                          const struct lw_plan_loss *l, const char *failure,
                                          struct lw_error *error)
 {
+    /* The row keeps its id, for deployments are named by it. */
     return execute(database, error,
-                   "INSERT OR REPLACE INTO plan_losses (run_id, time_utc, " TEXT_KEYS
+                   "INSERT INTO plan_losses (run_id, time_utc, " TEXT_KEYS
                    ", plan, purpose, size_bytes, divergence_nats, nats_a_word, fp32_nats_a_word, "
                    "bleu, fp32_bleu, seconds, error) VALUES "
-                   "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                   "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (" TEXT_KEYS
+                   ", plan) DO UPDATE SET run_id = excluded.run_id, time_utc = excluded.time_utc, "
+                   "purpose = excluded.purpose, size_bytes = excluded.size_bytes, "
+                   "divergence_nats = excluded.divergence_nats, "
+                   "nats_a_word = excluded.nats_a_word, "
+                   "fp32_nats_a_word = excluded.fp32_nats_a_word, bleu = excluded.bleu, "
+                   "fp32_bleu = excluded.fp32_bleu, seconds = excluded.seconds, "
+                   "error = excluded.error",
                    "RNSttrrrrrrrt", run, subject, l->plan, l->purpose,
                    failure ? NAN : l->size_bytes, failure ? NAN : l->divergence,
                    failure ? NAN : l->nats_a_word, l->fp32_nats_a_word, failure ? NAN : l->bleu,
@@ -372,13 +382,15 @@ enum lw_status lw_database_add_plan_cost(struct lw_database *database, int64_t r
                                          const struct lw_plan_cost *c, const char *failure,
                                          struct lw_error *error)
 {
-    return execute(database, error,
-                   "INSERT OR REPLACE INTO plan_costs (run_id, time_utc, " COST_KEYS
-                   ", plan, cost, unit, memory_bytes, seconds, error) VALUES "
-                   "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                   "RNCtrtrrt", run, subject, c->plan, failure ? NAN : c->cost.cost,
-                   lw_cost_unit(subject->device->kind), failure ? NAN : c->cost.memory_bytes,
-                   c->seconds, failure);
+    return execute(
+        database, error,
+        "INSERT OR REPLACE INTO plan_costs (run_id, time_utc, " COST_KEYS
+        ", plan, cost, unit, memory_bytes, energy_pj, peak_memory_bytes, seconds, error) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "RNCtrtrrrrt", run, subject, c->plan, failure ? NAN : c->cost.cost,
+        lw_cost_unit(subject->device->kind), failure ? NAN : c->cost.memory_bytes,
+        failure ? NAN : c->cost.energy_pj, failure ? NAN : c->peak_memory_bytes, c->seconds,
+        failure);
 }
 
 struct plan_costs {
@@ -389,9 +401,11 @@ struct plan_costs {
 static void take_plan_cost(void *context, sqlite3_stmt *row)
 {
     const struct plan_costs *p = context;
-    const struct lw_plan_cost c = {.plan = (const char *)sqlite3_column_text(row, 0),
-                                   .cost = {true, real_of(row, 1), real_of(row, 2)},
-                                   .seconds = real_of(row, 3)};
+    const struct lw_plan_cost c = {
+        .plan = (const char *)sqlite3_column_text(row, 0),
+        .cost = {true, real_of(row, 1), real_of(row, 2), real_of(row, 3)},
+        .peak_memory_bytes = real_of(row, 4),
+        .seconds = real_of(row, 5)};
     p->row(p->context, &c);
 }
 
@@ -402,8 +416,8 @@ lw_database_each_plan_cost(struct lw_database *database, const struct lw_cost_su
 {
     struct plan_costs p = {row, context};
     return each(database, error, take_plan_cost, &p,
-                "SELECT plan, cost, memory_bytes, seconds FROM plan_costs WHERE " OF_COST
-                " AND error IS NULL ORDER BY id",
+                "SELECT plan, cost, memory_bytes, energy_pj, peak_memory_bytes, seconds FROM "
+                "plan_costs WHERE " OF_COST " AND error IS NULL ORDER BY id",
                 "C", subject);
 }
 
@@ -421,11 +435,13 @@ enum lw_status lw_database_has_plan_loss(struct lw_database *database,
                 "SELECT 1 FROM plan_losses WHERE " OF_TEXT " AND plan = ?", "St", subject, plan);
 }
 
-enum lw_status lw_database_has_plan_cost(struct lw_database *database,
-                                         const struct lw_cost_subject *subject, const char *plan,
-                                         bool *there, struct lw_error *error)
+enum lw_status lw_database_plan_cost_state(struct lw_database *database,
+                                           const struct lw_cost_subject *subject, const char *plan,
+                                           enum lw_row_state *state, struct lw_error *error)
 {
-    *there = false;
-    return each(database, error, take_there, there,
-                "SELECT 1 FROM plan_costs WHERE " OF_COST " AND plan = ?", "Ct", subject, plan);
+    *state = LW_ROW_ABSENT;
+    return each(database, error, take_state, state,
+                "SELECT iif(error IS NOT NULL, 2, iif(unit = 'cycles', energy_pj, "
+                "peak_memory_bytes) IS NULL) FROM plan_costs WHERE " OF_COST " AND plan = ?",
+                "Ct", subject, plan);
 }

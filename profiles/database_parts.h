@@ -70,6 +70,7 @@ enum lw_status lw_database_add_part_cost(struct lw_database *database, int64_t r
                                          const struct lw_cost_subject *subject,
                                          const struct lw_part_cost *cost, const char *failure,
                                          struct lw_error *error);
+/* PARTIAL: of an engine, without energy. */
 enum lw_status lw_database_part_cost_state(struct lw_database *database,
                                            const struct lw_cost_subject *subject,
                                            const struct lw_part_cost *cost,
@@ -102,6 +103,7 @@ lw_database_each_plan_loss(struct lw_database *database, const struct lw_text_su
 struct lw_plan_cost {
     const char *plan;
     struct lw_cost cost;
+    double peak_memory_bytes; /* of a process that translates with it; NAN: not measured */
     double seconds;
 };
 enum lw_status lw_database_add_plan_cost(struct lw_database *database, int64_t run,
@@ -112,12 +114,14 @@ enum lw_status
 lw_database_each_plan_cost(struct lw_database *database, const struct lw_cost_subject *subject,
                            void (*row)(void *context, const struct lw_plan_cost *cost),
                            void *context, struct lw_error *error);
-/* Whether there is a row of this plan, failed or not: of its loss, or of its cost. */
+/* Whether there is a row of this plan's loss, failed or not. */
 enum lw_status lw_database_has_plan_loss(struct lw_database *database,
                                          const struct lw_text_subject *subject, const char *plan,
                                          bool *there, struct lw_error *error);
-enum lw_status lw_database_has_plan_cost(struct lw_database *database,
-                                         const struct lw_cost_subject *subject, const char *plan,
-                                         bool *there, struct lw_error *error);
+/* Of the row of a plan's cost; PARTIAL: of an engine without energy, of others without peak memory.
+ */
+enum lw_status lw_database_plan_cost_state(struct lw_database *database,
+                                           const struct lw_cost_subject *subject, const char *plan,
+                                           enum lw_row_state *state, struct lw_error *error);
 
 #endif

@@ -27,7 +27,7 @@ static enum lw_status find_query(const char *name, const struct lw_named_query *
         return LW_OK;
     lw_fail(error, LW_USAGE, "there is no query '%s'; there are:", name);
     for (size_t i = 0; i < lw_named_query_count; i++)
-        lw_error_add(error, "%s", lw_named_queries[i].name);
+        lw_error_add(error, "%-13s %s", lw_named_queries[i].name, lw_named_queries[i].says);
     return LW_USAGE;
 }
 
@@ -59,9 +59,12 @@ static int bind_number(sqlite3_stmt *statement, const char *name, double value)
     return index ? lw_database_bind_real(statement, index, value) : SQLITE_OK;
 }
 
-const char *lw_question_at(size_t i)
+const char *lw_question_at(size_t i, const char **says)
 {
-    return i < lw_named_query_count ? lw_named_queries[i].name : NULL;
+    if (i >= lw_named_query_count)
+        return NULL;
+    *says = lw_named_queries[i].says;
+    return lw_named_queries[i].name;
 }
 
 static int bind_word(sqlite3_stmt *statement, const char *name, const char *text)

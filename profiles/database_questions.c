@@ -46,6 +46,12 @@ static const char best[] = {
 static const char layers[] = {
 #include "profiles/questions/layers.sql.inc"
 };
+static const char scales[] = {
+#include "profiles/questions/scales.sql.inc"
+};
+static const char scales_all[] = {
+#include "profiles/questions/scales_all.sql.inc"
+};
 static const char stalls[] = {
 #include "profiles/questions/stalls.sql.inc"
 };
@@ -79,30 +85,43 @@ static const char best_nearest[] = {
 #define PROFILE "profile MODEL_DIR --device D --source SRC --ref REF"
 
 const struct lw_named_query lw_named_queries[] = {
-    {"runs", runs, ALL("runs_view"), "translate MODEL < TEXT", COUNT("runs"), NULL},
-    {"translations", translations, ALL("translations_view"), "translate MODEL < TEXT",
-     COUNT("runs WHERE verb = 'translate'"), NULL},
-    {"sensitivity", sensitivity, ALL("sensitivities_view"),
-     "profile MODEL_DIR --what sensitivity --source SRC --ref REF", NULL, NULL},
-    {"kernels", kernels, ALL("kernels_view"), "bench", COUNT("kernel_measurements"), NULL},
-    {"static", static_cycles, ALL("static_view"), "bench --static DEVICE",
-     COUNT("static_estimates"), NULL},
-    {"simulations", simulations, ALL("simulations_view"), "simulate M.lwm --step",
-     COUNT("simulations WHERE layer = 'all'"), NULL},
-    {"engines", engines, engines_all, "sweep SWEEP.yaml", COUNT("simulations WHERE layer = 'all'"),
+    {"runs", "one line a run", runs, ALL("runs_view"), "translate MODEL < TEXT", COUNT("runs"),
      NULL},
-    {"syntheses", syntheses, ALL("syntheses_view"), "simulate --synth lut-mobile",
-     COUNT("syntheses"), NULL},
-    {"parts", parts, ALL("part_losses_view"), PROFILE, NULL, NULL},
-    {"plans", plans, ALL("plan_losses_view"), PROFILE, COUNT("plan_losses"), NULL},
-    {"pareto", pareto, pareto_all, PROFILE, NULL, NULL},
-    {"best", best, best_all, PROFILE, NULL, best_nearest},
-    {"layers", layers, layers_all, PROFILE, NULL, NULL},
-    {"stalls", stalls, ALL("simulations_view WHERE error IS NULL"), "simulate M.lwm --step", NULL,
+    {"translations", "translations beside their fp32 baseline", translations,
+     ALL("translations_view"), "translate MODEL < TEXT", COUNT("runs WHERE verb = 'translate'"),
      NULL},
-    {"devices", devices, NULL, PROFILE, NULL, NULL},
-    {"history", history, history_all, "translate MODEL < TEXT", COUNT("runs"), NULL},
-    {"diff", diff, NULL, PROFILE, NULL, NULL},
+    {"sensitivity", "what few bits cost each part, of profile --what sensitivity", sensitivity,
+     ALL("sensitivities_view"), "profile MODEL_DIR --what sensitivity --source SRC --ref REF", NULL,
+     NULL},
+    {"kernels", "how long kernels take, beside their peers", kernels, ALL("kernels_view"), "bench",
+     COUNT("kernel_measurements"), NULL},
+    {"static", "cycles that a model of an Arm CPU counts", static_cycles, ALL("static_view"),
+     "bench --static DEVICE", COUNT("static_estimates"), NULL},
+    {"simulations", "cycles, bytes and time of the engine", simulations, ALL("simulations_view"),
+     "simulate M.lwm --step", COUNT("simulations WHERE layer = 'all'"), NULL},
+    {"engines", "the same with models of area and energy, best first", engines, engines_all,
+     "sweep SWEEP.yaml", COUNT("simulations WHERE layer = 'all'"), NULL},
+    {"syntheses", "gates and LUTs of engines, block by block", syntheses, ALL("syntheses_view"),
+     "simulate --synth lut-mobile", COUNT("syntheses"), NULL},
+    {"parts", "divergence of each part with few bits, of profile --device", parts,
+     ALL("part_losses_view"), PROFILE, NULL, NULL},
+    {"plans", "whole plans that predictions are calibrated with", plans, ALL("plan_losses_view"),
+     PROFILE, COUNT("plan_losses"), NULL},
+    {"pareto", "deployments that no other beats in size, latency and BLEU", pareto, pareto_all,
+     PROFILE, NULL, NULL},
+    {"best", "deployments within limits, the best first", best, best_all, PROFILE, NULL,
+     best_nearest},
+    {"layers", "what bits cost each part, in divergence and on each device", layers, layers_all,
+     PROFILE, NULL, NULL},
+    {"scales", "what groups and uniform scales cost on each device", scales, scales_all, PROFILE,
+     NULL, NULL},
+    {"stalls", "where the engine's cycles go, by layer, of the last simulation", stalls,
+     ALL("simulations_view WHERE error IS NULL"), "simulate M.lwm --step", NULL, NULL},
+    {"devices", "what figures are of, and what made them", devices, NULL, PROFILE, NULL, NULL},
+    {"history", "the same work again: how its figures moved", history, history_all,
+     "translate MODEL < TEXT", COUNT("runs"), NULL},
+    {"diff", "figures and codes in which the deployments A and B differ", diff, NULL, PROFILE, NULL,
+     NULL},
 };
 const size_t lw_named_query_count = sizeof lw_named_queries / sizeof *lw_named_queries;
 

@@ -8,6 +8,7 @@
 
 struct lw_named_query {
     const char *name;
+    const char *says;    /* what it answers, for help */
     const char *digest;  /* what fits a line of a terminal */
     const char *all;     /* for programs; NULL: the digest */
     const char *fills;   /* the verb and arguments that make rows */

@@ -142,3 +142,24 @@ enum lw_status lw_database_start_run(struct lw_database *database, const struct 
     sqlite3_exec(handle, "ROLLBACK", NULL, NULL, NULL);
     return status;
 }
+
+enum lw_status lw_database_last_peak(struct lw_database *database, double *bytes,
+                                     struct lw_error *error)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(database->handle,
+                                  "SELECT peak_memory_bytes FROM runs WHERE peak_memory_bytes IS "
+                                  "NOT NULL ORDER BY id DESC LIMIT 1",
+                                  -1, &statement, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(statement);
+    enum lw_status status = LW_OK;
+    if (code == SQLITE_ROW)
+        *bytes = sqlite3_column_double(statement, 0);
+    else if (code == SQLITE_DONE)
+        status = lw_fail(error, LW_FAILED, "%s has no run with its peak memory", database->path);
+    else
+        status = lw_database_fail(database, error);
+    sqlite3_finalize(statement);
+    return status;
+}

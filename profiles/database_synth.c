@@ -3,6 +3,7 @@
 #include "profiles/database_internal.h"
 
 #include <math.h>
+#include <stdio.h>
 
 static int add_block(sqlite3 *handle, int64_t run, const char *engine, const struct lw_synth *synth,
                      const struct lw_synth_block *block)
@@ -59,5 +60,54 @@ enum lw_status lw_database_add_synth(struct lw_database *database, int64_t run,
         return LW_OK;
     enum lw_status status = lw_database_fail(database, error);
     sqlite3_exec(handle, "ROLLBACK", NULL, NULL, NULL);
+    return status;
+}
+
+/* The first row of a statement with one text, or none: *row NULL then. sqlite3_finalize */
+static enum lw_status read_row(struct lw_database *database, const char *sql, const char *text,
+                               sqlite3_stmt **row, struct lw_error *error)
+{
+    int code = sqlite3_prepare_v2(database->handle, sql, -1, row, NULL);
+    if (code == SQLITE_OK)
+        code = lw_database_bind_text(*row, 1, text);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(*row);
+    if (code == SQLITE_ROW)
+        return LW_OK;
+    enum lw_status status = code == SQLITE_DONE ? LW_OK : lw_database_fail(database, error);
+    sqlite3_finalize(*row);
+    *row = NULL;
+    return status;
+}
+
+enum lw_status lw_database_has_synth(struct lw_database *database, const char *hash, bool *there,
+                                     struct lw_error *error)
+{
+    sqlite3_stmt *row;
+    enum lw_status status = read_row(
+        database, "SELECT 1 FROM syntheses WHERE hash = ? AND block = 'all'", hash, &row, error);
+    *there = row;
+    sqlite3_finalize(row);
+    return status;
+}
+
+enum lw_status lw_database_area(struct lw_database *database, const struct lw_engine *engine,
+                                struct lw_area *area, struct lw_error *error)
+{
+    char name[LW_ENGINE_NAME_BYTES];
+    sqlite3_stmt *row;
+    *area = (struct lw_area){.gates = NAN, .memory_bits = NAN};
+    lw_engine_name(engine, name);
+    enum lw_status status =
+        read_row(database,
+                 "SELECT gates, memory_bits, tools FROM syntheses WHERE engine = ? AND flow = "
+                 "'asic' AND block = 'all' ORDER BY time_utc DESC, id DESC LIMIT 1",
+                 name, &row, error);
+    if (row) {
+        area->gates = sqlite3_column_double(row, 0);
+        area->memory_bits = sqlite3_column_double(row, 1);
+        snprintf(area->tools, sizeof area->tools, "%s", (const char *)sqlite3_column_text(row, 2));
+    }
+    sqlite3_finalize(row);
     return status;
 }

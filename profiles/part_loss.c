@@ -3,6 +3,7 @@
 #include "models/quantize.h"
 #include "profiles/gram.h"
 #include "runtime/calibrate.h"
+#include "runtime/sequence.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -126,6 +127,9 @@ static enum lw_status quantise(struct lw_losses *l, const struct lw_choice *choi
                                         .row_bits = row_bits,
                                         .moments = l->calibration.moments,
                                         .threads = l->setup.threads};
+    if (lw_quantize_needs_sequence(choices, l->setup.model->matrix_count))
+        return lw_quantize_in_sequence(l->setup.model, &request, l->setup.calibration, coded,
+                                       &report, error);
     return lw_quantize_model(l->setup.model, &request, coded, &report, error);
 }
 
@@ -263,7 +267,8 @@ static uint8_t *spread_bits(const struct lw_losses *l, const struct lw_cell *cel
 }
 
 enum lw_status lw_losses_whole(struct lw_losses *losses, const struct lw_part *parts,
-                               const struct lw_cell *cells, size_t count, enum lw_arith arith,
+                               const struct lw_cell *cells, size_t count,
+                               enum lw_weighting weighting, enum lw_arith arith,
                                struct lw_model *coded, struct lw_lesson *lesson,
                                struct lw_error *error)
 {
@@ -277,6 +282,7 @@ enum lw_status lw_losses_whole(struct lw_losses *losses, const struct lw_part *p
         for (size_t i = 0; i < parts[p].count && whole; i++) {
             unsigned index = parts[p].matrices[i];
             choices[index] = lw_cell_choice(&parts[p], &cells[p], arith);
+            choices[index].weighting = weighting;
             if (!lw_cell_is_alike(&parts[p], &cells[p]))
                 whole = (row_bits[index] = spread_bits(losses, &cells[p], index));
         }

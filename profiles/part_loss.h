@@ -50,10 +50,11 @@ enum lw_status lw_losses_error(struct lw_losses *losses, const struct lw_loss_ta
 enum lw_status lw_losses_try(struct lw_losses *losses, const struct lw_loss_target *target,
                              unsigned bits, size_t mode, struct lw_lesson *lesson,
                              struct lw_error *error);
-/* A whole plan, products in fp32; the quantised model is the caller's (lw_model_free) and borrows
- * the tokeniser. */
+/* A whole plan with this weighting, by gram or in sequence; products in fp32. The quantised model
+ * is the caller's (lw_model_free) and borrows the tokeniser. */
 enum lw_status lw_losses_whole(struct lw_losses *losses, const struct lw_part *parts,
-                               const struct lw_cell *cells, size_t count, enum lw_arith arith,
+                               const struct lw_cell *cells, size_t count,
+                               enum lw_weighting weighting, enum lw_arith arith,
                                struct lw_model *coded, struct lw_lesson *lesson,
                                struct lw_error *error);
 

@@ -122,7 +122,7 @@ enum lw_status lw_plan_trial_run(const struct lw_plan_trial *trial, const struct
 {
     const char *tmp = getenv("TMPDIR");
     char *folder = lw_path_join(tmp && *tmp ? tmp : "/tmp", "lutwidge-plan-XXXXXX");
-    *figures = (struct lw_plan_figures){.bleu = NAN};
+    *figures = (struct lw_plan_figures){.bleu = NAN, .peak_memory_bytes = NAN};
     if (!folder || !mkdtemp(folder)) {
         free(folder);
         return lw_fail(error, LW_FAILED, "cannot make a temporary folder: %m");
@@ -131,6 +131,8 @@ enum lw_status lw_plan_trial_run(const struct lw_plan_trial *trial, const struct
     enum lw_status status = file && bundle
                                 ? deploy(trial, model, made_by, file, bundle, figures, error)
                                 : lw_fail(error, LW_FAILED, "out of memory");
+    if (status == LW_OK && trial->peak.program)
+        status = lw_peak_measure(&trial->peak, bundle, folder, &figures->peak_memory_bytes, error);
     lw_bundle_remove(folder);
     free(file);
     free(bundle);

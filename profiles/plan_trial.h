@@ -6,6 +6,7 @@
 #include "models/status.h"
 #include "models/transformer.h"
 #include "profiles/database.h"
+#include "profiles/peak.h"
 #include "profiles/trial.h"
 
 #include <stddef.h>
@@ -18,6 +19,7 @@ struct lw_plan_trial {
     double seconds;                 /* a measured kernel */
     const struct lw_trial *trial;   /* that is translated, by one thread; NULL: no BLEU */
     const struct lw_pairs *pairs;   /* whose references are forced for the latency */
+    struct lw_peak_text peak;       /* that a process of its own translates */
 };
 
 struct lw_plan_figures {
@@ -25,6 +27,7 @@ struct lw_plan_figures {
     double memory_bytes; /* of its packed weights */
     double latency_ns;   /* CPU time of a pair, encoder and all steps, the least of some rounds */
     double bleu;         /* NAN: not translated */
+    double peak_memory_bytes; /* of the process that translated; NAN: none did */
 };
 
 /* Makes a bundle in a temporary folder, which is gone afterwards. The model is quantised, of class

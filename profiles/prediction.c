@@ -13,7 +13,7 @@ struct tables {
         double error, divergence;
     } (*losses)[CLASSES][LW_CELL_BITS + 1][LW_CELL_MODES];
     struct cost {
-        double cost, memory;
+        double cost, memory, energy;
     } (*costs)[LW_CELL_BITS + 1][LW_CELL_MODES];
     struct mixed {
         size_t part, mode;
@@ -48,8 +48,9 @@ static void take_cost(void *context, const struct lw_part_cost *row)
     size_t part;
     if (!find_part(t, row->part, &part))
         return;
-    struct mixed own = {
-        .part = part, .mode = row->mode, .cost = {row->cost.cost, row->cost.memory_bytes}};
+    struct mixed own = {.part = part,
+                        .mode = row->mode,
+                        .cost = {row->cost.cost, row->cost.memory_bytes, row->cost.energy_pj}};
     size_t classes = 0;
     for (const char *at = row->bits; classes < LW_WORD_CLASSES; at++) {
         own.bits[classes++] = (uint8_t)strtoul(at, (char **)&at, 10);
@@ -85,7 +86,7 @@ static enum lw_status open_tables(const struct lw_prediction_setup *setup, struc
     for (size_t p = 0; p < setup->part_count; p++)
         for (size_t b = 0; b <= LW_CELL_BITS; b++)
             for (size_t m = 0; m < LW_CELL_MODES; m++) {
-                t->costs[p][b][m] = (struct cost){NAN, NAN};
+                t->costs[p][b][m] = (struct cost){NAN, NAN, NAN};
                 for (size_t c = 0; c < CLASSES; c++)
                     t->losses[p][c][b][m] = (struct loss){NAN, NAN};
             }
@@ -139,7 +140,7 @@ static struct cost cell_cost(const struct tables *t, size_t part, const struct l
 {
     const struct lw_part *own = &t->setup->parts[part];
     size_t rows = t->setup->model->matrices[own->matrices[0]].rows, class_rows[LW_WORD_CLASSES];
-    struct cost sum = {0, 0};
+    struct cost sum = {0, 0, 0};
     if (!t->setup->costs)
         return sum;
     if (lw_cell_is_alike(own, cell))
@@ -149,7 +150,7 @@ static struct cost cell_cost(const struct tables *t, size_t part, const struct l
             memcmp(t->mixed[i].bits, cell->bits, sizeof cell->bits) == 0)
             return t->mixed[i].cost;
     if (t->setup->costs->device->kind == LW_COST_SIMULATED)
-        return (struct cost){NAN, NAN};
+        return (struct cost){NAN, NAN, NAN};
     lw_word_class_rows(rows, class_rows);
     for (size_t c = 0; c < LW_WORD_CLASSES; c++) {
         const struct cost *all =
@@ -157,6 +158,7 @@ static struct cost cell_cost(const struct tables *t, size_t part, const struct l
         double share = (double)class_rows[c] / (double)rows;
         sum.cost += share * all->cost;
         sum.memory += share * all->memory;
+        sum.energy += share * all->energy;
     }
     return sum;
 }
@@ -198,6 +200,7 @@ static enum lw_status list_options(const struct tables *t, size_t part, struct l
     for (size_t c = 0; c < count; c++) {
         struct cost cost = cell_cost(t, part, &all[c]);
         double loss = cell_loss(t, part, &all[c]);
+        p->lacks_costs = p->lacks_costs || (!isnan(loss) && isnan(cost.cost));
         if (isnan(loss) || isnan(cost.cost))
             continue;
         p->cells[part][kept] = all[c];
@@ -205,7 +208,9 @@ static enum lw_status list_options(const struct tables *t, size_t part, struct l
             {[LW_FIGURE_LOSS] = loss,
              [LW_FIGURE_SIZE] = (double)lw_cell_bytes(t->setup->model, own, &all[c]),
              [LW_FIGURE_LATENCY] = cost.cost,
-             [LW_FIGURE_MEMORY] = cost.memory}};
+             [LW_FIGURE_MEMORY] = cost.memory,
+             [LW_FIGURE_ENERGY] = isnan(cost.energy) ? 0 : cost.energy}};
+        p->has_energy = p->has_energy && !isnan(cost.energy);
     }
     p->items[part] = (struct lw_allocation_item){kept, p->options[part]};
     return kept ? LW_OK
@@ -222,9 +227,11 @@ enum lw_status lw_prediction_make(const struct lw_prediction_setup *setup,
     *prediction = (struct lw_prediction){.parts = setup->parts,
                                          .part_count = setup->part_count,
                                          .has_costs = setup->costs,
+                                         .has_energy = setup->costs,
                                          .factor = 1,
                                          .power = 1,
                                          .share = 1,
+                                         .memory_share = 1,
                                          .bleu_slope = NAN,
                                          .fp32_bleu = NAN};
     prediction->cells = calloc(setup->part_count, sizeof *prediction->cells);
@@ -265,16 +272,6 @@ double lw_predict_divergence(const struct lw_prediction *prediction, double part
 double lw_predict_parts_loss(const struct lw_prediction *prediction, double divergence)
 {
     return pow(divergence / prediction->factor, 1 / prediction->power);
-}
-
-double lw_predict_latency(const struct lw_prediction *prediction, double cost)
-{
-    return prediction->base + prediction->share * cost;
-}
-
-double lw_predict_cost(const struct lw_prediction *prediction, double latency)
-{
-    return (latency - prediction->base) / prediction->share;
 }
 
 bool lw_prediction_find(const struct lw_prediction *prediction, size_t part,

@@ -6,7 +6,8 @@
  *   BLEU drop     = bleu_slope * divergence                  calibrated on whole plans
  *   latency       = base + share * sum of the parts' costs   calibrated on whole plans on this
  *                                                            machine; else 0 and 1
- *   bytes         exact
+ *   peak memory   = memory base + memory share * bytes of the parts' weights on the device, the
+ * same energy        sum of the parts' energies bytes         exact
  */
 #ifndef LW_PROFILES_PREDICTION_H
 #define LW_PROFILES_PREDICTION_H
@@ -33,11 +34,14 @@ struct lw_prediction {
     struct lw_allocation_option **options; /* the same; latency in units of cost, S as loss */
     struct lw_allocation_item *items;      /* [part_count] */
     bool has_costs;
+    bool lacks_costs;     /* of some code whose loss is known: the device takes it not */
+    bool has_energy;      /* of all options; else their energies are 0 */
     double factor, power; /* of the divergence */
     double bleu_slope;    /* NAN: not known */
     double fp32_bleu;     /* NAN: not known */
     double base, share;   /* of the latency, in units of cost */
-    struct lw_fit_quality divergence, latency, bleu;
+    double memory_base, memory_share; /* of the peak memory, in bytes; 0 and 1: the weights alone */
+    struct lw_fit_quality divergence, latency, bleu, memory;
 };
 
 struct lw_prediction_setup {
@@ -58,10 +62,6 @@ void lw_prediction_free(struct lw_prediction *prediction);
 /* Of S, and back; in nats a word. */
 double lw_predict_divergence(const struct lw_prediction *prediction, double parts_loss);
 double lw_predict_parts_loss(const struct lw_prediction *prediction, double divergence);
-/* Of the sum of the parts' costs, and back; in units of cost. */
-double lw_predict_latency(const struct lw_prediction *prediction, double cost);
-double lw_predict_cost(const struct lw_prediction *prediction, double latency);
-
 /* The option of a part that is this cell; false where it has none. */
 bool lw_prediction_find(const struct lw_prediction *prediction, size_t part,
                         const struct lw_cell *cell, size_t *option);

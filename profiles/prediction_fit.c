@@ -63,9 +63,17 @@ static void take_loss(void *context, const struct lw_plan_loss *row)
         add(s, row->plan, LW_FIGURE_LOSS, row->divergence, row->fp32_bleu - row->bleu);
 }
 
+/* Latency and peak memory of the same plans. */
+struct cost_series {
+    struct series costs, peaks;
+};
+
 static void take_cost(void *context, const struct lw_plan_cost *row)
 {
-    add(context, row->plan, LW_FIGURE_LATENCY, row->cost.cost, NAN);
+    struct cost_series *s = context;
+    add(&s->costs, row->plan, LW_FIGURE_LATENCY, row->cost.cost, NAN);
+    if (!isnan(row->peak_memory_bytes))
+        add(&s->peaks, row->plan, LW_FIGURE_MEMORY, row->peak_memory_bytes, NAN);
 }
 
 static void free_series(struct series *s)
@@ -179,47 +187,91 @@ static void fit_bleu(struct lw_prediction *p, const struct series *s)
     p->bleu.rms = sqrt(squares); /* in BLEU */
 }
 
-static enum lw_status fit_latency(struct lw_prediction *p, const struct series *s,
-                                  enum lw_cost_kind kind, struct lw_error *error)
+/* measured = base + share * sum, where there are enough plans and `fits`; else as they stand. */
+static enum lw_status fit_base(const struct series *s, bool fits, double *base, double *share,
+                               struct lw_fit_quality *quality, struct lw_error *error)
 {
     double *predicted = calloc(s->count + 1, sizeof *predicted);
     if (!predicted)
         return lw_fail(error, LW_FAILED, "out of memory for a calibration");
-    if (kind == LW_COST_MEASURED && s->count >= 3) {
-        fit_line(s->sums, s->measured, s->count, &p->base, &p->share);
-        if (p->share <= 0) { /* the plans hardly differ: what they share is the base */
-            p->share = 1;
-            p->base = 0;
+    if (fits && s->count >= 3) {
+        fit_line(s->sums, s->measured, s->count, base, share);
+        if (*share <= 0) { /* the plans hardly differ: what they share is the base */
+            *share = 1;
+            *base = 0;
             for (size_t i = 0; i < s->count; i++)
-                p->base += (s->measured[i] - s->sums[i]) / (double)s->count;
+                *base += (s->measured[i] - s->sums[i]) / (double)s->count;
         }
     }
     for (size_t i = 0; i < s->count; i++)
-        predicted[i] = lw_predict_latency(p, s->sums[i]);
-    p->latency = judge(predicted, s->measured, s->count);
+        predicted[i] = *base + *share * s->sums[i];
+    *quality = judge(predicted, s->measured, s->count);
     free(predicted);
+    return LW_OK;
+}
+
+static enum lw_status fit_costs(struct lw_prediction *p, const struct cost_series *s,
+                                enum lw_cost_kind kind, struct lw_error *error)
+{
+    bool measured = kind == LW_COST_MEASURED;
+    enum lw_status status = fit_base(&s->costs, measured, &p->base, &p->share, &p->latency, error);
+    return status == LW_OK
+               ? fit_base(&s->peaks, measured, &p->memory_base, &p->memory_share, &p->memory, error)
+               : status;
+}
+
+/* Losses are of no device. */
+static enum lw_status calibrate_losses(const struct lw_prediction_setup *setup,
+                                       struct lw_prediction *prediction, struct lw_error *error)
+{
+    struct series losses = {.prediction = prediction, .fp32_bleu = NAN};
+    enum lw_status status =
+        lw_database_each_plan_loss(setup->database, setup->text, take_loss, &losses, error);
+    if (status == LW_OK && losses.out_of_memory)
+        status = lw_fail(error, LW_FAILED, "out of memory for a calibration");
+    if (status == LW_OK)
+        status = fit_divergence(prediction, &losses, error);
+    if (status == LW_OK)
+        fit_bleu(prediction, &losses);
+    free_series(&losses);
+    return status;
+}
+
+/* As without the device, of whose options plans may have others. */
+static enum lw_status take_losses(const struct lw_prediction_setup *setup,
+                                  struct lw_prediction *prediction, struct lw_error *error)
+{
+    struct lw_prediction_setup own = *setup;
+    struct lw_prediction all;
+    own.costs = NULL;
+    enum lw_status status = lw_prediction_make(&own, &all, error);
+    if (status != LW_OK)
+        return status;
+    prediction->factor = all.factor;
+    prediction->power = all.power;
+    prediction->bleu_slope = all.bleu_slope;
+    prediction->fp32_bleu = all.fp32_bleu;
+    prediction->divergence = all.divergence;
+    prediction->bleu = all.bleu;
+    lw_prediction_free(&all);
     return LW_OK;
 }
 
 enum lw_status lw_prediction_calibrate(const struct lw_prediction_setup *setup,
                                        struct lw_prediction *prediction, struct lw_error *error)
 {
-    struct series losses = {.prediction = prediction, .fp32_bleu = NAN};
-    struct series costs = {.prediction = prediction, .fp32_bleu = NAN};
-    enum lw_status status =
-        lw_database_each_plan_loss(setup->database, setup->text, take_loss, &losses, error);
+    struct cost_series costs = {.costs = {.prediction = prediction},
+                                .peaks = {.prediction = prediction}};
+    enum lw_status status = prediction->lacks_costs ? take_losses(setup, prediction, error)
+                                                    : calibrate_losses(setup, prediction, error);
     if (status == LW_OK && setup->costs)
         status =
             lw_database_each_plan_cost(setup->database, setup->costs, take_cost, &costs, error);
-    if (status == LW_OK && (losses.out_of_memory || costs.out_of_memory))
+    if (status == LW_OK && (costs.costs.out_of_memory || costs.peaks.out_of_memory))
         status = lw_fail(error, LW_FAILED, "out of memory for a calibration");
-    if (status == LW_OK)
-        status = fit_divergence(prediction, &losses, error);
-    if (status == LW_OK)
-        fit_bleu(prediction, &losses);
     if (status == LW_OK && setup->costs)
-        status = fit_latency(prediction, &costs, setup->costs->device->kind, error);
-    free_series(&losses);
-    free_series(&costs);
+        status = fit_costs(prediction, &costs, setup->costs->device->kind, error);
+    free_series(&costs.costs);
+    free_series(&costs.peaks);
     return status;
 }

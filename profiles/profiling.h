@@ -6,6 +6,7 @@
 #include "profiles/costs.h"
 #include "profiles/database_parts.h"
 #include "profiles/part_loss.h"
+#include "profiles/peak.h"
 #include "profiles/trial.h"
 
 #include <stdbool.h>
@@ -15,6 +16,7 @@
 enum lw_point_kind {
     LW_POINT_ERRORS,     /* errors of all parts with one code: a fit of the model */
     LW_POINT_LOSS,       /* the model with one part, or one class of its words, quantised */
+    LW_POINT_GATES,      /* the engine of a device, synthesised: its area, and what energies need */
     LW_POINT_COSTS,      /* all parts with one code on a device */
     LW_POINT_WORD_COSTS, /* words whose classes differ, in one mode on an engine */
     LW_POINT_PLAN,       /* a whole plan: loss, BLEU, and costs on all devices but static ones */
@@ -29,7 +31,7 @@ struct lw_point {
     size_t mode;
     size_t part;    /* LOSS */
     int word_class; /* LOSS; -1: all rows */
-    size_t device;  /* COSTS, WORD_COSTS */
+    size_t device;  /* GATES, COSTS, WORD_COSTS */
     size_t plan;    /* PLAN: its number */
     double seconds; /* what it is thought to take */
 };
@@ -51,15 +53,18 @@ struct lw_profiling {
     size_t device_count;
     size_t plan_count;
     size_t threads;
-    double kernel_seconds; /* a measured cell */
-    bool retry;            /* points that failed count as absent */
+    double kernel_seconds;    /* a measured cell */
+    struct lw_peak_text peak; /* what whole plans translate in a process of their own */
+    const char *syntheses;    /* a folder of the cache; NULL: energies and areas stay unknown */
+    bool retry;               /* points that failed count as absent */
     struct lw_database *database;
     int64_t run;
     bool (*progress)(void *context, size_t done, size_t all); /* of preparing; may be NULL */
     void *context;
     /* what the points make when they need it */
     struct lw_losses *losses;
-    double fp32_bleu; /* < 0: not known yet */
+    struct lw_synth *asic; /* [device_count], of engines; without blocks: not made yet */
+    double fp32_bleu;      /* < 0: not known yet */
 };
 
 /* The points that the database lacks, *points malloc'ed; how many it has, and how many of these
@@ -77,5 +82,9 @@ void lw_profiling_end(struct lw_profiling *profiling);
 /* The cells of plan number `plan`, the same everywhere: from 1.6 bits a weight to 3.7, drawn. */
 void lw_profiling_plan(const struct lw_part *parts, size_t part_count, size_t plan, size_t plans,
                        struct lw_cell *cells);
+/* What is measured of a plan on a device: the plan, or the same with uniform scales where the
+ * device takes no others. */
+void lw_profiling_plan_on(const struct lw_cost_device *device, const struct lw_part *parts,
+                          size_t part_count, const struct lw_cell *plan, struct lw_cell *cells);
 
 #endif

@@ -1,14 +1,12 @@
 /* Measuring points. */
-#include "profiles/profiling.h"
-
-#include "profiles/plan_trial.h"
+#include "profiles/profiling_internal.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-static double now_s(void)
+double lw_profiling_now_s(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -40,7 +38,7 @@ static void measure_target(struct lw_profiling *p, const struct lw_point *point,
                                   .nats_a_word = NAN,
                                   .fp32_nats_a_word = lw_losses_fp32(p->losses)};
     struct lw_lesson lesson;
-    double start_s = now_s();
+    double start_s = lw_profiling_now_s();
     memcpy(loss->part, p->parts[part].name, sizeof loss->part);
     enum lw_status status =
         lw_losses_error(p->losses, &target, point->bits, point->mode, &loss->relative_error, own);
@@ -50,7 +48,7 @@ static void measure_target(struct lw_profiling *p, const struct lw_point *point,
         loss->divergence = lesson.divergence;
         loss->nats_a_word = lesson.nats_a_word;
     }
-    loss->seconds = now_s() - start_s;
+    loss->seconds = lw_profiling_now_s() - start_s;
 }
 
 static enum lw_status run_loss(struct lw_profiling *p, const struct lw_point *point,
@@ -95,137 +93,6 @@ static enum lw_status run_errors(struct lw_profiling *p, const struct lw_point *
     return status;
 }
 
-static struct lw_costing costing_of(const struct lw_profiling *p, size_t device)
-{
-    return (struct lw_costing){.device = &p->devices[device],
-                               .model = p->model,
-                               .parts = p->parts,
-                               .part_count = p->part_count,
-                               .source_words = p->costs[device].source_words,
-                               .target_words = p->costs[device].target_words,
-                               .database = p->database,
-                               .run = p->run,
-                               .seconds = p->kernel_seconds};
-}
-
-/* Costs to keep. */
-struct cost_rows {
-    struct cost_row {
-        struct lw_part_cost cost;
-        char *failure; /* NULL: it did not fail */
-    } *rows;
-    size_t count, room;
-};
-
-static enum lw_status add_cost(struct cost_rows *rows, const struct lw_part *part,
-                               const struct lw_cell *cell, const struct lw_cost *cost,
-                               const char *failure, struct lw_error *error)
-{
-    if (rows->count == rows->room) {
-        size_t room = 2 * rows->room + 64;
-        struct cost_row *more = realloc(rows->rows, room * sizeof *more);
-        if (!more)
-            return lw_fail(error, LW_FAILED, "out of memory for costs");
-        rows->rows = more;
-        rows->room = room;
-    }
-    struct cost_row *row = &rows->rows[rows->count++];
-    *row = (struct cost_row){{.mode = cell->mode, .cost = *cost}, failure ? strdup(failure) : NULL};
-    memcpy(row->cost.part, part->name, sizeof row->cost.part);
-    lw_cell_bits_name(part, cell, row->cost.bits);
-    return LW_OK;
-}
-
-/* Costs of the wanted parts with these cells. Where they fail together, each is tried alone, so
- * that one that a device cannot hold does not take the others with it. */
-static enum lw_status run_cells(struct lw_profiling *p, size_t device, const struct lw_cell *cells,
-                                const bool *wanted, struct cost_rows *rows, struct lw_error *own,
-                                struct lw_error *error)
-{
-    const struct lw_costing costing = costing_of(p, device);
-    struct lw_cost *costs = calloc(p->part_count, sizeof *costs);
-    bool *alone = calloc(p->part_count, sizeof *alone);
-    enum lw_status status = LW_OK;
-    if (!costs || !alone)
-        status = lw_fail(error, LW_FAILED, "out of memory for costs");
-    bool together = status == LW_OK && lw_costs_of(&costing, cells, wanted, costs, own) == LW_OK;
-    for (size_t part = 0; part < p->part_count && status == LW_OK; part++) {
-        struct lw_error why = {0};
-        bool failed = false;
-        if (!wanted[part])
-            continue;
-        alone[part] = true;
-        if (!together)
-            failed = lw_costs_of(&costing, cells, alone, costs, &why) != LW_OK;
-        alone[part] = false;
-        status = add_cost(rows, &p->parts[part], &cells[part], &costs[part],
-                          failed ? why.text : NULL, error);
-    }
-    free(alone);
-    free(costs);
-    return status;
-}
-
-/* Words whose classes differ, all in one mode. */
-static enum lw_status run_words(struct lw_profiling *p, const struct lw_point *point,
-                                struct lw_cell *cells, bool *wanted, struct cost_rows *rows,
-                                struct lw_error *own, struct lw_error *error)
-{
-    struct lw_cell words[LW_MOST_CELLS];
-    enum lw_status status = LW_OK;
-    for (size_t part = 0; part < p->part_count; part++) {
-        size_t count =
-            p->parts[part].words ? lw_cells_list(&p->parts[part], words, LW_MOST_CELLS) : 0;
-        wanted[part] = true;
-        for (size_t c = 0; c < count && status == LW_OK; c++) {
-            if (words[c].mode != point->mode || lw_cell_is_alike(&p->parts[part], &words[c]))
-                continue;
-            cells[part] = words[c];
-            status = run_cells(p, point->device, cells, wanted, rows, own, error);
-        }
-        wanted[part] = false;
-    }
-    return status;
-}
-
-static enum lw_status keep_costs(struct lw_profiling *p, size_t device,
-                                 const struct cost_rows *rows, struct lw_error *error)
-{
-    enum lw_status status = lw_database_begin(p->database, error);
-    for (size_t i = 0; i < rows->count && status == LW_OK; i++)
-        status = lw_database_add_part_cost(p->database, p->run, &p->costs[device],
-                                           &rows->rows[i].cost, rows->rows[i].failure, error);
-    return lw_database_commit(p->database, status, error);
-}
-
-static enum lw_status run_costs(struct lw_profiling *p, const struct lw_point *point,
-                                struct lw_error *own, struct lw_error *error)
-{
-    struct lw_cell *cells = calloc(p->part_count, sizeof *cells);
-    bool *wanted = calloc(p->part_count, sizeof *wanted);
-    struct cost_rows rows = {0};
-    enum lw_status status = LW_OK;
-    if (!cells || !wanted)
-        status = lw_fail(error, LW_FAILED, "out of memory for costs");
-    for (size_t part = 0; part < p->part_count && status == LW_OK; part++) {
-        memset(cells[part].bits, point->bits ? (int)point->bits : 1, sizeof cells[part].bits);
-        cells[part].mode = point->bits ? point->mode : 0;
-        wanted[part] = point->kind == LW_POINT_COSTS;
-    }
-    if (status == LW_OK)
-        status = point->kind == LW_POINT_COSTS
-                     ? run_cells(p, point->device, cells, wanted, &rows, own, error)
-                     : run_words(p, point, cells, wanted, &rows, own, error);
-    if (status == LW_OK)
-        status = keep_costs(p, point->device, &rows, error);
-    for (size_t i = 0; i < rows.count; i++)
-        free(rows.rows[i].failure);
-    free(rows.rows);
-    free(wanted);
-    free(cells);
-    return status;
-}
-
 static void take_fp32_bleu(void *context, const struct lw_plan_loss *loss)
 {
     if (!isnan(loss->fp32_bleu))
@@ -254,34 +121,6 @@ static enum lw_status know_fp32(struct lw_profiling *p, struct lw_error *error)
     return status;
 }
 
-/* The cost of a quantised model on a device, and its row. */
-static enum lw_status keep_plan_cost(struct lw_profiling *p, size_t device, const char *text,
-                                     struct lw_model *coded, const struct lw_plan_figures *figures,
-                                     const char *failed, struct lw_error *error)
-{
-    const struct lw_costing costing = costing_of(p, device);
-    struct lw_plan_cost row = {.plan = text,
-                               .cost = {true, figures->latency_ns, figures->memory_bytes}};
-    double start_s = now_s();
-    struct lw_error own = {0};
-    if (p->devices[device].kind == LW_COST_SIMULATED) {
-        struct lw_cost *costs = calloc(p->part_count, sizeof *costs);
-        if (!costs)
-            return lw_fail(error, LW_FAILED, "out of memory for costs");
-        for (size_t i = 0; i < coded->matrix_count; i++)
-            coded->matrices[i].arith = LW_ARITH_A8;
-        failed = lw_costs_of_engine(&costing, coded, NULL, costs, &own) == LW_OK ? NULL : own.text;
-        row.cost = (struct lw_cost){.known = true};
-        for (size_t part = 0; part < p->part_count; part++) {
-            row.cost.cost += costs[part].cost;
-            row.cost.memory_bytes += costs[part].memory_bytes;
-        }
-        free(costs);
-    }
-    row.seconds = now_s() - start_s;
-    return lw_database_add_plan_cost(p->database, p->run, &p->costs[device], &row, failed, error);
-}
-
 /* Of the host's kernels: BLEU and latency; its rows stand last, so that a whole row means that all
  * others are there. */
 static enum lw_status run_plan(struct lw_profiling *p, const struct lw_point *point,
@@ -290,8 +129,8 @@ static enum lw_status run_plan(struct lw_profiling *p, const struct lw_point *po
     struct lw_cell *cells = calloc(p->part_count, sizeof *cells);
     struct lw_model coded = {0};
     struct lw_lesson lesson = {0};
-    struct lw_plan_figures figures = {.bleu = NAN};
-    double start_s = now_s();
+    struct lw_plan_figures figures = {.bleu = NAN, .peak_memory_bytes = NAN};
+    double start_s = lw_profiling_now_s();
     if (!cells)
         return lw_fail(error, LW_FAILED, "out of memory for a plan");
     lw_profiling_plan(p->parts, p->part_count, point->plan, p->plan_count, cells);
@@ -305,14 +144,16 @@ static enum lw_status run_plan(struct lw_profiling *p, const struct lw_point *po
                                             .run = p->run,
                                             .seconds = p->kernel_seconds,
                                             .trial = p->translated,
-                                            .pairs = &p->trial->pairs};
-        failed = lw_losses_whole(p->losses, p->parts, cells, p->part_count, LW_ARITH_T8, &coded,
-                                 &lesson, own) != LW_OK ||
+                                            .pairs = &p->trial->pairs,
+                                            .peak = p->peak};
+        failed = lw_losses_whole(p->losses, p->parts, cells, p->part_count, LW_WEIGHTING_GRAM,
+                                 LW_ARITH_T8, &coded, &lesson, own) != LW_OK ||
                  lw_plan_trial_run(&trial, &coded, "lutwidge profile", &figures, own) != LW_OK;
     }
     for (size_t d = 0; d < p->device_count && status == LW_OK; d++)
         if (p->devices[d].kind != LW_COST_STATIC)
-            status = keep_plan_cost(p, d, text, &coded, &figures, failed ? own->text : NULL, error);
+            status =
+                lw_profiling_plan_cost(p, d, cells, &figures, failed ? own->text : NULL, error);
     struct lw_plan_loss loss = {.plan = text,
                                 .purpose = "calibrate",
                                 .size_bytes = figures.size_bytes,
@@ -321,7 +162,7 @@ static enum lw_status run_plan(struct lw_profiling *p, const struct lw_point *po
                                 .fp32_nats_a_word = lw_losses_fp32(p->losses),
                                 .bleu = figures.bleu,
                                 .fp32_bleu = p->fp32_bleu >= 0 ? p->fp32_bleu : NAN,
-                                .seconds = now_s() - start_s};
+                                .seconds = lw_profiling_now_s() - start_s};
     if (status == LW_OK)
         status = lw_database_add_plan_loss(p->database, p->run, &p->text, &loss,
                                            failed ? own->text : NULL, error);
@@ -347,8 +188,10 @@ enum lw_status lw_profiling_measure(struct lw_profiling *profiling, const struct
         status = run_loss(profiling, point, &own, error);
     else if (point->kind == LW_POINT_PLAN)
         status = run_plan(profiling, point, &own, error);
+    else if (point->kind == LW_POINT_GATES)
+        status = lw_profiling_gates(profiling, point, &own, error);
     else
-        status = run_costs(profiling, point, &own, error);
+        status = lw_profiling_costs(profiling, point, &own, error);
     if (status == LW_OK && own.text[0])
         *failure = strdup(own.text);
     return status;
@@ -358,4 +201,6 @@ void lw_profiling_end(struct lw_profiling *profiling)
 {
     lw_losses_close(profiling->losses);
     profiling->losses = NULL;
+    free(profiling->asic);
+    profiling->asic = NULL;
 }

@@ -17,6 +17,9 @@ static const char page_css[] = {
 static const char page_charts[] = {
 #include "profiles/report/charts.js.inc"
 };
+static const char page_plans[] = {
+#include "profiles/report/plans.js.inc"
+};
 static const char page_js[] = {
 #include "profiles/report/page.js.inc"
 };
@@ -32,8 +35,11 @@ static const char parts[] = {
 static const char codes[] = {
 #include "profiles/report/codes.sql.inc"
 };
-static const char costs[] = {
-#include "profiles/report/costs.sql.inc"
+static const char choices[] = {
+#include "profiles/report/choices.sql.inc"
+};
+static const char modes[] = {
+#include "profiles/report/modes.sql.inc"
 };
 static const char predictions[] = {
 #include "profiles/report/predictions.sql.inc"
@@ -59,7 +65,8 @@ static const struct section {
     {"deployments", deployments, PROFILE},
     {"parts", parts, PROFILE},
     {"codes", codes, PROFILE},
-    {"costs", costs, PROFILE},
+    {"choices", choices, PROFILE},
+    {"modes", modes, PROFILE},
     {"predictions", predictions, PROFILE},
     {"stalls", stalls, "simulate M.lwm --step"},
     {"kernels", kernels, "bench"},
@@ -130,11 +137,8 @@ static void write_page(const char *data, FILE *stream)
 {
     const struct {
         const char *name, *text;
-    } pieces[] = {{"@CSS@", page_css},
-                  {"@D3@", d3_js},
-                  {"@DATA@", data},
-                  {"@CHARTS@", page_charts},
-                  {"@JS@", page_js}};
+    } pieces[] = {{"@CSS@", page_css},       {"@D3@", d3_js},         {"@DATA@", data},
+                  {"@CHARTS@", page_charts}, {"@PLANS@", page_plans}, {"@JS@", page_js}};
     const char *at = page_html;
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
         const char *place = strstr(at, pieces[i].name);

@@ -7,12 +7,23 @@
 #include "models/transformer.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* One product: y[n][m] = sum over k of W[m][k] x[n][k] + bias[m], y is [N][M] and owned by the
  * caller. */
 struct lw_product {
     unsigned matrix; /* index into lw_model.matrices */
     float *y;
+};
+
+/* Chosen rows of a matrix, whose products give the bits that those of all rows give.
+ * Zero-initialise; lw_rows_free. */
+struct lw_rows {
+    unsigned matrix;
+    const uint32_t *list; /* [count], ascending; the caller's */
+    size_t count;         /* at least 1 */
+    uint8_t *memory;      /* what a backend made of them, aligned to 64 */
+    size_t bytes;         /* that it has */
 };
 
 struct lw_backend {
@@ -23,7 +34,31 @@ struct lw_backend {
     enum lw_status (*multiply)(void *self, const struct lw_product *products, size_t count,
                                size_t columns, const float *x, struct lw_error *error);
     void (*close)(void *self);
+    /* Both NULL where products of chosen rows cannot be had. `gather` prepares rows whose first
+     * three fields are set; LW_FAILED when out of memory. multiply_rows gives y[N][count]. */
+    enum lw_status (*gather)(void *self, struct lw_rows *rows, struct lw_error *error);
+    enum lw_status (*multiply_rows)(void *self, const struct lw_rows *rows, size_t columns,
+                                    const float *x, float *y, struct lw_error *error);
 };
+
+/* runtime/rows.c */
+
+/* Memory for at least so many bytes, with nothing in it. LW_FAILED. */
+enum lw_status lw_rows_reserve(struct lw_rows *rows, size_t bytes, struct lw_error *error);
+void lw_rows_free(struct lw_rows *rows);
+/* In fp32: the rows of weights[M][K] as [count][K], and their biases [count] behind them. */
+enum lw_status lw_rows_gather(struct lw_rows *rows, const struct lw_matrix *matrix,
+                              const float *weights, struct lw_error *error);
+static inline const float *lw_rows_bias(const struct lw_rows *rows, const struct lw_matrix *matrix)
+{
+    return (const float *)(const void *)rows->memory + rows->count * matrix->columns;
+}
+
+/* The most bytes that `count` rows of a matrix take in fp32, and by kernels; SIZE_MAX where they
+ * overflow. */
+size_t lw_rows_f32_bytes(const struct lw_matrix *matrix, size_t count);
+size_t lw_rows_kernels_bytes(const struct lw_model *model, const struct lw_bundle *bundle,
+                             unsigned matrix, size_t count);
 
 /* All of these borrow the model, which must outlive the backend. The first two compute
  * every product in fp32, whatever the class of its matrix; coded matrices are expanded for that. */

@@ -36,33 +36,28 @@ struct blas {
     struct lw_expanded expanded;
 };
 
-static void set_bias(const struct lw_matrix *matrix, size_t columns, float *y)
+/* y[columns][rows] = w[rows][K] x[columns][K] + bias[rows], which may be NULL. */
+static void multiply_weights(const struct blas *blas, const float *w, const float *bias,
+                             size_t rows, size_t columns_k, size_t columns, const float *x,
+                             float *y)
 {
-    for (size_t n = 0; n < columns; n++)
-        if (matrix->bias)
-            memcpy(y + n * matrix->rows, matrix->bias, matrix->rows * sizeof *y);
+    int m = (int)rows, k = (int)columns_k, n = (int)columns;
+    for (size_t c = 0; c < columns; c++)
+        if (bias)
+            memcpy(y + c * rows, bias, rows * sizeof *y);
         else
-            memset(y + n * matrix->rows, 0, matrix->rows * sizeof *y);
-}
-
-static void multiply_matrix(const struct blas *blas, const struct lw_product *product,
-                            size_t columns, const float *x)
-{
-    const struct lw_matrix *matrix = &blas->model->matrices[product->matrix];
-    const float *w = blas->expanded.weights[product->matrix];
-    int m = (int)matrix->rows, k = (int)matrix->columns, n = (int)columns;
-    set_bias(matrix, columns, product->y);
+            memset(y + c * rows, 0, rows * sizeof *y);
     if (n == 1) {
-        blas->sgemv(ROW_MAJOR, NO_TRANSPOSE, m, k, 1.0f, w, k, x, 1, 1.0f, product->y, 1);
+        blas->sgemv(ROW_MAJOR, NO_TRANSPOSE, m, k, 1.0f, w, k, x, 1, 1.0f, y, 1);
         return;
     }
-    size_t block = BLOCK_PRODUCTS / (matrix->columns * columns);
+    size_t block = BLOCK_PRODUCTS / (columns_k * columns);
     if (block < 8)
         block = 8;
-    for (size_t row = 0; row < matrix->rows; row += block) {
-        size_t rows = matrix->rows - row < block ? matrix->rows - row : block;
-        blas->sgemm(COLUMN_MAJOR, TRANSPOSE, NO_TRANSPOSE, (int)rows, n, k, 1.0f,
-                    w + row * matrix->columns, k, x, k, 1.0f, product->y + row, m);
+    for (size_t row = 0; row < rows; row += block) {
+        size_t now = rows - row < block ? rows - row : block;
+        blas->sgemm(COLUMN_MAJOR, TRANSPOSE, NO_TRANSPOSE, (int)now, n, k, 1.0f,
+                    w + row * columns_k, k, x, k, 1.0f, y + row, m);
     }
 }
 
@@ -70,8 +65,30 @@ static enum lw_status multiply(void *self, const struct lw_product *products, si
                                size_t columns, const float *x, struct lw_error *error)
 {
     (void)error;
-    for (size_t i = 0; i < count; i++)
-        multiply_matrix(self, &products[i], columns, x);
+    const struct blas *blas = self;
+    for (size_t i = 0; i < count; i++) {
+        const struct lw_matrix *matrix = &blas->model->matrices[products[i].matrix];
+        multiply_weights(blas, blas->expanded.weights[products[i].matrix], matrix->bias,
+                         matrix->rows, matrix->columns, columns, x, products[i].y);
+    }
+    return LW_OK;
+}
+
+static enum lw_status gather(void *self, struct lw_rows *rows, struct lw_error *error)
+{
+    const struct blas *blas = self;
+    return lw_rows_gather(rows, &blas->model->matrices[rows->matrix],
+                          blas->expanded.weights[rows->matrix], error);
+}
+
+static enum lw_status multiply_rows(void *self, const struct lw_rows *rows, size_t columns,
+                                    const float *x, float *y, struct lw_error *error)
+{
+    (void)error;
+    const struct blas *blas = self;
+    const struct lw_matrix *matrix = &blas->model->matrices[rows->matrix];
+    multiply_weights(blas, (const float *)(const void *)rows->memory, lw_rows_bias(rows, matrix),
+                     rows->count, matrix->columns, columns, x, y);
     return LW_OK;
 }
 
@@ -128,6 +145,6 @@ enum lw_status lw_backend_blas(const struct lw_model *model, struct lw_backend *
         close_blas(blas);
         return status;
     }
-    *backend = (struct lw_backend){"blas", blas, multiply, close_blas};
+    *backend = (struct lw_backend){"blas", blas, multiply, close_blas, gather, multiply_rows};
     return LW_OK;
 }

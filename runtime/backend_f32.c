@@ -25,6 +25,24 @@ static enum lw_status multiply(void *self, const struct lw_product *products, si
     return LW_OK;
 }
 
+static enum lw_status gather(void *self, struct lw_rows *rows, struct lw_error *error)
+{
+    const struct f32 *f32 = self;
+    return lw_rows_gather(rows, &f32->model->matrices[rows->matrix],
+                          f32->expanded.weights[rows->matrix], error);
+}
+
+static enum lw_status multiply_rows(void *self, const struct lw_rows *rows, size_t columns,
+                                    const float *x, float *y, struct lw_error *error)
+{
+    (void)error;
+    const struct f32 *f32 = self;
+    const struct lw_matrix *matrix = &f32->model->matrices[rows->matrix];
+    f32->vector->product((const float *)(const void *)rows->memory, lw_rows_bias(rows, matrix), x,
+                         y, rows->count, matrix->columns, columns);
+    return LW_OK;
+}
+
 static void close_f32(void *self)
 {
     struct f32 *f32 = self;
@@ -44,7 +62,7 @@ static enum lw_status open_f32(const struct lw_model *model, enum lw_expand whic
         free(f32);
         return status;
     }
-    *backend = (struct lw_backend){"f32", f32, multiply, close_f32};
+    *backend = (struct lw_backend){"f32", f32, multiply, close_f32, gather, multiply_rows};
     return LW_OK;
 }
 

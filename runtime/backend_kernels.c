@@ -1,8 +1,7 @@
 /* Products through the generated kernels of a bundle. Tables, or quantised activations, are made
  * once for all products that read them; products of class f32 have none. */
-#include "runtime/backend.h"
+#include "runtime/backend_kernels.h"
 
-#include "gen/registry.h"
 #include "models/checked.h"
 #include "runtime/expand.h"
 
@@ -11,19 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLUMNS_AT_ONCE = 64, INPUTS = 8, SPARE_COLUMNS = 16, ALIGNMENT = 64 };
-
-struct kernels {
-    const struct lw_model *model;
-    const struct lw_bundle *bundle;
-    struct lw_backend f32;  /* for the matrices of this class */
-    size_t columns_at_once; /* the largest N of the bundle, at least 8 */
-    uint8_t *tables;        /* columns_at_once columns of the widest input, within memory */
-    uint8_t *memory;
-    float steps[COLUMNS_AT_ONCE];
-    float *stored; /* columns_at_once outputs of the largest code of a matrix whose rows differ */
-    float *spare;  /* outputs of a kernel of tiles that takes more columns than there are */
-};
+enum { INPUTS = 8, SPARE_COLUMNS = 16, ALIGNMENT = 64 };
 
 /* The rows of one code for `columns` columns that stand ready; y is that of the first of them. */
 static void multiply_code(const struct kernels *k, unsigned index, size_t code, size_t columns,
@@ -76,6 +63,17 @@ static void multiply_codes(const struct kernels *k, const struct lw_product *pro
     }
 }
 
+enum lw_status lw_kernels_prepare(struct kernels *k, const struct lw_kernel *input,
+                                  const struct lw_matrix *matrix, size_t columns, const float *x,
+                                  struct lw_error *error)
+{
+    for (size_t n = 0; n < columns; n++)
+        if (input->tables((const uint8_t *)(x + n * matrix->columns),
+                          k->tables + n * input->table_bytes, (uint8_t *)&k->steps[n]))
+            return lw_fail(error, LW_FAILED, "matrix %s: its input is not finite", matrix->name);
+    return LW_OK;
+}
+
 /* All codes that read `input`, which is prepared once for them. */
 static enum lw_status multiply_input(struct kernels *k, const struct lw_kernel *input,
                                      const struct lw_product *products, size_t count,
@@ -84,10 +82,10 @@ static enum lw_status multiply_input(struct kernels *k, const struct lw_kernel *
     const struct lw_matrix *first = matrix_of(k, products);
     for (size_t done = 0; done < columns; done += k->columns_at_once) {
         size_t now = columns - done < k->columns_at_once ? columns - done : k->columns_at_once;
-        for (size_t n = 0; n < now; n++)
-            if (input->tables((const uint8_t *)(x + (done + n) * first->columns),
-                              k->tables + n * input->table_bytes, (uint8_t *)&k->steps[n]))
-                return lw_fail(error, LW_FAILED, "matrix %s: its input is not finite", first->name);
+        enum lw_status status =
+            lw_kernels_prepare(k, input, first, now, x + done * first->columns, error);
+        if (status != LW_OK)
+            return status;
         for (size_t p = 0; p < count; p++) {
             const struct lw_matrix *matrix = matrix_of(k, &products[p]);
             if (matrix->arith != LW_ARITH_F32)
@@ -129,6 +127,16 @@ static enum lw_status multiply(void *self, const struct lw_product *products, si
         }
     }
     return status;
+}
+
+/* Whether the output product has kernels for chosen rows, or needs none. */
+static bool has_parts(const struct lw_model *model, const struct lw_bundle *bundle)
+{
+    const struct lw_matrix *output = &model->matrices[model->output];
+    bool has = true;
+    for (size_t c = 0; output->arith != LW_ARITH_F32 && c < output->code_count; c++)
+        has = has && bundle->matrices[model->output].codes[c].parts[0];
+    return has;
 }
 
 static void close_kernels(void *self)
@@ -202,6 +210,11 @@ enum lw_status lw_backend_kernels(const struct lw_model *model, const struct lw_
     }
     k->model = model;
     k->bundle = bundle;
-    *backend = (struct lw_backend){"kernels", k, multiply, close_kernels};
+    *backend = (struct lw_backend){
+        .name = "kernels", .self = k, .multiply = multiply, .close = close_kernels};
+    if (has_parts(model, bundle)) {
+        backend->gather = lw_kernels_gather;
+        backend->multiply_rows = lw_kernels_multiply_rows;
+    }
     return LW_OK;
 }

@@ -28,20 +28,24 @@ static enum lw_status search_line(struct lw_translator *t, struct lw_line *line,
     return status == LW_OK ? lw_search_show(t, line, step, error) : status;
 }
 
-/* Logits and search of as many lines at once as there is room for logits. */
+/* Logits and search of as many lines at once as there is room for logits; of one that has a list of
+ * words of its own. */
 static enum lw_status search_lines(struct lw_translator *t, struct lw_line *const *lines,
                                    size_t count, size_t step, struct lw_error *error)
 {
-    size_t words = t->model->config.target_words, column = 0;
+    size_t column = 0;
     enum lw_status status = LW_OK;
     for (size_t i = 0; i < count && status == LW_OK;) {
         size_t end = i, n = 0;
-        while (end < count && n + lines[end]->decoded <= t->output_columns)
+        const struct lw_rows *rows = lines[i]->rows;
+        while (end < count && n + lines[end]->decoded <= t->output_columns && !(rows && n))
             n += lines[end++]->decoded;
-        status = lw_decode_logits(t, column, n, error);
+        status = lw_decode_logits(t, rows, column, n, error);
         column += n;
-        for (float *x = t->logits; i < end && status == LW_OK; x += lines[i++]->decoded * words)
+        for (float *x = t->logits; i < end && status == LW_OK; i++) {
             status = search_line(t, lines[i], x, step, error);
+            x += lines[i]->decoded * lw_line_words(t, lines[i]);
+        }
     }
     return status;
 }
@@ -53,6 +57,8 @@ static enum lw_status translate_lines(struct lw_translator *t, struct lw_line **
     enum lw_status status = lw_encode_lines(t, lines, jobs, count, error);
     for (size_t i = 0; i < count; i++)
         lw_search_begin(lines[i]);
+    for (size_t i = 0; i < count && status == LW_OK; i++)
+        status = lw_list_words(t, lines[i], &jobs[i], error);
     for (size_t step = 0; count && status == LW_OK; step++) {
         size_t n = gather_columns(t, lines, count, step), running = 0;
         status = lw_decode_columns(t, n, step, error);
@@ -73,8 +79,10 @@ static enum lw_status translate_jobs(struct lw_translator *t, struct lw_request 
     for (size_t i = first; i < end; i++)
         t->active[i - first] = &t->lines[i];
     enum lw_status status = translate_lines(t, t->active, jobs + first, end - first, error);
-    for (size_t i = first; i < end && status == LW_OK; i++)
+    for (size_t i = first; i < end && status == LW_OK; i++) {
         jobs[i].best = t->lines[i].best;
+        jobs[i].listed = t->lines[i].rows ? t->lines[i].rows->count : 0;
+    }
     return status;
 }
 

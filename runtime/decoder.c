@@ -96,13 +96,14 @@ enum lw_status lw_decode_columns(struct lw_translator *translator, size_t n, siz
     return status;
 }
 
-enum lw_status lw_decode_logits(struct lw_translator *translator, size_t first, size_t n,
-                                struct lw_error *error)
+enum lw_status lw_decode_logits(struct lw_translator *translator, const struct lw_rows *rows,
+                                size_t first, size_t n, struct lw_error *error)
 {
     const struct lw_translator *t = translator;
     const struct lw_product output = {t->model->output, t->logits};
-    return t->backend->multiply(t->backend->self, &output, 1, n,
-                                t->hidden + first * t->model->config.d_model, error);
+    const float *x = t->hidden + first * t->model->config.d_model;
+    return rows ? t->backend->multiply_rows(t->backend->self, rows, n, x, t->logits, error)
+                : t->backend->multiply(t->backend->self, &output, 1, n, x, error);
 }
 
 enum lw_status lw_decode_step(struct lw_translator *translator, const int32_t *words, size_t n,
@@ -124,7 +125,7 @@ enum lw_status lw_decode_step(struct lw_translator *translator, const int32_t *w
     }
     status = lw_decode_columns(t, n, position, error);
     if (status == LW_OK)
-        status = lw_decode_logits(t, 0, n, error);
+        status = lw_decode_logits(t, NULL, 0, n, error);
     *logits = t->logits;
     return status;
 }

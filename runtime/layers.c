@@ -65,17 +65,18 @@ enum lw_status lw_attention_end(struct lw_translator *translator,
     return status;
 }
 
-static void activate(const struct lw_translator *t, float *x, size_t count)
+void lw_activate(const struct lw_vector *vector, enum lw_activation activation, float *x,
+                 size_t count)
 {
-    switch (t->model->config.activation) {
+    switch (activation) {
     case LW_SWISH:
-        t->vector->swish(x, count);
+        vector->swish(x, count);
         break;
     case LW_RELU:
-        t->vector->relu(x, count);
+        vector->relu(x, count);
         break;
     case LW_GELU:
-        t->vector->gelu(x, count);
+        vector->gelu(x, count);
         break;
     }
 }
@@ -87,7 +88,8 @@ static enum lw_status feed_forward(const struct lw_translator *t, const struct l
     enum lw_status status = multiply(t, layer->fc1, count, x, t->inner, error);
     if (status != LW_OK)
         return status;
-    activate(t, t->inner, count * t->model->matrices[layer->fc1].rows);
+    lw_activate(t->vector, t->model->config.activation, t->inner,
+                count * t->model->matrices[layer->fc1].rows);
     return multiply(t, layer->fc2, count, t->inner, y, error);
 }
 

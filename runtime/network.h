@@ -50,6 +50,7 @@ struct lw_line {
     struct lw_finished *finished; /* [beams], best first */
     int32_t *output;              /* [T] */
     struct lw_hypothesis best;    /* once the line is done */
+    const struct lw_rows *rows;   /* words that it may have, which logits are of; NULL: all */
 };
 
 /* One column of a decoder step. */
@@ -73,6 +74,7 @@ struct lw_translator {
     size_t output_columns;       /* whose logits there is room for */
     struct lw_token_watch watch; /* go_on may be NULL */
     bool stopped;                /* by the watch, in this call */
+    struct lw_listing *listing;  /* of a shortlist; NULL: there is none */
     void *arena;
 
     float *positions;        /* [positions][d], filled as sentences reach them */
@@ -121,6 +123,23 @@ enum lw_status lw_ask_watch(struct lw_translator *translator, size_t request, co
 /* Fills the first `count` rows of positions, where they are not filled yet. */
 void lw_fill_positions(struct lw_translator *translator, size_t count);
 
+/* runtime/listing.c */
+
+/* Sets line->rows for the source of a job and has them gathered, where there is a shortlist. */
+enum lw_status lw_list_words(struct lw_translator *translator, struct lw_line *line,
+                             const struct lw_request *job, struct lw_error *error);
+void lw_listing_close(struct lw_listing *listing);
+
+/* Logits of a column of a line, and the word that logit i is of. */
+static inline size_t lw_line_words(const struct lw_translator *t, const struct lw_line *line)
+{
+    return line->rows ? line->rows->count : t->model->config.target_words;
+}
+static inline int32_t lw_line_word(const struct lw_line *line, size_t i)
+{
+    return (int32_t)(line->rows ? line->rows->list[i] : i);
+}
+
 /* runtime/layers.c */
 
 /* hidden[count][d] = embeddings of words, scaled, + positions from `position` on (the same position
@@ -134,6 +153,9 @@ enum lw_status lw_attention_end(struct lw_translator *translator,
 /* hidden = norm(hidden + fc2(activation(fc1(hidden)))) */
 enum lw_status lw_feed_forward(struct lw_translator *translator, const struct lw_layer *layer,
                                size_t count, float *hidden, struct lw_error *error);
+/* x = activation(x) */
+void lw_activate(const struct lw_vector *vector, enum lw_activation activation, float *x,
+                 size_t count);
 /* LW_USAGE where a word is outside a vocabulary of `limit` words. */
 enum lw_status lw_check_words(const int32_t *words, size_t count, size_t limit,
                               struct lw_error *error);
@@ -154,9 +176,9 @@ enum lw_status lw_check_source(const struct lw_model *model, const int32_t *sour
  */
 enum lw_status lw_decode_columns(struct lw_translator *translator, size_t n, size_t step,
                                  struct lw_error *error);
-/* The logits of `n` columns from `first` on. */
-enum lw_status lw_decode_logits(struct lw_translator *translator, size_t first, size_t n,
-                                struct lw_error *error);
+/* The logits of `n` columns from `first` on, of all words or of chosen ones. */
+enum lw_status lw_decode_logits(struct lw_translator *translator, const struct lw_rows *rows,
+                                size_t first, size_t n, struct lw_error *error);
 /* After a step: running beam b of a line continues what was beam parents[b] at that step. Gives
  * back the cells that none of them needs any more: all where there are no beams. */
 void lw_reorder(struct lw_translator *translator, struct lw_line *line, const uint8_t *parents,

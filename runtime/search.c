@@ -11,35 +11,53 @@ static bool is_last_step(const struct lw_translator *t, size_t step)
     return step + 1 == t->steps;
 }
 
+/* Sets the logit of a word, where the line has it. */
+static void set_logit(const struct lw_line *line, float *x, int32_t word, float to)
+{
+    size_t low = 0, high = line->rows ? line->rows->count : 0;
+    if (!line->rows)
+        x[word] = to;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int32_t there = lw_line_word(line, middle);
+        if (there == word)
+            x[middle] = to;
+        low = there < word ? middle + 1 : low;
+        high = there < word ? high : middle;
+    }
+}
+
 /* Words that must not come become -inf; at the last step all but the forced word, which becomes 0.
  */
-static void constrain(const struct lw_translator *t, size_t step, float *x)
+static void constrain(const struct lw_translator *t, const struct lw_line *line, size_t step,
+                      float *x)
 {
     const struct lw_config *config = &t->model->config;
     for (size_t i = 0; i < config->bad_word_count; i++)
         if (config->bad_words[i] != config->eos)
-            x[config->bad_words[i]] = -INFINITY;
+            set_logit(line, x, config->bad_words[i], -INFINITY);
     if (config->forced_eos < 0 || !is_last_step(t, step))
         return;
-    for (size_t i = 0; i < config->target_words; i++)
+    for (size_t i = 0; i < lw_line_words(t, line); i++)
         x[i] = -INFINITY;
-    x[config->forced_eos] = 0.0f;
+    set_logit(line, x, config->forced_eos, 0.0f);
 }
 
 static const struct lw_normaliser as_it_is = {0.0f, 0.0f};
 
 /* The logits of a column as log probabilities, which are never stored: x is constrained, `by` says
  * the rest. A log softmax over anything that is not finite has no number in it. */
-static enum lw_status normalise(const struct lw_translator *t, size_t step, float *x,
-                                struct lw_normaliser by[2], struct lw_error *error)
+static enum lw_status normalise(const struct lw_translator *t, const struct lw_line *line,
+                                size_t step, float *x, struct lw_normaliser by[2],
+                                struct lw_error *error)
 {
     const struct lw_config *config = &t->model->config;
-    size_t words = config->target_words;
+    size_t words = lw_line_words(t, line);
     by[0] = t->vector->normalise(x, as_it_is, words);
     by[1] = as_it_is;
     if (isnan(lw_log_probability(x[0], by)))
         return lw_fail(error, LW_FAILED, "the logits of step %zu are not finite", step);
-    constrain(t, step, x);
+    constrain(t, line, step, x);
     if (config->forced_eos >= 0 && is_last_step(t, step))
         by[0] = as_it_is;
     if (config->renormalize_logits)
@@ -72,13 +90,14 @@ static enum lw_status greedy_step(struct lw_translator *t, struct lw_line *line,
                                   size_t step, struct lw_error *error)
 {
     const struct lw_config *config = &t->model->config;
-    constrain(t, step, x);
-    int32_t word = (int32_t)t->vector->argmax(x, config->target_words);
-    const struct lw_normaliser by[2] = {t->vector->normalise(x, as_it_is, config->target_words),
-                                        as_it_is};
+    size_t words = lw_line_words(t, line);
+    constrain(t, line, step, x);
+    size_t best = t->vector->argmax(x, words);
+    int32_t word = lw_line_word(line, best);
+    const struct lw_normaliser by[2] = {t->vector->normalise(x, as_it_is, words), as_it_is};
     if (isnan(lw_log_probability(x[0], by)))
         return lw_fail(error, LW_FAILED, "the logits of step %zu are not finite", step);
-    line->scores[0] += lw_log_probability(x[word], by);
+    line->scores[0] += lw_log_probability(x[best], by);
     line->words[step] = line->output[step] = word;
     line->running = word != config->eos && !is_last_step(t, step);
     if (!line->running) {
@@ -99,19 +118,19 @@ static void insert_candidate(struct lw_candidate *list, size_t *count, size_t ro
 }
 
 /* Adds the continuations of a beam to the best 2 x beams of its line, *count of which there are. */
-static void find_candidates(struct lw_translator *t, const float *x,
-                            const struct lw_normaliser by[2], size_t beam, float shift,
-                            size_t *count)
+static void find_candidates(struct lw_translator *t, const struct lw_line *line, const float *x,
+                            const struct lw_normaliser by[2], size_t beam, size_t *count)
 {
-    size_t words = t->model->config.target_words, room = 2 * t->search.beams, i = 0;
+    size_t words = lw_line_words(t, line), room = 2 * t->search.beams, i = 0;
+    float shift = line->scores[beam];
     for (;; i++) {
         float threshold = *count == room ? t->candidates[room - 1].score : -INFINITY;
         i = t->vector->above(x, by, shift, threshold, i, words);
         if (i == words)
             return;
-        insert_candidate(
-            t->candidates, count, room,
-            (struct lw_candidate){lw_log_probability(x[i], by) + shift, beam, (int32_t)i});
+        insert_candidate(t->candidates, count, room,
+                         (struct lw_candidate){lw_log_probability(x[i], by) + shift, beam,
+                                               lw_line_word(line, i)});
     }
 }
 
@@ -165,13 +184,13 @@ static bool may_improve(const struct lw_translator *t, const struct lw_line *lin
 static enum lw_status beam_step(struct lw_translator *t, struct lw_line *line, float *logits,
                                 size_t step, struct lw_error *error)
 {
-    size_t words = t->model->config.target_words, candidates = 0;
+    size_t words = lw_line_words(t, line), candidates = 0;
     for (size_t b = 0; b < line->running; b++) {
         struct lw_normaliser by[2];
-        enum lw_status status = normalise(t, step, logits + b * words, by, error);
+        enum lw_status status = normalise(t, line, step, logits + b * words, by, error);
         if (status != LW_OK)
             return status;
-        find_candidates(t, logits + b * words, by, b, line->scores[b], &candidates);
+        find_candidates(t, line, logits + b * words, by, b, &candidates);
     }
     if (candidates == 0)
         return lw_fail(error, LW_FAILED, "no word is possible at step %zu", step);

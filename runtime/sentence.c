@@ -88,6 +88,7 @@ void lw_sentence_take(struct lw_sentence *sentence, const struct lw_tokenizer *t
         return;
     }
     struct lw_error error;
+    s->listed = request->listed;
     size_t there = lw_translator_hypotheses(translator, i);
     size_t count = there < most ? there : most;
     enum lw_status status = LW_OK;

@@ -22,6 +22,7 @@ struct lw_sentence {
     struct lw_translation *list; /* [translations], best first */
     size_t translations;         /* 0: not translated */
     size_t words;                /* of the best, </s> included */
+    size_t listed;               /* that a shortlist left it; 0: all, or not translated */
     enum lw_status status;
     bool stopped; /* before it was finished */
     char *error;  /* why it is refused; NULL also where there was no memory for it */

@@ -120,8 +120,12 @@ static enum lw_status open_member(const struct lw_team_setup *setup, size_t numb
     member->requests = calloc(setup->together, sizeof *member->requests);
     if (!member->requests)
         return lw_fail(error, LW_FAILED, "out of memory for %zu lines together", setup->together);
-    return lw_translator_open_batch(setup->model, &setup->backends[number], &setup->search,
-                                    setup->together, &member->translator, error);
+    enum lw_status status =
+        lw_translator_open_batch(setup->model, &setup->backends[number], &setup->search,
+                                 setup->together, &member->translator, error);
+    return status == LW_OK && setup->shortlist
+               ? lw_translator_restrict(member->translator, setup->shortlist, error)
+               : status;
 }
 
 enum lw_status lw_team_open(const struct lw_team_setup *setup, struct lw_team **team,

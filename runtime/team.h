@@ -21,8 +21,9 @@ struct lw_team_setup {
     struct pthreadpool *pool; /* one call at a time; NULL: the first member alone, on the caller's
                                  thread */
     struct lw_search search;
-    size_t together; /* sentences that a member translates together */
-    size_t most;     /* translations of a sentence, at most */
+    const struct lw_shortlist *shortlist; /* NULL: none */
+    size_t together;                      /* sentences that a member translates together */
+    size_t most;                          /* translations of a sentence, at most */
 };
 
 struct lw_team;

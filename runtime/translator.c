@@ -247,6 +247,7 @@ void lw_translator_close(struct lw_translator *translator)
 {
     if (!translator)
         return;
+    lw_listing_close(translator->listing);
     free(translator->arena);
     free(translator);
 }

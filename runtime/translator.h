@@ -27,6 +27,7 @@ struct lw_hypothesis {
 };
 
 struct lw_translator;
+struct lw_shortlist;
 
 /* Borrows the model and the backend. All memory for the given limits is taken here. LW_USAGE where
  * they do not fit the model: 1 to 255 beams (more than one needs a vocabulary of twice as many
@@ -40,6 +41,11 @@ enum lw_status lw_translator_open_batch(const struct lw_model *model,
                                         const struct lw_search *search, size_t lines,
                                         struct lw_translator **translator, struct lw_error *error);
 void lw_translator_close(struct lw_translator *translator);
+/* From now on each line is translated with the words that a shortlist gives for its source, and
+ * probabilities are of these alone. Borrows the shortlist, of the same model. Once, before the
+ * first line. LW_USAGE where the backend has no products of chosen rows. */
+enum lw_status lw_translator_restrict(struct lw_translator *translator,
+                                      const struct lw_shortlist *shortlist, struct lw_error *error);
 
 /* Bytes that lw_translator_open_batch would take. LW_USAGE as there; LW_FAILED where they overflow.
  */
@@ -70,6 +76,7 @@ struct lw_request {
     enum lw_status status; /* what lw_translate would return, and leave in error and best */
     struct lw_error error;
     struct lw_hypothesis best; /* valid until the translator's next call */
+    size_t listed;             /* words that the shortlist left; 0: there is none */
 };
 
 /* Translates up to as many lines together as the translator was opened for: each gets the bytes

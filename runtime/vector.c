@@ -182,4 +182,5 @@ const struct lw_vector JOIN(lw_vector_, LW_VECTOR_ISA) = {
     .argmax = argmax,
     .above = above,
     .gram = gram,
+    .cross = cross,
 };

@@ -58,6 +58,10 @@ struct lw_vector {
      * above the diagonal means nothing. x is [N][K], gram is [K][K]. However the columns are
      * divided into calls, the sums are the same bits. */
     void (*gram)(const float *x, size_t columns_n, size_t columns_k, double *gram);
+    /* sums[i][j] += sum over n of x[n][i] y[n][j], n ascending, in double; x is [N][K], y is
+     * [N][L], sums is [K][L]. However the columns are divided into calls, as above. */
+    void (*cross)(const float *x, const float *y, size_t columns_n, size_t columns_k,
+                  size_t columns_l, double *sums);
 };
 
 /* count rounded up to whole groups of 16 lanes */

@@ -9,9 +9,10 @@ typedef double v8d __attribute__((vector_size(64)));
 
 enum { GRAM_ROWS = 4, GRAM_LANES = 8 };
 
-/* gram[i][j..j+15] of GRAM_ROWS rows from i on; `gram` and `x` point at row i and columns j, j. */
-INLINE void gram_tile(const float *rows, const float *x, size_t columns_n, size_t stride,
-                      double *gram)
+/* sums[i][j..j+15] of GRAM_ROWS rows from i on; `rows` points at i, `x` at j, `sums` at both. A
+ * line of rows is K floats, one of x and sums is `stride`. */
+INLINE void gram_tile(const float *rows, const float *x, size_t columns_n, size_t columns_k,
+                      size_t stride, double *gram)
 {
     v8d sums[GRAM_ROWS][2];
 #pragma clang loop unroll(full)
@@ -24,7 +25,7 @@ INLINE void gram_tile(const float *rows, const float *x, size_t columns_n, size_
         v8d high = __builtin_convertvector(halves[1], v8d);
 #pragma clang loop unroll(full)
         for (size_t r = 0; r < GRAM_ROWS; r++) {
-            double row = (double)rows[n * stride + r];
+            double row = (double)rows[n * columns_k + r];
             sums[r][0] += row * low;
             sums[r][1] += row * high;
         }
@@ -40,11 +41,26 @@ static void gram(const float *x, size_t columns_n, size_t columns_k, double *gra
     for (size_t i = 0; i < k; i += GRAM_ROWS) {
         size_t rows = k - i < GRAM_ROWS ? k - i : GRAM_ROWS, j = 0;
         for (; rows == GRAM_ROWS && j < i + rows && j + 2 * GRAM_LANES <= k; j += 2 * GRAM_LANES)
-            gram_tile(x + i, x + j, columns_n, k, gram + i * k + j);
+            gram_tile(x + i, x + j, columns_n, k, k, gram + i * k + j);
         for (size_t r = i; r < i + rows; r++)
             for (size_t c = j; c <= r; c++)
                 for (size_t n = 0; n < columns_n; n++)
                     gram[r * k + c] += (double)x[n * k + r] * (double)x[n * k + c];
+    }
+}
+
+static void cross(const float *x, const float *y, size_t columns_n, size_t columns_k,
+                  size_t columns_l, double *sums)
+{
+    size_t k = columns_k, l = columns_l;
+    for (size_t i = 0; i < k; i += GRAM_ROWS) {
+        size_t rows = k - i < GRAM_ROWS ? k - i : GRAM_ROWS, j = 0;
+        for (; rows == GRAM_ROWS && j + 2 * GRAM_LANES <= l; j += 2 * GRAM_LANES)
+            gram_tile(x + i, y + j, columns_n, k, l, sums + i * l + j);
+        for (size_t r = i; r < i + rows; r++)
+            for (size_t c = j; c < l; c++)
+                for (size_t n = 0; n < columns_n; n++)
+                    sums[r * l + c] += (double)x[n * k + r] * (double)y[n * l + c];
     }
 }
 

@@ -2,6 +2,7 @@
 #include "sim/synth.h"
 
 #include "models/file.h"
+#include "models/needs.h"
 #include "sim/sources.h"
 
 #include <errno.h>
@@ -48,10 +49,11 @@ static bool first_line(const char *command, char *line, size_t size)
     return got && line[0];
 }
 
-static enum lw_status missing(const char *tool, const char *package, struct lw_error *error)
+static enum lw_status missing(enum lw_need_row need, struct lw_error *error)
 {
-    return lw_fail(error, LW_FAILED, "%s is missing; install it with 'apt-get install %s'", tool,
-                   package);
+    return lw_fail(error, LW_FAILED, "%s is missing; install it with 'apt-get install %s'",
+                   need == LW_NEED_CELLS ? "the Liberty file " LIBERTY : lw_needs[need].name,
+                   lw_needs[need].package);
 }
 
 static enum lw_status name_tools(enum lw_synth_flow flow, char tools[LW_SYNTH_TOOLS_BYTES],
@@ -59,12 +61,12 @@ static enum lw_status name_tools(enum lw_synth_flow flow, char tools[LW_SYNTH_TO
 {
     char yosys[96], other[96] = "";
     if (!first_line("yosys -V 2>/dev/null", yosys, sizeof yosys))
-        return missing("yosys", "yosys", error);
+        return missing(LW_NEED_YOSYS, error);
     char *build = strstr(yosys, " (");
     if (build)
         *build = 0;
     if (flow == LW_SYNTH_ASIC && access(LIBERTY, R_OK))
-        return missing("the Liberty file " LIBERTY, "qflow-tech-osu018", error);
+        return missing(LW_NEED_CELLS, error);
     if (flow == LW_SYNTH_ASIC &&
         !first_line("dpkg-query -W -f '${Package} ${Version}\\n' qflow-tech-osu018 2>/dev/null",
                     other, sizeof other))
@@ -73,7 +75,7 @@ static enum lw_status name_tools(enum lw_synth_flow flow, char tools[LW_SYNTH_TO
         !first_line(
             "nextpnr-ice40 --version 2>&1 | sed -n 's/.*(Version \\(.*\\)).*/nextpnr \\1/p'", other,
             sizeof other))
-        return missing("nextpnr-ice40", "nextpnr-ice40", error);
+        return missing(LW_NEED_NEXTPNR, error);
     snprintf(tools, LW_SYNTH_TOOLS_BYTES, "%s%s%s", yosys, other[0] ? ", " : "", other);
     return LW_OK;
 }
@@ -160,10 +162,11 @@ static enum lw_status read_place(const char *place, struct lw_synth *synth, stru
     return status;
 }
 
-enum lw_status lw_synth_run(const struct lw_engine *engine, enum lw_synth_flow flow,
-                            const char *cache, struct lw_synth *synth, struct lw_error *error)
+static enum lw_status name_synth(const struct lw_engine *engine, enum lw_synth_flow flow,
+                                 char parameters[LW_PARAMETERS][LW_PARAMETER_BYTES],
+                                 struct lw_synth *synth, struct lw_error *error)
 {
-    char parameters[LW_PARAMETERS][LW_PARAMETER_BYTES], more[LW_SYNTH_TOOLS_BYTES + 16];
+    char more[LW_SYNTH_TOOLS_BYTES + 16];
     *synth = (struct lw_synth){.flow = flow};
     enum lw_status status = lw_engine_check(engine, error);
     if (status == LW_OK)
@@ -172,7 +175,21 @@ enum lw_status lw_synth_run(const struct lw_engine *engine, enum lw_synth_flow f
         return status;
     lw_sources_parameters(engine, parameters);
     snprintf(more, sizeof more, "%s: %s", flows[flow], synth->tools);
-    status = lw_sources_hash(LW_BUILD_NETLIST, parameters, more, synth->hash, error);
+    return lw_sources_hash(LW_BUILD_NETLIST, parameters, more, synth->hash, error);
+}
+
+enum lw_status lw_synth_name(const struct lw_engine *engine, enum lw_synth_flow flow,
+                             struct lw_synth *synth, struct lw_error *error)
+{
+    char parameters[LW_PARAMETERS][LW_PARAMETER_BYTES];
+    return name_synth(engine, flow, parameters, synth, error);
+}
+
+enum lw_status lw_synth_run(const struct lw_engine *engine, enum lw_synth_flow flow,
+                            const char *cache, struct lw_synth *synth, struct lw_error *error)
+{
+    char parameters[LW_PARAMETERS][LW_PARAMETER_BYTES];
+    enum lw_status status = name_synth(engine, flow, parameters, synth, error);
     if (status != LW_OK)
         return status;
     if (mkdir(cache, 0777) && errno != EEXIST)

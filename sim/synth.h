@@ -43,9 +43,13 @@ const char *lw_synth_flow_name(enum lw_synth_flow flow);
 /* False when the name is none of them. */
 bool lw_synth_flow_parse(const char *name, enum lw_synth_flow *flow);
 
+/* Fills flow, tools and hash alone, fast. LW_FAILED where a tool is missing, with the command that
+ * installs it. */
+enum lw_status lw_synth_name(const struct lw_engine *engine, enum lw_synth_flow flow,
+                             struct lw_synth *synth, struct lw_error *error);
 /* Takes what an earlier call left in `cache` (a folder, made where it is missing), or runs the
  * tools, which takes a minute or several. ice40 is of a few lanes with the engine's mu, not of the
- * engine. LW_FAILED where a tool is missing, with the command that installs it, or fails. */
+ * engine. LW_FAILED where a tool is missing, as above, or fails. */
 enum lw_status lw_synth_run(const struct lw_engine *engine, enum lw_synth_flow flow,
                             const char *cache, struct lw_synth *synth, struct lw_error *error);
 /* Reads a report of sim/synthesise. LW_CORRUPT names what it lacks. */

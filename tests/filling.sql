@@ -31,7 +31,7 @@ INSERT INTO part_losses
 INSERT INTO part_costs
     SELECT NULL, '2026-01-01T00:00:00Z', models.id, models.hash, d.value, 'maker of ' || d.value, 17, 19, part, b.i, alpha,
            group_columns, (1000 + (place * 2654435761 >> 7) % 1000) * b.i + group_columns, iif(d.value = 'host', 'ns', 'cycles'),
-           1000 * b.i, NULL
+           1000 * b.i, NULL, iif(d.value = 'host', NULL, 1e6 * b.i)
     FROM models, part_names, numbers AS b, modes, json_each('["host", "lut-mobile"]') AS d
     WHERE b.i <= 4 AND (b.i > 1 OR alpha = 'free');
 INSERT INTO plan_losses
@@ -45,7 +45,8 @@ INSERT INTO plan_losses
     ON CONFLICT DO NOTHING;
 INSERT INTO plan_costs
     SELECT NULL, p.time_utc, p.run_id, p.model_hash, d.value, 'maker of ' || d.value, 17, 19, p.plan,
-           100000 + 100 * (((p.id * 37 + d.key) * 2654435761 >> 7) % 1000), iif(d.value = 'host', 'ns', 'cycles'), 3000000, 1, NULL
+           100000 + 100 * (((p.id * 37 + d.key) * 2654435761 >> 7) % 1000), iif(d.value = 'host', 'ns', 'cycles'), 3000000, 1, NULL,
+           iif(d.value = 'host', NULL, 5e7), iif(d.value = 'host', 9000000, NULL)
     FROM plan_losses AS p, json_each('["host", "lut-mobile"]') AS d;
 INSERT INTO kernel_measurements
     SELECT NULL, '2026-01-01T00:00:00Z', 1, 1, 'spec' || i, 'free', 'resident', 'g', 'c', 'f', 'Test CPU', 't8', 256, 256, 1 + i % 4, 0,
@@ -66,7 +67,7 @@ INSERT INTO sensitivities
     FROM numbers AS t, numbers AS b WHERE t.i <= :targets AND b.i <= 4;
 
 INSERT INTO syntheses (time_utc, run_id, hash, engine, flow, tools, block, gates, flop_gates, flops, delay_ns)
-WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 2 * :layers)
+WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 2 * :simulations)
 SELECT '2026-11-01T00:00:00Z', (SELECT min(id) FROM runs), printf('%032x', i / 3), 'mu4-t16-r8-c1-x8-bus512-slots64-sl8-words512', 'asic', 'by rule',
        CASE i % 3 WHEN 0 THEN 'all' WHEN 1 THEN 'lanes' ELSE 'drain' END, 1000 + i, 300 + i, 40 + i, 5.5
 FROM n;

@@ -1,45 +1,18 @@
 /* lutwidge profile --device and allocate from outside, on a small model. LUTWIDGE in the
  * environment names the program. */
 #include "models/status.h"
-#include "tests/folder.h"
+#include "sim/simulator.h"
+#include "sim/synth.h"
+#include "tests/profiled.h"
 #include "tests/shell.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static struct folder *folder;
+TestSuite(allocate, .init = profiled_setup, .fini = profiled_teardown, .timeout = 120);
 
-/* $PROFILE and $ALLOCATE work on a small model $M and the database $T/x.db. */
-static void setup(void)
-{
-    struct folder_spec spec = folder_defaults();
-    shell_setup();
-    spec.config.d_model = 32;
-    spec.config.encoder_ffn = spec.config.decoder_ffn = 64;
-    folder = folder_new(&spec);
-    folder_write(folder);
-    setenv("M", folder->path, 1);
-    setenv("PROFILE",
-           "$LUTWIDGE profile $M --device lut-mobile --plans 0 --no-bleu --source $T/source --ref "
-           "$T/reference -t 1 --db $T/x.db",
-           1);
-    setenv("ALLOCATE", "$LUTWIDGE allocate $M --db $T/x.db -o $T/p.yaml", 1);
-    shell_expect("for i in 1 2 3 4; do echo 'the in a is and the to'; echo 'to be of'; done "
-                 "> $T/source; for i in 1 2 3 4; do echo 'die der Sie und'; echo 'nicht zu'; done "
-                 "> $T/reference",
-                 0, "");
-}
-
-static void teardown(void)
-{
-    folder_free(folder);
-    shell_teardown();
-}
-
-TestSuite(allocate, .init = setup, .fini = teardown, .timeout = 120);
-
-#define SQL(text) "$LUTWIDGE query --db $T/x.db --csv --sql \"" text "\""
 #define ROWS                                                                                                                                                          \
     "(" SQL(                                                                                                                                                          \
         "SELECT part, word_class, bits, alpha, group_columns, relative_error, "                                                                                       \
@@ -60,6 +33,79 @@ Test(allocate, killed_profiles_end_with_the_same_rows)
     shell_expect("eval $PROFILE", 0, ", 0 to measure");
 }
 
+/* What synthesis would say of lut-mobile, put where it is kept. */
+static void keep_report(void)
+{
+    static const char report[] =
+        "cell lw_engine $paramod$1\\lw_lanes 1\narea lw_engine 480\n"
+        "cell $paramod$1\\lw_lanes lw_tree 1\narea $paramod$1\\lw_lanes 0\narea lw_tree 720\n"
+        "area lw_adder 48\nunit 24\nflop DFFPOSX1 96\n";
+    struct lw_engine engine;
+    struct lw_synth synth;
+    struct lw_error error = {0};
+    char path[512];
+    cr_assert_eq(lw_engine_parse(lw_sim_device_named("lut-mobile")->engine, &engine, &error),
+                 LW_OK);
+    cr_assert_eq(lw_synth_name(&engine, LW_SYNTH_ASIC, &synth, &error), LW_OK, "%s", error.text);
+    shell_expect("mkdir -p $T/cache/lutwidge/syntheses", 0, "");
+    snprintf(path, sizeof path, "%s/cache/lutwidge/syntheses/%s", shell_folder, synth.hash);
+    FILE *stream = fopen(path, "w");
+    cr_assert(stream && fputs(report, stream) >= 0 && fclose(stream) == 0);
+    snprintf(path, sizeof path, "%s/cache", shell_folder);
+    setenv("XDG_CACHE_HOME", path, 1);
+}
+
+#define ENERGIES                                                                                   \
+    SQL("SELECT count(*) > 500, count(energy_pj) = count(*) AS energies, count(error) FROM "       \
+        "part_costs")
+
+Test(allocate, energies_are_filled_in_where_they_were_left_out)
+{
+    shell_expect("eval $PROFILE", 0, "costs on devices");
+    cr_expect_null(strstr(shell_output, "gates of engines"), "%s", shell_output);
+    shell_expect(ENERGIES, 0, "1,0,0\n");
+    shell_expect("eval $PROFILE", 0, ", 0 to measure");
+    keep_report();
+    shell_expect("E=-q; eval $PROFILE", 0, "");
+    shell_expect(ENERGIES, 0, "1,1,0\n");
+    shell_expect(SQL("SELECT gates FROM syntheses WHERE block = 'all'"), 0, "gates\n50.0\n");
+    shell_expect("E=--retry; eval $PROFILE", 0, ", 0 to measure");
+    shell_expect("eval $ALLOCATE --max-energy 1mJ --device lut-mobile", 0, "area 50 gates");
+}
+
+Test(allocate, without_yosys_energies_stay_unknown)
+{
+    shell_expect("export PATH=$T; E=--retry; eval $PROFILE", 0,
+                 "energy and area of engines stay unknown: yosys is missing; install it");
+    shell_expect("export PATH=$T; E=--retry; eval $PROFILE", 0, ", 0 to measure");
+    shell_expect(ENERGIES, 0, "1,0,0\n");
+}
+
+/* Multipliers of whole weights: no planes of their own scales, and one cost for all bits. */
+Test(allocate, multipliers_are_profiled_with_the_codes_that_they_take)
+{
+    shell_expect("D=mac8-mobile,bitserial-mobile,mac4-mobile; eval $PROFILE", 0, "0 points are in");
+    cr_expect_null(strstr(shell_output, "failed"), "%s", shell_output);
+    shell_expect(
+        SQL("SELECT device, count(*) > 0, count(error), sum(alpha = 'free' AND bits <> "
+            "'1') > 0 AS free, count(DISTINCT bits) > 50 AS words FROM part_costs GROUP BY "
+            "device ORDER BY device"),
+        0, "bitserial-mobile,1,0,1,1\nmac4-mobile,1,0,0,1\nmac8-mobile,1,0,0,1\n");
+    /* Bits do not matter, groups do. */
+    shell_expect(SQL("SELECT count(DISTINCT cost), count(DISTINCT memory_bytes) FROM part_costs "
+                     "WHERE device = 'mac8-mobile' AND part = 'decoder.0.ffn.fc1' AND "
+                     "group_columns = 0"),
+                 0, "1,1\n");
+    shell_expect("D=mac8-mobile,bitserial-mobile,mac4-mobile; eval $PROFILE", 0, ", 0 to measure");
+    shell_expect("eval $ALLOCATE --max-size 16kB --device mac8-mobile", 0, "gap 0;");
+    cr_expect_not_null(strstr(shell_output, "multiplies weights of 8 bits"), "%s", shell_output);
+    shell_expect("grep -c 'alpha: free' $T/p.yaml", 1, "0");
+    shell_expect("$LUTWIDGE quantize $M --plan $T/p.yaml -o $T/m.lwm --source-text $T/source "
+                 "--target-text $T/reference 2> $T/log && $LUTWIDGE translate -q $T/m.lwm -d "
+                 "mac8-mobile --engine model $T/source | wc -l",
+                 0, "8");
+}
+
 Test(allocate, plans_build_to_the_predicted_bytes)
 {
     shell_expect("eval $PROFILE -q", 0, "");
@@ -72,6 +118,24 @@ Test(allocate, plans_build_to_the_predicted_bytes)
                  "sed -n 's/.*\"model_bytes\": \\([0-9]*\\),$/\\1/p' $T/q.json > $T/q && "
                  "cmp $T/a $T/q && test $(cat $T/a) -le $size && echo exact; done",
                  0, "exact\nexact\nexact\nexact\n");
+}
+
+Test(allocate, words_may_be_counted_in_a_table)
+{
+    shell_expect("printf 'rules:\n- match: \"*\"\n  bits: 2\n- match: embedding\n"
+                 "  words: {clusters: 2, ratio: 1}\n' > $T/w.yaml; "
+                 "$LUTWIDGE quantize $M --plan $T/w.yaml --source-text $T/source --target-text "
+                 "$T/reference --save-counts $T/c -o $T/m.lwm",
+                 0, "bits a weight");
+    shell_expect("eval $PROFILE -q && eval $PROFILE -q --counts $T/c", 0, "");
+    shell_expect(SQL("SELECT count(DISTINCT source_hash) || ' texts' FROM part_losses_view"), 0,
+                 "2 texts");
+    shell_expect("eval $ALLOCATE --max-size 18251 --verify 1 --source $T/source --ref $T/reference",
+                 LW_USAGE, "are not the text");
+    shell_expect("eval $ALLOCATE --max-size 18251 --counts $T/c", LW_USAGE, "goes with --verify");
+    shell_expect("$LUTWIDGE profile $M --what sensitivity --counts $T/c --source $T/source --ref "
+                 "$T/reference --db $T/x.db",
+                 LW_USAGE, "leave out --counts");
 }
 
 Test(allocate, limits_that_cannot_be_met_exit_with_3_and_the_range)
@@ -97,6 +161,44 @@ Test(allocate, limits_that_cannot_be_met_exit_with_3_and_the_range)
         cr_expect_not_null(strstr(shell_output, "nearest to all limits"), "%s", limits[i]);
     }
     shell_expect("test -e $T/p.yaml || echo none", 0, "none");
+}
+
+/* A verified plan has its cost on its device, the sum of its parts', and its name builds the same
+ * file as the plan that was written. */
+Test(allocate, verified_plans_have_costs_and_are_built_again_by_name)
+{
+    shell_expect("eval $PROFILE -q", 0, "");
+    /* Twice: what is measured again keeps its name. */
+    for (int i = 0; i < 2; i++)
+        shell_expect("eval $ALLOCATE --max-size 16kB --device lut-mobile --name p1 --verify 1 "
+                     "--source $T/source --ref $T/reference",
+                     0, "kept: candidate 1");
+    shell_expect(SQL("SELECT deployment, device, unit, purpose FROM deployments_view"), 0,
+                 "purpose\np1,lut-mobile,cycles,verify\n");
+    shell_expect(
+        SQL("SELECT cost - (SELECT sum(c.cost) FROM plan_parts_view AS v JOIN part_costs AS c ON "
+            "c.part = v.part AND c.bits = v.bits AND c.group_columns = v.group_columns AND "
+            "c.alpha = iif(v.bits = '1', 'free', v.alpha)) AS apart FROM plan_costs"),
+        0, "apart\n0");
+    setenv("QUANTIZE",
+           "$LUTWIDGE quantize $M --arith a8 --source-text $T/source --target-text $T/reference",
+           1);
+    shell_expect("eval $QUANTIZE --plan $T/p.yaml -o $T/m.lwm", 0, "");
+    shell_expect("eval $QUANTIZE --deployment p1 --db $T/x.db -o $T/again.lwm && "
+                 "cmp $T/m.lwm $T/again.lwm && echo same",
+                 0, "same");
+    shell_expect("eval $QUANTIZE --deployment p1 -o $T/n.lwm", LW_USAGE, "Name it with --db");
+    shell_expect("eval $QUANTIZE --deployment p9 --db $T/x.db -o $T/n.lwm", LW_USAGE,
+                 "has no plan 'p9'");
+    shell_expect("eval $QUANTIZE --deployment p1 --plan $T/p.yaml --db $T/x.db -o $T/n.lwm",
+                 LW_USAGE, "two plans");
+    shell_expect("eval $QUANTIZE --deployment p1 --bits 2 --db $T/x.db -o $T/n.lwm", LW_USAGE,
+                 "--deployment says bits");
+    shell_expect("cp -r $M $T/other && printf 'x' | dd of="
+                 "$T/other/model.safetensors bs=1 seek=$(($(stat -c %s $M/model.safetensors) - 3)) "
+                 "conv=notrunc 2> /dev/null; $LUTWIDGE quantize $T/other --deployment p1 --db "
+                 "$T/x.db --source-text $T/source --target-text $T/reference -o $T/n.lwm",
+                 LW_USAGE, "a plan of another model");
 }
 
 Test(allocate, says_what_binds_and_keeps_pins)

@@ -38,6 +38,7 @@ static void make_options(struct instance *in)
                 exp(-(double)draw(11000) / 1000) * 100 / figures[LW_FIGURE_SIZE];
             figures[LW_FIGURE_LATENCY] = draw(1000) / 7.0;
             figures[LW_FIGURE_MEMORY] = figures[LW_FIGURE_SIZE] * (1 + draw(3));
+            figures[LW_FIGURE_ENERGY] = 1e6 * draw(1000) + figures[LW_FIGURE_LATENCY];
         }
     }
 }
@@ -157,12 +158,13 @@ Test(allocation, excluded_choices_do_not_come_again)
 Test(allocation, limits_hold_to_the_byte)
 {
     /* Two items of 1,000,000 and 999,999 bytes: one byte decides. */
-    struct lw_allocation_option options[2] = {{{0, 1000000, 0, 0}}, {{1, 999999, 0, 0}}};
+    struct lw_allocation_option options[2] = {{{0, 1000000}}, {{1, 999999}}};
     struct lw_allocation_item items[2] = {{2, options}, {2, options}};
     size_t chosen[2];
     struct lw_allocation a = {.chosen = chosen};
-    struct lw_allocation_problem p = {2, items, {0}, {INFINITY, 0, INFINITY, INFINITY},
-                                      0, NULL,  0,   0};
+    struct lw_allocation_problem p = {.item_count = 2, .items = items};
+    for (int f = 0; f < LW_FIGURES; f++)
+        p.most[f] = INFINITY;
     struct lw_error error = {0};
     for (int slack = 0; slack < 3; slack++) {
         p.most[LW_FIGURE_SIZE] = 1999998 + slack;

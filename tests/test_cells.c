@@ -117,6 +117,7 @@ Test(cells, plans_resolve_to_their_cells)
         for (size_t p = 0; p < part_count; p++)
             for (size_t i = 0; i < parts[p].count; i++) {
                 struct lw_choice wanted = lw_cell_choice(&parts[p], &cells[p], LW_ARITH_A8);
+                wanted.weighting = LW_WEIGHTING_SEQUENCE;
                 cr_expect_eq(memcmp(&choices[parts[p].matrices[i]], &wanted, sizeof wanted), 0,
                              "%s", parts[p].name);
             }

@@ -16,9 +16,9 @@
 
 TestSuite(cli, .init = shell_setup, .fini = shell_teardown);
 
-static const char *const verbs[] = {"quantize", "inspect",  "generate", "translate", "score",
-                                    "profile",  "allocate", "bench",    "simulate",  "sweep",
-                                    "compare",  "query",    "report",   "db",        "doctor"};
+static const char *const verbs[] = {
+    "quantize", "inspect", "generate", "translate", "score",  "profile", "allocate", "bench",
+    "simulate", "sweep",   "compare",  "query",     "report", "db",      "doctor",   "shortlist"};
 enum { VERBS = sizeof verbs / sizeof *verbs };
 
 Test(cli, help_lists_the_verbs_and_each_verb_helps)
@@ -52,7 +52,7 @@ Test(cli, wrong_usage_is_code_2_with_the_nearest_name)
     shell_expect("\"$LUTWIDGE\" score --jsn", LW_USAGE,
                  "lutwidge score: --jsn: unknown option; did you mean --json?");
     shell_expect("\"$LUTWIDGE\" score --ref", LW_USAGE, "lutwidge score: --ref: missing argument");
-    shell_expect("\"$LUTWIDGE\" score", LW_USAGE, "lutwidge score: --ref is missing");
+    shell_expect("\"$LUTWIDGE\" score", LW_USAGE, "name the reference translation with --ref");
     shell_expect("\"$LUTWIDGE\" score --ref a b c", LW_USAGE, "lutwidge score: too many arguments");
     shell_expect("\"$LUTWIDGE\" quantize", LW_USAGE, "lutwidge quantize: ");
     shell_expect("\"$LUTWIDGE\" query", LW_USAGE, "lutwidge query: ");

@@ -148,7 +148,7 @@ Test(database, queries_only_read)
         "UPDATE runs SET bleu = 99",
         "ATTACH '/tmp/lutwidge-attached.db' AS other",
         "VACUUM INTO '/tmp/lutwidge-vacuumed.db'",
-        "PRAGMA user_version = 9",
+        "PRAGMA user_version = 10",
         "SELECT 1; DELETE FROM runs",
         "SELEC",
         "SELECT nothing FROM runs",
@@ -257,7 +257,7 @@ Test(database, the_schema_is_strict_and_known)
                  SQLITE_OK, "%s", sqlite3_errmsg(handle));
     cr_assert_eq(sqlite3_step(statement), SQLITE_ROW);
     cr_expect_eq(sqlite3_column_int(statement, 0), 0x4c574442);
-    cr_expect_eq(sqlite3_column_int(statement, 1), 8);
+    cr_expect_eq(sqlite3_column_int(statement, 1), 9);
     cr_expect_eq(sqlite3_column_int(statement, 2), 0, "a table is not STRICT");
     cr_expect_eq(sqlite3_column_int(statement, 3), 0);
     sqlite3_finalize(statement);

@@ -234,7 +234,7 @@ Test(database_sensitivity, version_1_becomes_the_latest_and_keeps_its_rows)
     database_expect(NULL, "SELECT run_id, model, cpu, target FROM sensitivities_view",
                     LW_OUTPUT_CSV, "run_id,model,cpu,target\n7,m.lwm,cpu,embedding\n");
     lw_database_close(database);
-    cr_expect_eq(version(), 8);
+    cr_expect_eq(version(), 9);
     lw_database_close(database_open());
 }
 

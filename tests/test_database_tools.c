@@ -184,7 +184,7 @@ Test(database_tools, check_finds_what_is_wrong)
     struct lw_database_check found;
     struct lw_error error = {0};
     database_fill(&small);
-    cr_expect_eq(check().version, 8);
+    cr_expect_eq(check().version, 9);
     cr_expect_gt(check().rows, database_measurements());
     database_raw("PRAGMA foreign_keys = OFF; DELETE FROM models WHERE id = 1");
     cr_expect_eq(lw_database_check(database_path, &found, &error), LW_CORRUPT);
@@ -228,4 +228,31 @@ Test(database_tools, lines_are_objects_and_csv_is_the_same_numbers)
     cr_expect_eq(lw_database_export(database, "recipes", LW_OUTPUT_CSV, stdout, &error), LW_USAGE);
     cr_expect_not_null(strstr(error.text, "part_losses"), "%s", error.text);
     lw_database_close(database);
+}
+
+/* Costs that were there before energies and peaks are known stay, without them. */
+Test(database_tools, version_8_becomes_the_latest_and_keeps_its_costs)
+{
+    char name[64];
+    for (int version = 1; version <= 8; version++) {
+        snprintf(name, sizeof name, "profiles/schema_%d.sql", version);
+        database_raw_file(name);
+    }
+    database_raw("PRAGMA user_version = 8;"
+                 "INSERT INTO machines VALUES (1, 'cpu', 'x86_64', 2, '6.1');"
+                 "INSERT INTO runs (id, time_utc, verb, command, tool_version, compiler, "
+                 "machine_id) VALUES (7, '2026-01-31T12:00:00Z', 'profile', 'lutwidge profile', "
+                 "'0.1.0', 'clang', 1);"
+                 "INSERT INTO plan_costs VALUES (NULL, '2026-01-31T12:00:00Z', 7, "
+                 "printf('%032d', 1), 'host', 'maker', 3, 4, '2/f', 5, 'ns', 6, 7, NULL);"
+                 "INSERT INTO part_costs VALUES (NULL, '2026-01-31T12:00:00Z', 7, "
+                 "printf('%032d', 1), 'lut-mobile', 'maker', 3, 4, 'embedding', '2', 'free', 0, 5, "
+                 "'cycles', 6, NULL)");
+    lw_database_close(database_open());
+    cr_expect_eq(check().version, 9);
+    database_expect(NULL,
+                    "SELECT run_id, plan, cost, energy_pj, peak_memory_bytes FROM plan_costs_view",
+                    LW_OUTPUT_CSV, "run_id,plan,cost,energy_pj,peak_memory_bytes\n7,2/f,5.0,,\n");
+    database_expect(NULL, "SELECT part, cost, memory_bytes, energy_pj FROM part_costs_view",
+                    LW_OUTPUT_CSV, "part,cost,memory_bytes,energy_pj\nembedding,5.0,6,\n");
 }

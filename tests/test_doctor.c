@@ -104,12 +104,14 @@ Test(doctor, what_is_missing_and_what_installs_it)
     cr_expect_str_eq(text_of(row_of(root, "llvm-mca-19"), "state"), "missing");
     cr_expect_str_eq(text_of(row_of(root, "z3"), "state"), "missing");
     cr_expect_str_eq(text_of(row_of(root, "libjansson-dev"), "state"), "unknown");
-    cr_expect_str_eq(text_of(json_object_get(root, "missing"), "verbs"), "clang-19 lld-19 llvm-19");
+    cr_expect_str_eq(text_of(json_object_get(root, "missing"), "verbs"),
+                     "clang-19 lld-19 llvm-19 yosys nextpnr-ice40");
     json_decref(root);
     shell_expect("cat $T/log", 0, "lutwidge doctor: generate and translate cannot run: ");
     shell_expect("PATH=$T/bin \"$LUTWIDGE\" doctor", LW_FAILED,
                  "missing for verbs:\n"
-                 "  apt-get install --no-install-recommends clang-19 lld-19 llvm-19\n");
+                 "  apt-get install --no-install-recommends clang-19 lld-19 llvm-19 yosys "
+                 "nextpnr-ice40\n");
     shell_expect("LUTWIDGE_CLANG=$T/bin/verilator \"$LUTWIDGE\" doctor", LW_FAILED,
                  "cannot run: what is compiled cannot be loaded: ");
 }

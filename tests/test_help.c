@@ -108,6 +108,8 @@ Test(help, bash_completes)
     expect_offers("score --ref mi", "[mine.lwm]");
     expect_offers("query par", "[parts pareto]");
     expect_offers("db m", "[merge]");
+    expect_offers("db merge mi", "[mine.lwm]");
+    expect_offers("query --last 3 par", "[parts pareto]");
 }
 
 Test(help, zsh_reads_its_completion)
@@ -116,6 +118,26 @@ Test(help, zsh_reads_its_completion)
         cr_skip_test("zsh is not installed");
     shell_expect("\"$LUTWIDGE\" help --completion zsh > $T/_lutwidge && zsh -n $T/_lutwidge", 0,
                  "");
+}
+
+/* Words that verbs take are explained where the verb is. */
+Test(help, words_of_query_and_db_are_explained)
+{
+    static const char *const words[] = {"pareto", "diff", "syntheses", "merge", "export"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        char line[256];
+        const char *verb = i < 3 ? "query" : "db";
+        snprintf(line, sizeof line,
+                 "\"$LUTWIDGE\" help %s | sed -n '/^Words:/,/^Usage:/p' | grep -c '^  %s  *[a-z]'",
+                 verb, words[i]);
+        shell_expect(line, 0, "1");
+        snprintf(line, sizeof line,
+                 "\"$LUTWIDGE\" help --man %s | grep -A1 -Fx '\\fB%s\\fR' | grep -c '^[a-z]'", verb,
+                 words[i]);
+        shell_expect(line, 0, "1");
+    }
+    shell_expect("\"$LUTWIDGE\" query paretto", LW_USAGE, "did you mean 'pareto'?");
+    shell_expect("\"$LUTWIDGE\" query zzz --db $T/absent.db", LW_FAILED, "make it, with --db");
 }
 
 /* What examples and documents show can be typed. */

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 TestSuite(library_api, .timeout = 300);
 
@@ -438,4 +439,41 @@ Test(library_api, two_bundles_in_one_process)
 Test(library_api, two_hundred_cycles_leave_nothing)
 {
     check_cycles(bundle_path(0), 200);
+}
+
+Test(library_api, a_shortlist_is_read_when_the_translator_is_opened)
+{
+    char path[128];
+    struct lutwidge_error error;
+    struct lutwidge_translator *translator;
+    struct lutwidge_model *model = open_model(bundle_path(0));
+    struct lutwidge_options options = options_of(2, 1, 1);
+    options.shortlist_best = 5;
+    cr_assert_eq(lutwidge_translator_open(model, &options, &translator, &error), LUTWIDGE_USAGE);
+    cr_assert_str_eq(error.text, "shortlist_best and _frequent go with a shortlist");
+    snprintf(path, sizeof path, "%s/lex-%d", bundles_folder(), (int)getpid());
+    options.shortlist = path;
+    cr_assert_eq(lutwidge_translator_open(model, &options, &translator, &error), LUTWIDGE_FAILED);
+    cr_assert_not_null(strstr(error.text, path));
+    FILE *file = fopen(path, "w");
+    cr_assert_not_null(file);
+    fputs("</s> </s> 0.5\n", file);
+    fclose(file);
+    struct lutwidge_translator *plain = open_translator(model, NULL);
+    translator = open_translator(model, &options);
+    size_t bytes = lutwidge_translator_memory(translator);
+    cr_assert_gt(bytes, lutwidge_translator_memory(plain));
+    lutwidge_translator_close(translator);
+    options.max_memory_bytes = bytes - 1;
+    cr_assert_eq(lutwidge_translator_open(model, &options, &translator, &error),
+                 LUTWIDGE_INFEASIBLE);
+    /* A program that was built before there were shortlists. */
+    options.size = offsetof(struct lutwidge_options, shortlist);
+    options.max_memory_bytes = 0;
+    options.shortlist = "/nowhere";
+    translator = open_translator(model, &options);
+    cr_assert_eq(lutwidge_translator_memory(translator), lutwidge_translator_memory(plain));
+    lutwidge_translator_close(translator);
+    lutwidge_translator_close(plain);
+    lutwidge_model_close(model);
 }

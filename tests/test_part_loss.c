@@ -166,9 +166,9 @@ Test(part_loss, cycles_of_parts_add_up_to_those_of_plans)
         }
         struct lw_model coded;
         struct lw_lesson lesson;
-        cr_assert_eq(
-            lw_losses_whole(losses, parts, cells, part_count, LW_ARITH_A8, &coded, &lesson, &error),
-            LW_OK, "%s", error.text);
+        cr_assert_eq(lw_losses_whole(losses, parts, cells, part_count, LW_WEIGHTING_GRAM,
+                                     LW_ARITH_A8, &coded, &lesson, &error),
+                     LW_OK, "%s", error.text);
         cr_assert_eq(lw_costs_of_engine(&costing, &coded, NULL, costs, &error), LW_OK);
         for (size_t p = 0; p < part_count; p++)
             whole += costs[p].cost;

@@ -100,7 +100,8 @@ Test(plan_yaml, refusals_name_the_line)
         {"rules:\n- match: a\n  arith: blas\n",
          "P:3: arith: Invalid ENUM value: blas; one of f32, a8, t8"},
         {"rules:\n- match: a\n  weighting: hessian\n",
-         "P:3: weighting: Invalid ENUM value: hessian; one of none, activations, gram"},
+         "P:3: weighting: Invalid ENUM value: hessian; one of none, activations, gram, "
+         "sequence"},
         {"rules:\n- bits: 1\n", "P:2: Missing required mapping field: match"},
         {"name: x\n", "P:1: Missing required mapping field: rules"},
         {"rules: []\n", "P:1: Insufficient entries (0 of 1 min) in sequence."},

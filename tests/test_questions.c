@@ -268,3 +268,24 @@ Test(questions, a_run_stands_beside_the_one_before)
     cr_expect_float_eq(figure(json_array_get(rows, 2), "times_faster"), 3, 1e-12);
     json_decref(rows);
 }
+
+/* Filled costs are some multiple of the bits and the columns of a group. */
+Test(questions, scales_say_what_groups_cost)
+{
+    struct lw_question question = LW_QUESTION("scales", NULL);
+    database_fill(&small);
+    json_t *rows = ask_rows(&question);
+    cr_assert_eq(json_array_size(rows), 2 * 2 * (3 + 3 * 6), "models, devices and codes");
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+        double parts = 1 + 11 * 2, added = parts * figure(row, "group_columns");
+        cr_expect_float_eq(figure(row, "over_rows"), added / (figure(row, "cost") - added), 1e-9);
+        cr_expect_eq(json_is_null(json_object_get(row, "energy_pj")),
+                     strcmp(word(row, "device"), "host") == 0);
+    }
+    json_decref(rows);
+    database_raw("DELETE FROM part_costs WHERE part = 'embedding' AND group_columns = 64");
+    rows = ask_rows(&question); /* sums of some of the parts do not compare */
+    cr_expect_eq(json_array_size(rows), 2 * 2 * (2 + 3 * 4));
+    json_decref(rows);
+}

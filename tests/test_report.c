@@ -68,7 +68,7 @@ Test(report, an_empty_database_names_the_commands_that_fill_it)
                   name);
         sections++;
     }
-    cr_expect_eq(sections, 9);
+    cr_expect_eq(sections, 10);
     json_decref(data);
     free(page);
 }
@@ -94,6 +94,75 @@ Test(report, every_section_has_rows)
     cr_expect_eq(bytes, strlen(page));
     cr_expect_null(strstr(page, "@DATA@"));
     cr_expect_eq(count(page, "</html>"), 1);
+    free(page);
+}
+
+/* What the two plans are told apart by: a code in the data costs on each device what was measured
+ * last, words of unlike classes by their shares, and the sums over all parts are those of the rows.
+ */
+Test(report, codes_cost_what_their_rows_say)
+{
+    static const struct filling small = {.models = 1,
+                                         .layers = 2,
+                                         .plans = 4,
+                                         .scored = 1,
+                                         .kernels = 1,
+                                         .simulations = 1,
+                                         .targets = 1};
+    struct lw_database *database;
+    struct lw_answer answer;
+    struct lw_error error = {0};
+    size_t bytes, i;
+    json_t *row, *modes;
+    database_fill(&small);
+    /* What an older maker measured does not count. */
+    database_raw(
+        "INSERT INTO part_costs SELECT NULL, time_utc, run_id, model_hash, device, 'older', "
+        "source_words, target_words, part, bits, alpha, group_columns, 1, unit, "
+        "memory_bytes, NULL, energy_pj FROM part_costs; UPDATE part_costs SET id = -id WHERE maker "
+        "= "
+        "'older'");
+    char *page = make_page(&bytes);
+    json_t *data = read_data(page);
+    cr_assert_eq(lw_database_open_read_only(database_path, &database, &error), LW_OK);
+    json_array_foreach(json_object_get(json_object_get(data, "choices"), "rows"), i, row)
+    {
+        const char *bits = json_string_value(json_object_get(row, "bits"));
+        cr_expect(json_is_number(json_object_get(row, "ms")), "%s", bits);
+        cr_expect_gt(json_number_value(json_object_get(row, "ms")), 0.0009, "%s", bits);
+        if (strcmp(bits, "4,3,3,2,2") == 0 &&
+            strcmp(json_string_value(json_object_get(row, "device")), "host") == 0)
+            cr_expect_float_eq(json_number_value(json_object_get(row, "ms")) * 1e6,
+                               2350 + json_number_value(json_object_get(row, "group_columns")),
+                               1e-6);
+    }
+    cr_expect_gt(i, 20);
+    modes = json_object_get(json_object_get(data, "modes"), "rows");
+    cr_expect_eq(json_array_size(modes), 2 * 21);
+    json_array_foreach(modes, i, row)
+    {
+        char sql[512], *sum;
+        size_t length;
+        struct lw_question question = LW_QUESTION(NULL, sql);
+        snprintf(sql, sizeof sql,
+                 "SELECT round(device_ms(device, sum(cost)), 9) FROM part_costs WHERE maker <> "
+                 "'older' AND device = '%s' AND bits = '%lld' AND alpha = '%s' AND group_columns = "
+                 "%lld",
+                 json_string_value(json_object_get(row, "device")),
+                 json_integer_value(json_object_get(row, "bits")),
+                 json_string_value(json_object_get(row, "alpha")),
+                 json_integer_value(json_object_get(row, "group_columns")));
+        FILE *stream = open_memstream(&sum, &length);
+        cr_assert_eq(lw_database_ask(database, &question, LW_OUTPUT_CSV, stream, &answer, &error),
+                     LW_OK, "%s", error.text);
+        fclose(stream);
+        cr_expect_float_eq(json_number_value(json_object_get(row, "ms")),
+                           atof(strchr(sum, '\n') + 1), 1e-8, "%s", sql);
+        cr_expect(json_is_number(json_object_get(row, "nats")));
+        free(sum);
+    }
+    lw_database_close(database);
+    json_decref(data);
     free(page);
 }
 

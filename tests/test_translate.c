@@ -7,6 +7,7 @@
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 TestSuite(translate, .init = shell_setup, .fini = shell_teardown, .timeout = 300);
@@ -47,6 +48,23 @@ static void check_same_bytes(void)
         shell_expect("head -n 2 $T/in | $LUTWIDGE translate $T/bundle -b 4 -s -q | cmp - $T/beam",
                      0, "");
     }
+}
+
+Test(translate, codes_of_a_file_take_another_class)
+{
+    shell_expect("cd $T && M=$OLDPWD/models/open-en-de; Q=\"$LUTWIDGE quantize\"; "
+                 "$Q $M --bits 2 --fit greedy -o t8.lwm && $Q t8.lwm --arith a8 -o a8.lwm && "
+                 "$Q $M --bits 2 --fit greedy --arith a8 -o made.lwm && $LUTWIDGE inspect a8.lwm",
+                 0,
+                 "made by: lutwidge 0.1.0 quantize --arith a8: lutwidge 0.1.0 quantize --bits 2");
+    shell_expect("for m in a8 made; do head -n 2 models/open-en-de/test.en | "
+                 "$LUTWIDGE translate $T/$m.lwm -b 1 -s -q --engine reference > $T/$m.out; done; "
+                 "cmp $T/a8.out $T/made.out && test -s $T/made.out",
+                 0, "");
+    shell_expect("$LUTWIDGE quantize $T/t8.lwm -o $T/x.lwm", 2, "quantised already: --arith alone");
+    shell_expect("$LUTWIDGE quantize $T/t8.lwm --arith a8 --bits 2 -o $T/x.lwm", 2,
+                 "quantised already");
+    shell_expect("test ! -e $T/x.lwm", 0, "");
 }
 
 Test(translate, t8_gives_the_same_bytes_everywhere)
@@ -157,9 +175,24 @@ Test(translate, calibration_needs_a_parallel_text)
     snprintf(line, sizeof line, "%s%s%s4", quantize, bits, text);
     shell_expect(line, 5, "more lines than");
     shell_expect("$LUTWIDGE quantize models/open-en-de --bits 2 --weighting some -o $T/b.lwm", 2,
-                 "--weighting is none, activations or gram");
+                 "--weighting is none, activations, gram or sequence");
     shell_expect("$LUTWIDGE quantize models/open-en-de --bits 2 --calibration-lines 0 -o $T/b.lwm",
                  2, "--calibration-lines must be");
+}
+
+Test(translate, fits_in_sequence_need_a_parallel_text_too)
+{
+    static const char fitted[] =
+        "head -n 3 models/open-en-de/calibration.en > $T/s; "
+        "head -n 3 models/open-en-de/calibration.de > $T/t; "
+        "$LUTWIDGE quantize models/open-en-de --bits 1 --fit greedy --weighting sequence "
+        "--source-text $T/s --target-text $T/t -o $T/s.lwm";
+    shell_expect("$LUTWIDGE quantize models/open-en-de --bits 1 --weighting sequence -o $T/s.lwm",
+                 2, "name both sides of a parallel one");
+    shell_expect(fitted, 0, "bits a weight");
+    shell_expect("$LUTWIDGE quantize models/open-en-de --bits 1 --nested --weighting sequence "
+                 "--source-text $T/s --target-text $T/t -o $T/n.lwm",
+                 2, "not sequence");
 }
 
 Test(translate, options_that_nothing_uses_are_refused)
@@ -397,4 +430,18 @@ Test(translate, a_full_disk_is_noticed)
     shell_expect("sh -c 'ulimit -f 1000; trap \"\" XFSZ; $LUTWIDGE generate $T/m.lwm -o $T/bundle'",
                  1, "cannot");
     shell_expect("ls $T | grep -c -e partial -e bundle", 1, "0");
+}
+
+/* Rows of several bits. */
+Test(translate, a_shortlist_of_all_words_changes_nothing)
+{
+    shell_expect("head -n 5 models/open-en-de/test.en > $T/in; printf '. . 1\\n' > $T/lex", 0, "");
+    for (int beams = 1; beams <= 4; beams += 3) {
+        cr_assert_eq(setenv("WITH", beams == 1 ? "-b 1" : "-b 4 --batch 3", 1), 0);
+        shell_expect("$LUTWIDGE translate models/open-en-de/low-2.1.lwm $T/in -q -s $WITH > $T/all",
+                     0, "");
+        shell_expect("$LUTWIDGE translate models/open-en-de/low-2.1.lwm $T/in -q -s $WITH "
+                     "--shortlist $T/lex --shortlist-frequent 8000 | cmp - $T/all",
+                     0, "");
+    }
 }

@@ -155,7 +155,7 @@ def _rule(node, order, source):
     if "fit" in pairs:
         gives["fit"] = _one_of(pairs["fit"], FITS, "fit", source)
     if "weighting" in pairs:
-        gives["weighting"] = _one_of(pairs["weighting"], ("none", "activations", "gram"), "weighting", source)
+        gives["weighting"] = _one_of(pairs["weighting"], ("none", "activations", "gram", "sequence"), "weighting", source)
     if "arith" in pairs:  # of the products, which the plan handed over says to Lutwidge
         _one_of(pairs["arith"], ARITHS, "arith", source)
     return Rule(match, gives, order, line)

@@ -17,6 +17,7 @@ var Charts = (function () {
     function number(value) {
         if (value === null || value === undefined || isNaN(value)) return "";
         var size = Math.abs(value);
+        if (size < 1e5 && value === Math.round(value)) return String(value);
         if (size >= 1e10 || (size < 1e-3 && size > 0)) return value.toExponential(2);
         return size >= 1e5 ? value.toFixed(0).replace(/\B(?=(\d{3})+$)/g, "\u202f") : size >= 100 ? value.toFixed(0) : size >= 10 ? value.toFixed(1) : size >= 1 ? value.toFixed(2) : String(+value.toPrecision(3));
     }

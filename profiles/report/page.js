@@ -151,78 +151,6 @@
         draw();
     }
 
-    function plans() {
-        var at = section("plans"), parts = rowsOf("parts"), costs = rowsOf("costs");
-        var hashes = unique(rowsOf("codes").map(function (row) { return row.model_hash; }));
-        parts = parts.filter(function (row) { return hashes.indexOf(row.model_hash) >= 0; });
-        if (!parts.length) return empty(at, "codes");
-        var model = select(at, "Model", modelOptions(parts), null, fill), inner = make("div", at.controls, null, { "class": "controls" });
-        var first, second, cpu, engine;
-
-        function fill() {
-            var own = codesOf(model.value), options = planOptions(own);
-            var devices = unique(costs.filter(function (row) { return row.model_hash === model.value; }).map(function (row) { return row.device; }));
-            var engines = devices.filter(function (name) { return costs.some(function (row) { return row.device === name && row.unit === "cycles"; }); });
-            /* What was allocated for each of two devices stands side by side, where there is such a pair. */
-            function allocated(device) {
-                return options.filter(function (o) {
-                    var d = deploymentOf(o.value);
-                    return d && d.purpose === "verify" && d.command.indexOf("--device " + device) >= 0;
-                })[0];
-            }
-            inner.textContent = "";
-            var into = { controls: inner }, a = allocated("host") || options[0], b = allocated(engines[0]) || options[1] || options[0];
-            first = select(into, "Plan", options, a.value, draw);
-            second = select(into, "Other plan", options, b.value, draw);
-            cpu = devices.length ? select(into, "Device", devices, devices.indexOf("host") >= 0 ? "host" : devices[0], draw) : null;
-            engine = devices.length ? select(into, "Other device", devices, engines[0] || devices[devices.length - 1], draw) : null;
-            draw();
-        }
-
-        /* part -> share of what 3 instead of 2 bits cost all parts on a device */
-        function shares(device) {
-            var own = costs.filter(function (row) { return row.model_hash === model.value && row.device === device; }), shares = {};
-            var sum = d3.sum(own, function (row) { return Math.max(0, row.ms_3 - row.ms_2); }) || 1;
-            own.forEach(function (row) { shares[row.part] = Math.max(0, row.ms_3 - row.ms_2) / sum; });
-            return shares;
-        }
-
-        function say(name) {
-            var rows = rowsOf("deployments").filter(function (row) { return row.deployment === name; });
-            if (!rows.length) return name;
-            return name + ": " + number(mb(rows[0].size_bytes)) + " MB, BLEU " + number(rows[0].bleu) + rows.filter(function (row) { return row.ms !== null; })
-                .map(function (row) { return ", " + number(row.ms) + " " + unitOf(row) + " on " + row.device; }).join("");
-        }
-
-        function draw() {
-            var own = codesOf(model.value), a = own[first.value], b = own[second.value];
-            var rows = parts.filter(function (row) { return row.model_hash === model.value; });
-            var here = cpu ? shares(cpu.value) : {}, there = engine ? shares(engine.value) : {};
-            var differ = rows.filter(function (row) { return codeName(a[row.part]) !== codeName(b[row.part]); }).length;
-            var widest = d3.max(rows, function (row) { return Math.max(here[row.part] || 0, there[row.part] || 0); }) || 1;
-            function bar(other) {
-                return function (cell, row, value) {
-                    if (value > 0) make("span", cell, null, { "class": "bar" + (other ? " other" : ""), style: "width:" + (4 * value / 100 / widest).toFixed(2) + "rem" });
-                };
-            }
-            function apart(row) { return Math.abs(Math.log((here[row.part] || 1e-4) / (there[row.part] || 1e-4))); }
-            var steered = rows.filter(function (row) { return here[row.part] && there[row.part]; }).sort(function (p, q) { return apart(q) - apart(p); })[0];
-            at.summary.textContent = say(first.value) + ". " + say(second.value) + ". " + differ + " of " + rows.length + " parts have other codes." +
-                (steered && cpu.value !== engine.value ? " The costs lie furthest apart at " + steered.part + ": " + number(100 * here[steered.part]) + " % of all on " + cpu.value +
-                    ", " + number(100 * there[steered.part]) + " % on " + engine.value + "." : "");
-            at.table.textContent = "";
-            var columns = [{ name: "part", key: "part", text: true },
-                { name: first.value, text: true, of: function (row) { return codeName(a[row.part]); } },
-                { name: second.value, text: true, of: function (row) { return codeName(b[row.part]); },
-                    cell: function (cell, row) { if (codeName(a[row.part]) !== codeName(b[row.part])) heat(cell, 0.7); } },
-                { name: "nats at 2 bits", key: "nats_2" }];
-            if (cpu) columns.push({ name: cpu.value + ", %", gap: true, of: function (row) { return 100 * here[row.part]; }, cell: bar(false) },
-                { name: engine.value + ", %", of: function (row) { return 100 * there[row.part]; }, cell: bar(true) });
-            Charts.table(at.table, columns, rows);
-        }
-        fill();
-    }
-
     function ranks(values) {
         var order = values.map(function (v, i) { return [v, i]; }).sort(function (a, b) { return a[0] - b[0]; }), result = [];
         order.forEach(function (pair, i) { result[pair[1]] = i; });
@@ -262,9 +190,9 @@
                     return row.deployment + ", " + row.purpose + "\nsum of the parts " + number(row.predicted) + "\npredicted " + number(predicted(row.predicted)) +
                         ", measured " + number(row.measured);
                 },
-                lines: rows.length > 2 ? [{ points: function (d) {
+                lines: rows.length > 2 ? [{ points: function (d, up) {
                     return d3.range(33).map(function (i) { return powers ? d[0] * Math.pow(d[1] / d[0], i / 32) : d[0] + (d[1] - d[0]) * i / 32; })
-                        .map(function (x) { return [x, predicted(x)]; });
+                        .map(function (x) { return [x, predicted(x)]; }).filter(function (p) { return p[1] >= up[0] && p[1] <= up[1]; });
                 } }] : [],
                 columns: [{ name: "plan", key: "deployment", text: true }, { name: "purpose", key: "purpose", text: true },
                     { name: "sum of the parts", key: "predicted" }, { name: "predicted", of: function (row) { return predicted(row.predicted); } },
@@ -330,6 +258,26 @@
         draw();
     }
 
+    function quoted(word) { return /^[\w.,:=\/+-]+$/.test(word) ? word : "'" + word.replace(/'/g, "'\\''") + "'"; }
+
+    /* A plan is fitted anew from its codes, on the text that it was measured with; null for what was not made from another thing. */
+    function rebuild(row) {
+        function text(pattern, otherwise) { return (pattern.exec(row.command) || [null, otherwise])[1]; }
+        if (row.what !== "plan") return row.made_by;
+        return "lutwidge quantize " + quoted(String(row.model)) + " --deployment " + row.deployment + " --db " + quoted(data.about.database) +
+            " --source-text " + text(/\s(?:--source[= ]|-s[= ]?)('[^']*'|\S+)/, "SRC") + " --target-text " + text(/\s(?:--ref[= ]|-r[= ]?)('[^']*'|\S+)/, "REF") +
+            (row.unit === "cycles" ? " --arith a8" : "") + " -o " + row.deployment + ".lwm";
+    }
+
+    /* Below the line of a deployment: what builds it again, and what measured it. */
+    function commands(line, row) {
+        var below = make("tr", null), cell = make("td", below, null, { "class": "command", colspan: line.cells.length }), again = rebuild(row);
+        var box = make("div", cell);
+        if (again) make("code", box, again);
+        make("code", box, row.command, { "class": "measured" });
+        line.parentNode.insertBefore(below, line.nextSibling);
+    }
+
     function deployments() {
         var at = section("deployments"), all = rowsOf("deployments"), shown = 25, by = null, down = false;
         if (!all.length) return empty(at, "deployments");
@@ -337,11 +285,7 @@
         var columns = [{ name: "deployment", key: "deployment", text: true }, { name: "model", text: true, of: modelName }, { name: "device", key: "device", text: true },
             { name: "MB", of: function (row) { return mb(row.size_bytes); } }, { name: "BLEU", key: "bleu" }, { name: "from fp32", key: "bleu_change" },
             { name: "ms", key: "ms" }, { name: "what", text: true, of: function (row) { return row.purpose || row.what; } },
-            { name: "when", text: true, of: function (row) { return row.time_utc.slice(0, 10); } },
-            { name: "made by", text: true, of: function () { return ""; }, cell: function (cell, row) {
-                cell.className = "command";
-                make("code", cell, row.command);
-            } }];
+            { name: "when", text: true, of: function (row) { return row.time_utc.slice(0, 10); } }];
         function value(c, row) { return c.of ? c.of(row) : row[c.key]; }
 
         function draw() {
@@ -353,8 +297,11 @@
             if (by) rows.sort(function (a, b) { return (down ? -1 : 1) * d3.ascending(value(by, a), value(by, b)); });
             at.table.textContent = "";
             var table = Charts.table(at.table, columns, rows.slice(0, shown));
-            Array.prototype.forEach.call(table.tBodies[0].rows, function (line, i) { if (!rows[i].beaten) line.className = "on-front"; });
-            columns.slice(0, -1).forEach(function (c) {
+            Array.prototype.slice.call(table.tBodies[0].rows).forEach(function (line, i) {
+                if (!rows[i].beaten) line.className = "on-front";
+                commands(line, rows[i]);
+            });
+            columns.forEach(function (c) {
                 c.head.textContent = "";
                 make("button", c.head, c.name + (by === c ? (down ? " \u25be" : " \u25b4") : ""), { type: "button" }).addEventListener("click", function () {
                     down = by === c ? !down : false;
@@ -378,6 +325,11 @@
         Charts.table(document.getElementById("machines"), [{ name: "CPU", key: "cpu", text: true }, { name: "architecture", key: "arch", text: true },
             { name: "cores", key: "cores" }, { name: "kernel", key: "kernel", text: true }, { name: "runs", key: "runs" }, { name: "last", key: "last_utc", text: true }],
             rowsOf("machines"));
+    }
+
+    function plans() {
+        drawPlans({ rowsOf: rowsOf, section: section, select: select, empty: empty, codesOf: codesOf, deploymentOf: deploymentOf, planOptions: planOptions,
+            modelOptions: modelOptions, codeName: codeName, averageBits: averageBits, heat: heat, mb: mb });
     }
 
     [about, pareto, bits, plans, prediction, stalls, roofline, deployments].forEach(function (draw) { draw(); });
