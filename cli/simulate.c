@@ -150,7 +150,7 @@ static void print_effort(const struct task *task)
     const struct lw_sim_effort *effort = task->simulator.effort;
     if (!task->request.quiet)
         fprintf(stderr,
-                "%.3f M cycles of %zu lists in %.3f s: %.1f M cycles simulated a second; %zu lists "
+                "%.3f M cycles of %zu lists in %.6f s: %.1f M cycles simulated a second; %zu lists "
                 "were like one before\n",
                 (double)effort->cycles / 1e6, effort->lists, effort->seconds,
                 (double)effort->cycles / effort->seconds / 1e6, effort->lists - effort->simulated);

@@ -379,6 +379,18 @@ static void put_jobs(const struct lw_stream *stream, uint32_t x, uint32_t y, boo
     }
 }
 
+void lw_stream_put_list(const struct lw_stream *const *streams, const uint32_t *x,
+                        const uint32_t *y, size_t count, bool dependent, uint8_t *line)
+{
+    bool kept = false;
+    for (size_t i = 0; i < count; i++) {
+        bool keep = shares_x(streams, x, i, count);
+        put_jobs(streams[i], x[i], y[i], !kept, keep, i + 1 == count, dependent && i > 0, line);
+        line += streams[i]->count * lw_job_stride(&streams[i]->engine);
+        kept = keep;
+    }
+}
+
 enum lw_status lw_stream_list(const struct lw_stream *const *streams, const uint32_t *x,
                               const uint32_t *y, size_t count, bool dependent,
                               struct lw_image *image, uint32_t *list, struct lw_error *error)
@@ -387,17 +399,9 @@ enum lw_status lw_stream_list(const struct lw_stream *const *streams, const uint
     for (size_t i = 0; i < count; i++)
         jobs += streams[i]->count;
     enum lw_status status = lw_image_reserve(image, jobs * stride, stride, list, error);
-    if (status != LW_OK)
-        return status;
-    uint8_t *line = image->data + *list;
-    bool kept = false;
-    for (size_t i = 0; i < count; i++) {
-        bool keep = shares_x(streams, x, i, count);
-        put_jobs(streams[i], x[i], y[i], !kept, keep, i + 1 == count, dependent && i > 0, line);
-        line += streams[i]->count * stride;
-        kept = keep;
-    }
-    return LW_OK;
+    if (status == LW_OK)
+        lw_stream_put_list(streams, x, y, count, dependent, image->data + *list);
+    return status;
 }
 
 void lw_stream_put_x(const struct lw_stream *stream, const int16_t *q, struct lw_image *image,

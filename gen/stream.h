@@ -98,6 +98,9 @@ bool lw_stream_same_x(const struct lw_stream *stream, const struct lw_stream *ot
 enum lw_status lw_stream_list(const struct lw_stream *const *streams, const uint32_t *x,
                               const uint32_t *y, size_t count, bool dependent,
                               struct lw_image *image, uint32_t *list, struct lw_error *error);
+/* The same, to where there is room for all jobs. */
+void lw_stream_put_list(const struct lw_stream *const *streams, const uint32_t *x,
+                        const uint32_t *y, size_t count, bool dependent, uint8_t *line);
 /* Writes quantised activations q[C][K] as the engine reads them. */
 void lw_stream_put_x(const struct lw_stream *stream, const int16_t *q, struct lw_image *image,
                      uint32_t x);

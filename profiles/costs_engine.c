@@ -42,7 +42,7 @@ static const struct lw_cost *find_same(const struct lw_costing *costing,
     return NULL;
 }
 
-/* Bytes of keys and scales in the engine's memory. */
+/* Bytes of keys and scales in the engine's memory, without gaps between matrices. */
 static enum lw_status measure_memory(const struct lw_model *outline,
                                      const struct lw_simulator *simulator,
                                      const struct lw_part *part, double *bytes,
@@ -50,9 +50,14 @@ static enum lw_status measure_memory(const struct lw_model *outline,
 {
     struct lw_placed placed;
     enum lw_status status = lw_placed_open(outline, &simulator->engine, &placed, error);
-    for (size_t i = 0; i < part->count && status == LW_OK; i++)
+    *bytes = 0;
+    for (size_t i = 0; i < part->count && status == LW_OK; i++) {
+        const struct lw_stream *stream = &placed.streams[part->matrices[i]];
         status = lw_placed_matrix(&placed, part->matrices[i], error);
-    *bytes = (double)placed.weights_bytes;
+        for (size_t p = 0; p < stream->count; p++)
+            *bytes += (double)(stream->parts[p].job.key_beats + stream->parts[p].job.scale_beats) *
+                      simulator->engine.bus_bits / 8;
+    }
     lw_placed_close(&placed);
     return status;
 }

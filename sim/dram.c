@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { TOKEN = 256, ROW_BYTES = 2048, NO_ROW = UINT32_MAX, WRITES = 2 };
+enum { TOKEN = LW_DRAM_TOKEN, NO_ROW = UINT32_MAX, WRITES = 2 };
 
 bool lw_dram_timing_named(const char *name, struct lw_dram_timing *timing)
 {
@@ -119,15 +119,7 @@ static bool choose(struct lw_dram *dram, uint32_t *chosen)
 /* Whether the bus must wait before the next beat of q, and begins to. */
 static bool must_wait(struct lw_dram *dram, uint32_t q)
 {
-    const struct lw_dram_timing *timing = &dram->timing;
-    uint32_t row = head(&dram->queues[q])->address / ROW_BYTES, bank = row % LW_DRAM_BANKS;
-    uint32_t wait = 0;
-    if ((q == WRITES) != dram->writing)
-        wait += timing->turn;
-    if (dram->rows[bank] != row)
-        wait += timing->row;
-    dram->rows[bank] = row;
-    dram->writing = q == WRITES;
+    uint32_t wait = lw_dram_turn(dram, head(&dram->queues[q])->address, q == WRITES);
     dram->preferred = q;
     dram->blocked_until = dram->now + wait;
     return wait > 0;

@@ -24,7 +24,13 @@ struct lw_dram_timing {
     uint32_t stall_most;  /* longest random stall */
 };
 
-enum { LW_DRAM_QUEUE = 16, LW_DRAM_BANKS = 8, LW_DRAM_BUFFER = 32 };
+enum {
+    LW_DRAM_QUEUE = 16,
+    LW_DRAM_BANKS = 8,
+    LW_DRAM_ROW_BYTES = 2048,
+    LW_DRAM_BUFFER = 32,
+    LW_DRAM_TOKEN = 256 /* what a beat costs of a shared bus */
+};
 
 struct lw_dram_request {
     uint64_t ready; /* first cycle in which it can be served */
@@ -71,5 +77,19 @@ void lw_dram_read(struct lw_dram *dram, uint32_t port, uint32_t address, uint32_
                   uint32_t id);
 void lw_dram_write(struct lw_dram *dram, uint32_t address, uint32_t beats);
 void lw_dram_write_beat(struct lw_dram *dram);
+
+/* Turns the shared bus to a request's row; gives the cycles that this takes. */
+static inline uint32_t lw_dram_turn(struct lw_dram *dram, uint32_t address, bool write)
+{
+    uint32_t row = address / LW_DRAM_ROW_BYTES, wait = 0;
+    uint32_t *open = &dram->rows[row % LW_DRAM_BANKS];
+    if (write != dram->writing)
+        wait += dram->timing.turn;
+    if (*open != row)
+        wait += dram->timing.row;
+    *open = row;
+    dram->writing = write;
+    return wait;
+}
 
 #endif

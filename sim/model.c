@@ -8,16 +8,25 @@
 
 static enum lw_status simulate(const struct lw_engine *engine, const struct lw_sim_run *run,
                                const struct lw_dram_timing *timing, struct lw_sim_memory memory,
-                               struct lw_passes *passes, struct lw_sim_counts *counts,
+                               struct lw_model_known *known, struct lw_sim_counts *counts,
                                struct lw_error *error)
 {
     struct lw_core *core = calloc(1, sizeof *core);
+    struct lw_passes_run passes = {0};
+    struct lw_starts_run starts = {0};
     if (!core)
         return lw_fail(error, LW_FAILED, "out of memory for the model of the engine");
     core->memory = memory;
     lw_core_reset(core, engine, timing, run->seed, run->list);
     bool ideal = !timing->shared && timing->stall == 0;
-    enum lw_status status = lw_core_run(core, ideal ? passes : NULL, error);
+    enum lw_status status = LW_OK;
+    if (known && ideal)
+        status = lw_passes_begin(&known->passes, core, &passes, error);
+    if (known && status == LW_OK)
+        status = lw_starts_begin(&known->starts, run, core, &starts, error);
+    if (status == LW_OK)
+        lw_core_run(core, known && ideal ? &passes : NULL, known ? &starts : NULL);
+    lw_starts_end(&starts);
     memcpy(counts->values, core->counts, sizeof counts->values);
     free(core);
     return status;
@@ -35,7 +44,7 @@ static enum lw_status known_or_simulated(const struct lw_engine *engine,
     struct lw_timing_key key = lw_timing_key(engine, run, memory);
     if (lw_timings_find(&known->lists, key, counts))
         return LW_OK;
-    enum lw_status status = simulate(engine, run, timing, memory, &known->passes, counts, error);
+    enum lw_status status = simulate(engine, run, timing, memory, known, counts, error);
     return status == LW_OK ? lw_timings_add(&known->lists, key, counts, error) : status;
 }
 
@@ -65,5 +74,6 @@ enum lw_status lw_model_run(const struct lw_engine *engine, const struct lw_sim_
 void lw_model_forget(struct lw_model_known *known)
 {
     lw_timings_free(&known->lists);
+    lw_starts_free(&known->starts);
     lw_passes_free(&known->passes);
 }

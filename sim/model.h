@@ -5,15 +5,18 @@
 
 #include "gen/stream.h"
 #include "sim/model_passes.h"
+#include "sim/model_starts.h"
 #include "sim/rtl.h"
 #include "sim/timings.h"
 
 #include <stdbool.h>
 
-/* What the model has met: lists, and passes under ideal memory. Zero-initialise; lw_model_forget.
+/* What the model has met: lists, their beginnings, and passes under ideal memory. Zero-initialise;
+ * lw_model_forget.
  */
 struct lw_model_known {
     struct lw_timings lists;
+    struct lw_starts starts;
     struct lw_passes passes;
 };
 void lw_model_forget(struct lw_model_known *known);

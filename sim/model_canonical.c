@@ -32,12 +32,6 @@ static void rotate_dram(struct lw_dram *dram)
     dram->now = 0;
 }
 
-/* Bursts from the start of one on are whole up to the end of the 4 KB. */
-static uint32_t shorten_beat(uint32_t at, uint32_t page)
-{
-    return at % LW_BURST == 0 ? 0 : at % page;
-}
-
 static void rotate_reader(struct lw_reader *r)
 {
     uint32_t jobs[8] = {0};
@@ -45,7 +39,7 @@ static void rotate_reader(struct lw_reader *r)
         jobs[i] = r->jobs[(r->first_job + i) % 8];
     memcpy(r->jobs, jobs, sizeof jobs);
     r->first_job = 0;
-    r->at = r->left ? shorten_beat(r->at, r->page) : 0;
+    r->at = lw_place_shorten(r->at, r->left, r->page);
     r->ar_at = 0;
     r->ar_beats = r->ar_valid ? r->ar_beats : 0;
 }
@@ -53,10 +47,10 @@ static void rotate_reader(struct lw_reader *r)
 static void shorten_job(const struct lw_engine *e, struct lw_job *job)
 {
     job->tag = job->rows = job->columns = 0;
-    job->x_address = lw_address_shorten(e, job->x_address);
-    job->key_address = lw_address_shorten(e, job->key_address);
-    job->scale_address = lw_address_shorten(e, job->scale_address);
-    job->y_address = lw_address_shorten(e, job->y_address);
+    job->x_address = lw_address_shorten(e, job->x_address, job->x_beats);
+    job->key_address = lw_address_shorten(e, job->key_address, job->key_beats);
+    job->scale_address = lw_address_shorten(e, job->scale_address, job->scale_beats);
+    job->y_address = lw_address_shorten(e, job->y_address, job->y_beats);
 }
 
 static void rotate_jobs(struct lw_core *core)
@@ -70,6 +64,7 @@ static void rotate_jobs(struct lw_core *core)
     for (uint32_t i = first; i < core->issued; i++) {
         jobs[i - first] = core->jobs[i % LW_MODEL_JOBS];
         shorten_job(&core->engine, &jobs[i - first].job);
+        jobs[i - first].job.last = false; /* only the front looks at it */
     }
     memcpy(core->jobs, jobs, sizeof jobs);
     core->issued -= first;
@@ -93,7 +88,7 @@ void lw_core_make_canonical(struct lw_core *core)
     rotate_reader(&core->scales);
     rotate_reader(&core->x);
     rotate_jobs(core);
-    core->writer.at = core->writer.left ? shorten_beat(core->writer.at, core->writer.page) : 0;
+    core->writer.at = lw_place_shorten(core->writer.at, core->writer.left, core->writer.page);
     if (core->front.state == LW_DONE || core->front.state == LW_ASK)
         memset(&core->front.job, 0, sizeof core->front.job);
     else

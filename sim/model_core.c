@@ -1,7 +1,9 @@
 /* Cycles of the engine: first what every unit does, from the state before; then the new states. */
 #include "sim/model_front.h"
+#include "sim/model_lane.h"
 #include "sim/model_others.h"
 #include "sim/model_passes.h"
+#include "sim/model_starts.h"
 
 #include <string.h>
 
@@ -32,39 +34,6 @@ void lw_core_reset(struct lw_core *core, const struct lw_engine *engine,
     core->builder.delay = lw_engine_table_delay(engine);
     core->drain.credits = LW_CREDITS;
     core->writer.page = page;
-}
-
-/* A step or one stall */
-static void count_step(struct lw_core *core, const struct lw_events *e)
-{
-    uint64_t *n = core->counts;
-    n[LW_COUNT_BUSY]++;
-    if (e->step)
-        n[LW_COUNT_STEPS]++;
-    else if (e->bank_wait)
-        n[e->alpha_wait ? LW_COUNT_ALPHA : e->y_wait ? LW_COUNT_Y : LW_COUNT_BANK]++;
-    else if (e->table_wait)
-        n[lw_builder_waits_for_x(core) ? LW_COUNT_X : LW_COUNT_TABLE]++;
-    else if (core->control.active)
-        n[LW_COUNT_WEIGHTS]++;
-    else if (!lw_queued(core, LW_UNIT_STEPS) && core->front.state == LW_DONE)
-        n[LW_COUNT_TAIL]++;
-    else
-        n[LW_COUNT_FETCH]++;
-}
-
-static void count(struct lw_core *core, const struct lw_events *e)
-{
-    const struct lw_dram *dram = &core->dram;
-    uint64_t *n = core->counts;
-    count_step(core, e);
-    n[LW_COUNT_KEY_BEATS] += dram->r[0].valid;
-    n[LW_COUNT_SCALE_BEATS] += dram->r[1].valid && dram->r[1].id == 1;
-    n[LW_COUNT_X_BEATS] += dram->r[1].valid && dram->r[1].id == 0;
-    n[LW_COUNT_Y_BEATS] += e->w_sent;
-    n[LW_COUNT_TABLES] += core->builder.write;
-    n[LW_COUNT_ELEMENTS] += e->element;
-    n[LW_COUNT_JOBS] += e->y_done;
 }
 
 static bool reader_acts(const struct lw_reader *r)
@@ -121,93 +90,126 @@ static bool front_acts(const struct lw_core *core)
     return true;
 }
 
-/* Whether every unit but control, builder, the reader of keys and the front waits until the memory
- * gives a beat on port 1 or an answer, or a pass ends. */
-static bool others_wait(const struct lw_core *core)
+/* The reader of scales and its gearbox */
+static bool scales_act(const struct lw_core *core)
 {
-    const struct lw_control *c = &core->control;
-    if (((c->look | c->add) & LW_STAGE_LAST) || drain_acts(core) || writer_acts(core) ||
-        reader_acts(&core->scales))
-        return false;
+    if (reader_acts(&core->scales))
+        return true;
     if (core->scales.level != 0 && lw_gearbox_ready(&core->scale_box))
-        return false;
-    return core->scales.left != 0 || !lw_queued(core, LW_UNIT_SCALES);
+        return true;
+    return core->scales.left == 0 && lw_queued(core, LW_UNIT_SCALES);
 }
 
-/* Jobs that control, builder and the reader of keys have taken */
-static uint32_t taken_alone(const struct lw_core *core)
+/* What only the units beside control, builder and keys count */
+static inline void count_others(struct lw_core *core, const struct lw_given *given,
+                                const struct lw_events *e)
 {
-    return core->taken[LW_UNIT_KEYS] + core->taken[LW_UNIT_BUILD] + core->taken[LW_UNIT_STEPS];
+    uint64_t *n = core->counts;
+    n[LW_COUNT_SCALE_BEATS] += given->port1 && given->id == 1;
+    n[LW_COUNT_X_BEATS] += given->port1 && given->id == 0;
+    n[LW_COUNT_Y_BEATS] += e->w_sent;
+    n[LW_COUNT_ELEMENTS] += e->element;
+    n[LW_COUNT_JOBS] += e->y_done;
 }
 
-/* A cycle in which all others and the front wait; true where they go on waiting. */
-static bool short_cycle(struct lw_core *core)
+/* For units that look at what the memory offers */
+static inline void offer(struct lw_dram *dram, const struct lw_given *given)
 {
-    uint32_t taken = taken_alone(core);
-    struct lw_events e = {.alpha_wait = lw_drain_waits(core)};
-    lw_control_events(core, &e);
-    lw_builder_events(core, &e);
-    e.key_beat = core->keys.level != 0 && lw_gearbox_ready(&core->key_box);
-    count_step(core, &e);
-    core->counts[LW_COUNT_KEY_BEATS] += core->dram.r[0].valid;
-    core->counts[LW_COUNT_TABLES] += core->builder.write;
-    lw_control_step(core, &e);
-    lw_builder_step(core, &e);
-    lw_keys_step(core, &e);
-    if (e.x_done)
-        core->front.busy[e.x_half] = false;
-    return !(core->control.look & LW_STAGE_LAST) && !e.x_done && taken == taken_alone(core);
+    dram->ready = given->ready;
+    dram->w_ready = given->write_ready;
+    dram->b_valid = given->answer;
+    dram->r[1].valid = given->port1;
+    dram->r[1].last = given->port1_last;
+    dram->r[1].id = given->id;
 }
 
-/* A cycle of all units, or without the front where that waits. */
-static inline __attribute__((always_inline)) void full_cycle(struct lw_core *core, bool front)
+/* Jobs that the units beside control, builder and keys have taken */
+static inline uint32_t taken_by_others(const struct lw_core *core)
+{
+    return core->taken[LW_UNIT_SCALES] + core->taken[LW_UNIT_DRAIN] + core->taken[LW_UNIT_Y];
+}
+
+/* A cycle in which more than control, builder and keys act; true with the last step of a pass. */
+LW_INLINE bool full_cycle(struct lw_core *core, struct lw_lane *lane, const struct lw_given *given)
 {
     struct lw_events e = {0};
-    lw_drain_events(core, &e);
-    lw_control_events(core, &e);
-    lw_builder_events(core, &e);
-    lw_stream_events(core, &e);
+    bool front = lane->front || (given->port1 && given->id == 0);
+    bool drain = lane->drain, writer = lane->writer || given->answer;
+    uint32_t taken = taken_by_others(core);
+    offer(&core->dram, given);
+    if (drain)
+        lw_drain_events(core, &e);
+    if (writer)
+        lw_writer_events(core, &e);
     if (front)
         lw_front_events(core, &e);
-    count(core, &e);
-
-    lw_control_step(core, &e);
-    lw_builder_step(core, &e);
-    lw_drain_step(core, &e);
-    lw_writer_step(core, &e);
-    lw_keys_step(core, &e);
-    lw_streams_step(core, &e, front);
+    e.scale_beat = core->scales.level != 0 && lw_gearbox_ready(&core->scale_box);
+    count_others(core, given, &e);
+    bool pass_done = lw_lane_cycle(core, lane, given, &e);
+    if (drain)
+        lw_drain_step(core, &e);
+    if (e.word || e.y_beat)
+        lw_y_boxes_step(core, &e);
+    if (writer)
+        lw_writer_step(core, &e);
+    if (front || lane->scales || given->port1 || e.element)
+        lw_streams_step(core, &e, front);
     if (front) {
         lw_loader_step(core, &e);
         lw_front_step(core, &e); /* last: the units see a job from the next cycle on */
-    } else if (e.x_done) {
-        core->front.busy[e.x_half] = false;
+        lane->building = true;
     }
     core->unfinished += e.issue;
     core->unfinished -= e.y_done;
+    if (front || lane->front || e.y_done || taken != taken_by_others(core))
+        lane->front = front_acts(core);
+    lane->drain = drain_acts(core);
+    lane->writer = writer_acts(core);
+    lane->scales = scales_act(core);
+    return pass_done;
 }
 
-enum lw_status lw_core_run(struct lw_core *core, struct lw_passes *passes, struct lw_error *error)
+static bool is_done(const struct lw_core *core)
 {
-    const struct lw_dram *dram = &core->dram;
-    struct lw_passes_run run;
-    enum lw_status status = passes ? lw_passes_begin(passes, core, &run, error) : LW_OK;
-    bool front_waits = false, others = false; /* wait, too */
-    for (bool ended = false; !ended && status == LW_OK;) {
-        ended = core->front.state == LW_DONE && core->unfinished == 0;
-        lw_dram_cycle(&core->dram);
-        if (front_waits && others && !dram->r[1].valid && !dram->b_valid) {
-            front_waits = others = short_cycle(core);
+    return core->front.state == LW_DONE && core->unfinished == 0;
+}
+
+/* Where a run is interrupted, after a cycle */
+struct stop {
+    bool pass_done, read, ended; /* read: the front has done with a descriptor */
+};
+
+LW_INLINE struct stop run_part(struct lw_core *core, bool shared)
+{
+    static const struct lw_events nothing;
+    struct lw_lane lane;
+    struct stop stop = {0};
+    lw_lane_take(core, &lane);
+    for (bool done = is_done(core); !stop.pass_done && !stop.read && !stop.ended;) {
+        struct lw_given given;
+        stop.ended = done;
+        lw_bus_cycle(&core->dram, &lane.bus, shared, &given);
+        if (lane.front || lane.drain || lane.writer || lane.scales || given.port1 || given.answer) {
+            bool filled = core->front.state == LW_FILL;
+            stop.pass_done = full_cycle(core, &lane, &given);
+            stop.read = filled && core->front.state != LW_FILL;
+            done = is_done(core);
         } else {
-            if (front_waits && !(dram->r[1].valid && dram->r[1].id == 0))
-                full_cycle(core, false);
-            else
-                full_cycle(core, true);
-            front_waits = !front_acts(core);
-            others = others_wait(core);
+            stop.pass_done = lw_lane_cycle(core, &lane, &given, &nothing);
         }
-        if (passes && (ended || (core->control.look & LW_STAGE_LAST)))
-            ended = lw_passes_go_on(&run, core, ended);
     }
-    return status;
+    lw_lane_give(core, &lane);
+    return stop;
+}
+
+void lw_core_run(struct lw_core *core, struct lw_passes_run *passes, struct lw_starts_run *starts)
+{
+    for (bool ended = false; !ended;) {
+        struct stop stop = core->dram.timing.shared ? run_part(core, true) : run_part(core, false);
+        ended = stop.ended;
+        if (starts && stop.read)
+            lw_starts_add(starts, core);
+        if (passes && (stop.pass_done || ended))
+            ended = lw_passes_go_on(passes, core, ended);
+    }
 }

@@ -24,6 +24,10 @@ static inline bool lw_drain_waits(const struct lw_core *core)
 static inline void lw_drain_events(const struct lw_core *core, struct lw_events *e)
 {
     const struct lw_drain *d = &core->drain;
+    const struct lw_gearbox *boxes = core->y_boxes;
+    e->narrow = d->narrow_words[d->first_word];
+    e->word_last = d->last_words[d->first_word];
+    e->word = d->words != 0 && lw_gearbox_ready(&boxes[e->narrow]) && boxes[!e->narrow].fill == 0;
     if (!d->active || !core->control.full[d->bank])
         return;
     bool last_plane = !d->bias && d->plane + 1 == d->planes;
@@ -35,19 +39,13 @@ static inline void lw_drain_events(const struct lw_core *core, struct lw_events 
     e->drained = e->result && (d->group + 1) * core->engine.scale_lanes == core->engine.rows &&
                  d->block + 1 == blocks;
     e->scale_clear = e->drained && last_pass;
-    e->alpha_wait = !valid;
     e->y_wait = valid && !room;
     e->drain_bank = d->bank;
 }
 
-static inline void lw_stream_events(const struct lw_core *core, struct lw_events *e)
+static inline void lw_writer_events(const struct lw_core *core, struct lw_events *e)
 {
-    e->key_beat = core->keys.level != 0 && lw_gearbox_ready(&core->key_box);
-    e->scale_beat = core->scales.level != 0 && lw_gearbox_ready(&core->scale_box);
     const struct lw_gearbox *boxes = core->y_boxes;
-    e->narrow = core->drain.narrow_words[core->drain.first_word];
-    e->word = core->drain.words != 0 && lw_gearbox_ready(&boxes[e->narrow]) &&
-              boxes[!e->narrow].fill == 0;
     e->y_beat = (lw_gearbox_valid(&boxes[0]) || lw_gearbox_valid(&boxes[1])) &&
                 core->writer.level != LW_DEPTH;
     e->w_sent = core->writer.state == LW_WRITER_SEND && core->dram.w_ready;
@@ -91,7 +89,6 @@ static inline void step_drain_state(struct lw_core *core, const struct lw_events
 static inline void lw_drain_step(struct lw_core *core, const struct lw_events *e)
 {
     struct lw_drain *d = &core->drain;
-    bool word_last = d->last_words[d->first_word];
     if (d->result) {
         uint32_t at = (d->first_word + d->words) % LW_CREDITS;
         d->last_words[at] = d->result_last;
@@ -112,11 +109,15 @@ static inline void lw_drain_step(struct lw_core *core, const struct lw_events *e
     d->term_end = e->result;
     d->term_last = e->scale_clear;
     step_drain_state(core, e);
+}
+
+static inline void lw_y_boxes_step(struct lw_core *core, const struct lw_events *e)
+{
     for (unsigned i = 0; i < 2; i++) {
         bool push = e->word && e->narrow == i,
              pop = e->y_beat && lw_gearbox_valid(&core->y_boxes[i]);
         if (push || pop)
-            lw_gearbox_step(&core->y_boxes[i], push, word_last, pop, false);
+            lw_gearbox_step(&core->y_boxes[i], push, e->word_last, pop, false);
     }
 }
 

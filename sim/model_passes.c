@@ -12,8 +12,8 @@
 enum { SLOTS = 16384, MOST = SLOTS / 2, FIELDS = 8, PASSES = 8, AHEAD = 2 };
 
 struct lw_pass {
-    uint64_t key[2]; /* both 0: none */
-    struct lw_core *end;
+    uint64_t key[2];
+    struct lw_core end;
     uint64_t counts[LW_COUNTERS]; /* what they grow by */
     uint32_t consumed[FIELDS];
     uint32_t descriptors; /* read */
@@ -100,12 +100,12 @@ static void make_key(struct lw_core *core, const struct lw_passes_run *run, uint
 }
 
 /* The entry of a key, or the one where it belongs. */
-static struct lw_pass *entry_of(const struct lw_passes *passes, const uint64_t key[2])
+static struct lw_pass **entry_of(const struct lw_passes *passes, const uint64_t key[2])
 {
     for (size_t at = key[0] % SLOTS;; at = (at + 1) % SLOTS) {
-        struct lw_pass *entry = &passes->entries[at];
-        if (!entry->end || (entry->key[0] == key[0] && entry->key[1] == key[1]))
-            return entry;
+        struct lw_pass *entry = passes->entries[at];
+        if (!entry || (entry->key[0] == key[0] && entry->key[1] == key[1]))
+            return &passes->entries[at];
     }
 }
 
@@ -116,7 +116,7 @@ enum lw_status lw_passes_begin(struct lw_passes *passes, const struct lw_core *c
     const struct lw_engine *e = &core->engine;
     *run = (struct lw_passes_run){.passes = passes};
     if (!passes->entries)
-        passes->entries = calloc(SLOTS, sizeof *passes->entries);
+        passes->entries = calloc(SLOTS, sizeof(struct lw_pass *));
     if (!passes->entries)
         return lw_fail(error, LW_FAILED, "out of memory for the passes of an engine");
     uint32_t most[3] = {0}; /* beats of a pass */
@@ -133,7 +133,7 @@ enum lw_status lw_passes_begin(struct lw_passes *passes, const struct lw_core *c
     return LW_OK;
 }
 
-static void begin_record(struct lw_passes_run *run, struct lw_core *core, struct lw_pass *entry)
+static void begin_record(struct lw_passes_run *run, struct lw_core *core)
 {
     uint32_t *fields[FIELDS], caps[FIELDS];
     count_downs(core, run, fields, caps);
@@ -141,33 +141,45 @@ static void begin_record(struct lw_passes_run *run, struct lw_core *core, struct
         run->starts[i] = *fields[i];
     memcpy(run->counts, core->counts, sizeof run->counts);
     run->address = core->front.address;
-    run->recorded = entry;
+    run->records = true;
 }
 
-/* Keeps what came after run->recorded's key, unless too much did for the key to decide it. */
-static void end_record(struct lw_passes_run *run, struct lw_core *core, bool ended)
+/* Whether what came after a key was so little that the key decides it: beats asked for or taken at
+ * most are those that came, and what a FIFO and 8 bursts hold. */
+static bool is_decided(const struct lw_passes_run *run, const struct lw_core *core,
+                       uint32_t descriptors)
 {
-    struct lw_pass *entry = run->recorded;
-    uint32_t *fields[FIELDS], caps[FIELDS];
-    uint32_t stride = (uint32_t)lw_job_stride(&core->engine);
     static const enum lw_counter beats[3] = {LW_COUNT_KEY_BEATS, LW_COUNT_SCALE_BEATS,
                                              LW_COUNT_Y_BEATS};
+    bool decided = descriptors <= AHEAD;
+    for (size_t i = 0; i < 3; i++) {
+        uint64_t came = core->counts[beats[i]] - run->counts[beats[i]];
+        decided &= came + LW_ENGINE_KEY_DEPTH + 10 * LW_BURST < run->caps[i];
+    }
+    return decided;
+}
+
+/* Keeps what came after run->key. */
+static void end_record(struct lw_passes_run *run, struct lw_core *core, bool ended)
+{
+    uint32_t *fields[FIELDS], caps[FIELDS];
+    uint32_t stride = (uint32_t)lw_job_stride(&core->engine);
+    uint32_t descriptors = (core->front.address - run->address) / stride;
+    struct lw_pass *pass;
+    run->records = false;
+    if (!is_decided(run, core, descriptors) || !(pass = malloc(sizeof *pass)))
+        return; /* then it is not known */
+    memcpy(pass->key, run->key, sizeof pass->key);
+    pass->end = *core;
+    pass->descriptors = descriptors;
+    pass->ended = ended;
     count_downs(core, run, fields, caps);
     for (size_t i = 0; i < LW_COUNTERS; i++)
-        entry->counts[i] = core->counts[i] - run->counts[i];
+        pass->counts[i] = core->counts[i] - run->counts[i];
     for (size_t i = 0; i < FIELDS; i++)
-        entry->consumed[i] = run->starts[i] - *fields[i];
-    entry->descriptors = (core->front.address - run->address) / stride;
-    entry->ended = ended;
-    bool decided = entry->descriptors <= AHEAD;
-    /* asked for or taken at most: what came, and what a FIFO and 8 bursts hold */
-    for (size_t i = 0; i < 3; i++)
-        decided &= entry->counts[beats[i]] + LW_ENGINE_KEY_DEPTH + 10 * LW_BURST < run->caps[i];
-    if (decided && (entry->end = malloc(sizeof *entry->end))) {
-        *entry->end = *core;
-        run->passes->count++;
-    }
-    run->recorded = NULL;
+        pass->consumed[i] = run->starts[i] - *fields[i];
+    *entry_of(run->passes, run->key) = pass;
+    run->passes->count++;
 }
 
 static void jump(const struct lw_passes_run *run, struct lw_core *core, const struct lw_pass *pass)
@@ -182,7 +194,7 @@ static void jump(const struct lw_passes_run *run, struct lw_core *core, const st
         values[i] = *fields[i];
     for (size_t i = 0; i < LW_COUNTERS; i++)
         counts[i] = core->counts[i] + pass->counts[i];
-    *core = *pass->end;
+    *core = pass->end;
     for (size_t i = 0; i < FIELDS; i++)
         if (values[i] >= caps[i])
             *fields[i] = values[i] - pass->consumed[i];
@@ -194,17 +206,14 @@ static void jump(const struct lw_passes_run *run, struct lw_core *core, const st
 bool lw_passes_go_on(struct lw_passes_run *run, struct lw_core *core, bool ended)
 {
     lw_core_make_canonical(core);
-    if (run->recorded)
+    if (run->records)
         end_record(run, core, ended);
     while (!ended) {
-        uint64_t key[2];
-        make_key(core, run, key);
-        struct lw_pass *pass = entry_of(run->passes, key);
-        if (!pass->end) {
-            pass->key[0] = key[0];
-            pass->key[1] = key[1];
+        make_key(core, run, run->key);
+        const struct lw_pass *pass = *entry_of(run->passes, run->key);
+        if (!pass) {
             if (run->passes->count < MOST)
-                begin_record(run, core, pass);
+                begin_record(run, core);
             break;
         }
         jump(run, core, pass);
@@ -216,7 +225,7 @@ bool lw_passes_go_on(struct lw_passes_run *run, struct lw_core *core, bool ended
 void lw_passes_free(struct lw_passes *passes)
 {
     for (size_t i = 0; passes->entries && i < SLOTS; i++)
-        free(passes->entries[i].end);
+        free(passes->entries[i]);
     free(passes->entries);
     *passes = (struct lw_passes){0};
 }

@@ -7,15 +7,16 @@
 
 /* Zero-initialise; lw_passes_free. */
 struct lw_passes {
-    struct lw_pass *entries; /* a hash table, or NULL before the first */
+    struct lw_pass **entries; /* a hash table, or NULL before the first */
     size_t count;
 };
 
 /* Where a run is: what is recorded from the end of one pass to that of the next. Private. */
 struct lw_passes_run {
     struct lw_passes *passes;
-    struct lw_pass *recorded; /* NULL: none is */
-    uint32_t caps[3];         /* "many" beats of keys, scales, results */
+    bool records;
+    uint64_t key[2];  /* of what is recorded */
+    uint32_t caps[3]; /* "many" beats of keys, scales, results */
     uint32_t starts[8], address;
     uint64_t counts[LW_COUNTERS];
 };

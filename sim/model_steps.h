@@ -9,9 +9,8 @@
 struct lw_events {
     bool issue, load, x_free, loading;
     bool read, last_table, x_done, begin_half, finish_half;
-    bool step, tile_done, job_done, bank_wait, table_wait;
-    bool element, result, drained, scale_clear, alpha_wait, y_wait;
-    bool word, narrow, y_beat, key_beat, scale_beat, x_beat, collect, x_word, x_last;
+    bool tile_done, element, result, drained, scale_clear, y_wait;
+    bool word, word_last, narrow, y_beat, scale_beat, x_beat, collect, x_word, x_last;
     bool w_sent, y_done;
     bool drain_bank, x_half; /* whose bank is drained, whose activations are done with */
 };
@@ -26,20 +25,6 @@ static inline const struct lw_issued *lw_take(struct lw_core *core, unsigned uni
     return &core->jobs[core->taken[unit]++ % LW_MODEL_JOBS];
 }
 
-static inline void lw_control_events(const struct lw_core *core, struct lw_events *e)
-{
-    const struct lw_control *c = &core->control;
-    if (!c->active)
-        return;
-    bool bank_ok = c->tile != 0 || c->slot != 0 || !c->taken[c->bank];
-    bool ready = core->builder.ready != 0, last_pass = c->passes_left == 1;
-    e->bank_wait = !bank_ok;
-    e->table_wait = bank_ok && !ready;
-    e->step = bank_ok && ready && lw_gearbox_valid(&core->key_box);
-    e->tile_done = e->step && c->slot + 1 == (last_pass ? c->last_slots : c->pass_slots);
-    e->job_done = e->tile_done && c->tile + 1 == c->tiles && last_pass;
-}
-
 static inline bool lw_builder_has_room(const struct lw_builder *b)
 {
     return b->table != 0 || (b->begun != 2 && b->gap == 0);
@@ -49,6 +34,16 @@ static inline bool lw_builder_waits_for_x(const struct lw_core *core)
 {
     const struct lw_builder *b = &core->builder;
     return !b->active || (lw_builder_has_room(b) && b->address >= core->loader.level[b->x_half]);
+}
+
+/* Whether the builder does anything before a tile is done or activations come */
+static inline bool lw_builder_acts(const struct lw_core *core)
+{
+    const struct lw_builder *b = &core->builder;
+    if (b->write || b->written != 0 || b->gap != 0)
+        return true;
+    return b->active ? lw_builder_has_room(b) && b->address < core->loader.level[b->x_half]
+                     : lw_queued(core, LW_UNIT_BUILD);
 }
 
 static inline void lw_builder_events(const struct lw_core *core, struct lw_events *e)
@@ -63,38 +58,6 @@ static inline void lw_builder_events(const struct lw_core *core, struct lw_event
     e->begin_half = e->read && b->table == 0;
     e->x_done =
         e->read && e->last_table && b->tile + 1 == b->tiles && b->passes_left == 1 && b->x_free;
-}
-
-static inline void lw_control_step(struct lw_core *core, const struct lw_events *e)
-{
-    struct lw_control *c = &core->control;
-    if (e->drained)
-        c->taken[e->drain_bank] = c->full[e->drain_bank] = false;
-    if (c->add & LW_STAGE_LAST)
-        c->full[(c->add & LW_STAGE_BANK) != 0] = true;
-    c->add = c->look;
-    c->look = (e->tile_done && c->tile + 1 == c->tiles ? LW_STAGE_LAST : 0) |
-              (c->bank ? LW_STAGE_BANK : 0);
-    if (!c->active && lw_queued(core, LW_UNIT_STEPS)) {
-        const struct lw_job *job = &lw_take(core, LW_UNIT_STEPS)->job;
-        c->active = true;
-        c->tiles = job->tiles;
-        c->passes_left = job->passes;
-        c->pass_slots = job->pass_slots;
-        c->last_slots = job->last_slots;
-        c->tile = c->slot = 0;
-    } else if (e->step) {
-        c->taken[c->bank] = true;
-        c->slot++;
-        if (e->tile_done) {
-            c->slot = 0;
-            if (++c->tile == c->tiles) {
-                c->tile = 0;
-                c->bank = !c->bank;
-                c->active = --c->passes_left != 0;
-            }
-        }
-    }
 }
 
 static inline void lw_builder_step(struct lw_core *core, const struct lw_events *e)
@@ -141,20 +104,6 @@ static inline void lw_take_stream(struct lw_core *core, struct lw_reader *reader
         lw_reader_take_job(reader, job->key_address / core->dram.beat_bytes, job->key_beats);
     else
         lw_reader_take_job(reader, job->scale_address / core->dram.beat_bytes, job->scale_beats);
-}
-
-static inline void lw_keys_step(struct lw_core *core, const struct lw_events *e)
-{
-    struct lw_dram *dram = &core->dram;
-    struct lw_reader *r = &core->keys;
-    bool taken = r->ar_valid && dram->ready, free = r->left == 0;
-    if (taken)
-        lw_dram_read(dram, 0, r->ar_at * dram->beat_bytes, r->ar_beats, 0);
-    if (e->key_beat || e->step)
-        lw_gearbox_step(&core->key_box, e->key_beat, e->key_beat && lw_reader_last(r), e->step,
-                        e->job_done);
-    lw_reader_step(r, taken, dram->r[0].valid, dram->r[0].last, e->key_beat);
-    lw_take_stream(core, r, LW_UNIT_KEYS, free);
 }
 
 #endif

@@ -1,14 +1,17 @@
 /* Sum over +-x = 2 * (sum of the x whose bit is set) - sum of all x, and keys whose top bit is
  * clear read one less than their sum: T - (number of top bits set) in all. Portably, both come from
- * tables of 256 entries for 8 activations; with AVX-512, from the numbers of bits that keys and the
- * activations' bits of each power of two have in common. Bit-serial sums have no such ones missing;
+ * tables of 256 entries for 8 activations; with AVX-512, of 16 entries for 4, of which a register
+ * looks up 64 at a time. Bit-serial sums have no such ones missing;
  * multipliers of several bits add up (2 v + 1) x. */
 #include "sim/model_sums.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_BYTES = 32 * 5 / 8 /* of a row of a step: T * mu / 8 */ };
+enum {
+    MOST_BYTES = 32 * 5 / 8, /* of a row of a step: T * mu / 8 */
+    TABLE_BYTES = 2 * 2 * 8 * 16
+};
 
 struct lw_tile {
     size_t bytes;                  /* of a row of a step, rounded up */
@@ -19,54 +22,97 @@ struct lw_tile {
 
 #ifdef __x86_64__
 #include <immintrin.h>
-#define WIDE __attribute__((target("avx512f,avx512bw,avx512vnni,avx512bitalg")))
+#define WIDE __attribute__((target("avx512f,avx512bw,avx512vnni,avx512vbmi")))
 
 static bool cpu_is_wide(void)
 {
     return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vnni") &&
-           __builtin_cpu_supports("avx512bitalg");
+           __builtin_cpu_supports("avx512vbmi");
 }
 
-/* The bits of the activations of a tile, one word of 64 for each power of two. */
-WIDE static void slice(const int16_t *x, uint64_t slices[8])
+/* What 4 keys add up to, for all 16 of them and of 2 bytes: those at bit `first` of each. */
+WIDE static inline __m512i sums_of_four(__m512i x, short first)
 {
-    __m512i bytes = _mm512_castsi256_si512(_mm512_cvtepi16_epi8(_mm512_loadu_si512(x)));
-    bytes = _mm512_inserti64x4(bytes, _mm512_cvtepi16_epi8(_mm512_loadu_si512(x + 32)), 1);
-    for (unsigned bit = 8; bit-- > 0; bytes = _mm512_slli_epi16(bytes, 1))
-        slices[bit] = _mm512_movepi8_mask(bytes);
+    static const __mmask32 set[4] = {0xaaaaaaaa, 0xcccccccc, 0xf0f0f0f0, 0xff00ff00};
+    const __m512i byte =
+        _mm512_inserti64x4(_mm512_set1_epi16(8), _mm256_setzero_si256(), 0); /* 0, then 8 */
+    __m512i sums = _mm512_setzero_si512();
+#pragma clang loop unroll(full)
+    for (short i = 0; i < 4; i++) {
+        __m512i at = _mm512_add_epi16(byte, _mm512_set1_epi16((short)(first + i)));
+        sums = _mm512_mask_add_epi16(sums, set[i], sums, _mm512_permutexvar_epi16(at, x));
+    }
+    return sums;
 }
 
-/* 8 rows of 64 keys at a time */
+/* The tables of a tile: for the low or high 4 bits of bytes of keys, the low or high byte of their
+ * sums, [low bits: low bytes, high bytes; high bits: the same][byte of the key][4 bits]. */
+WIDE static void tabulate(const int16_t *x, const uint8_t tops[8], uint8_t *tables)
+{
+    uint64_t top;
+    memcpy(&top, tops, sizeof top);
+    for (size_t half = 0; half < 2; half++) { /* of the key */
+        __m512i values = _mm512_loadu_si512(x + 32 * half);
+        values = _mm512_add_epi16(values, values);
+        values = _mm512_mask_add_epi16(values, (__mmask32)(top >> 32 * half), values,
+                                       _mm512_set1_epi16(1));
+#pragma clang loop unroll(full)
+        for (short pair = 0; pair < 2; pair++) /* of bytes */
+#pragma clang loop unroll(full)
+            for (short high = 0; high < 2; high++) {
+                __m512i sums = sums_of_four(values, (short)(16 * pair + 4 * high));
+                uint8_t *to = tables + 256 * high + 64 * half + 32 * pair;
+                _mm256_storeu_si256((void *)to, _mm512_cvtepi16_epi8(sums));
+                _mm256_storeu_si256((void *)(to + 128),
+                                    _mm512_cvtepi16_epi8(_mm512_srli_epi16(sums, 8)));
+            }
+    }
+}
+
+/* `count` times 8 rows of 64 keys, of all tiles */
+WIDE static inline __attribute__((always_inline)) void
+add_rows(const struct lw_sums *s, const uint8_t *keys, size_t stride, size_t count, int32_t *planes)
+{
+    const __m512i four = _mm512_set1_epi8(15), one = _mm512_set1_epi8(1);
+    const __m512i byte = _mm512_set1_epi64(0x7060504030201000); /* its 16 entries */
+    __m512i low[4], high[4];
+    for (size_t i = 0; i < count; i++)
+        low[i] = high[i] = _mm512_setzero_si512();
+    for (size_t t = 0; t < s->tiles; t++, keys += stride) {
+        const uint8_t *tables = s->tables + TABLE_BYTES * t;
+        __m512i table[8];
+        for (size_t i = 0; i < 8; i++)
+            table[i] = _mm512_loadu_si512(tables + 64 * i);
+        for (size_t i = 0; i < count; i++) {
+            __m512i key = _mm512_loadu_si512(keys + 64 * i);
+            __m512i a = _mm512_or_si512(_mm512_and_si512(key, four), byte);
+            __m512i b = _mm512_or_si512(_mm512_and_si512(_mm512_srli_epi16(key, 4), four), byte);
+            low[i] =
+                _mm512_dpbusd_epi32(low[i], _mm512_permutex2var_epi8(table[0], a, table[1]), one);
+            high[i] =
+                _mm512_dpbusd_epi32(high[i], one, _mm512_permutex2var_epi8(table[2], a, table[3]));
+            low[i] =
+                _mm512_dpbusd_epi32(low[i], _mm512_permutex2var_epi8(table[4], b, table[5]), one);
+            high[i] =
+                _mm512_dpbusd_epi32(high[i], one, _mm512_permutex2var_epi8(table[6], b, table[7]));
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        __m512i sum = _mm512_add_epi32(low[i], _mm512_slli_epi32(high[i], 8));
+        sum = _mm512_add_epi32(sum, _mm512_srli_epi64(sum, 32)); /* two halves of a row */
+        _mm256_storeu_si256((void *)(planes + 8 * i), _mm256_sub_epi32(_mm512_cvtepi64_epi32(sum),
+                                                                       _mm256_set1_epi32(s->all)));
+    }
+}
+
 WIDE static void add_wide(const struct lw_sums *s, const uint8_t *keys, size_t slots,
                           int32_t *planes)
 {
-    size_t groups = slots * s->engine->rows / 8;
-    uint64_t top;
-    memcpy(&top, s->tile->tops, sizeof top);
-    const __m512i tops = _mm512_set1_epi64((int64_t)top), one = _mm512_set1_epi8(1);
-    for (size_t group = 0; group < groups; group++) {
-        __m512i even = _mm512_setzero_si512(), odd = even, all = even;
-        for (size_t t = 0; t < s->tiles; t++) {
-            const uint64_t *bits = s->slices + 8 * t;
-            __m512i key = _mm512_loadu_si512(keys + (t * groups + group) * 64);
-#pragma clang loop unroll(full)
-            for (unsigned bit = 0; bit < 8; bit += 2) {
-                __m512i low = _mm512_and_si512(key, _mm512_set1_epi64((int64_t)bits[bit])),
-                        high = _mm512_and_si512(key, _mm512_set1_epi64((int64_t)bits[bit + 1]));
-                even = _mm512_dpbusd_epi32(even, _mm512_popcnt_epi8(low),
-                                           _mm512_set1_epi8((char)(1 << bit)));
-                odd = _mm512_dpbusd_epi32(odd, _mm512_popcnt_epi8(high),
-                                          _mm512_set1_epi8((char)(2 << bit)));
-            }
-            all = _mm512_dpbusd_epi32(all, _mm512_popcnt_epi8(_mm512_and_si512(key, tops)), one);
-        }
-        __m512i sum = _mm512_add_epi32(even, odd);
-        sum = _mm512_add_epi32(_mm512_add_epi32(sum, sum), all);
-        sum = _mm512_add_epi32(sum, _mm512_srli_epi64(sum, 32)); /* two halves of a row */
-        __m256i rows = _mm512_cvtepi64_epi32(sum);
-        _mm256_storeu_si256((void *)(planes + 8 * group),
-                            _mm256_sub_epi32(rows, _mm256_set1_epi32(s->all)));
-    }
+    size_t groups = slots * s->engine->rows / 8, group = 0;
+    for (; group + 4 <= groups; group += 4)
+        add_rows(s, keys + 64 * group, 64 * groups, 4, planes + 8 * group);
+    for (; group < groups; group++)
+        add_rows(s, keys + 64 * group, 64 * groups, 1, planes + 8 * group);
 }
 #else
 static bool cpu_is_wide(void)
@@ -166,10 +212,10 @@ enum lw_status lw_sums_open(const struct lw_engine *engine, size_t tiles, struct
     size_t width = (size_t)engine->tables * engine->mu;
     *sums = (struct lw_sums){.engine = engine, .width = width};
     sums->x = calloc(tiles * width, sizeof *sums->x);
-    sums->slices = calloc(tiles, 8 * sizeof *sums->slices);
+    sums->tables = calloc(tiles, TABLE_BYTES);
     sums->tile = calloc(1, sizeof *sums->tile);
     sums->fast = cpu_is_wide() && engine->x_bits == 8 && width == 64 && engine->rows % 8 == 0;
-    if (!sums->x || !sums->slices || !sums->tile)
+    if (!sums->x || !sums->tables || !sums->tile)
         return lw_fail(error, LW_FAILED, "out of memory for the model of the engine");
     sums->tile->bytes = (width + 7) / 8;
     for (size_t t = 0; t < engine->tables && engine->weight_bits == 0; t++) {
@@ -182,7 +228,7 @@ enum lw_status lw_sums_open(const struct lw_engine *engine, size_t tiles, struct
 void lw_sums_close(struct lw_sums *sums)
 {
     free(sums->x);
-    free(sums->slices);
+    free(sums->tables);
     free(sums->tile);
     *sums = (struct lw_sums){0};
 }
@@ -202,6 +248,6 @@ void lw_sums_take(struct lw_sums *s, const uint8_t *x, size_t column, size_t til
         }
 #ifdef __x86_64__
     for (size_t t = 0; t < tiles && s->fast; t++)
-        slice(s->x + 64 * t, s->slices + 8 * t);
+        tabulate(s->x + 64 * t, s->tile->tops, s->tables + TABLE_BYTES * t);
 #endif
 }

@@ -13,7 +13,7 @@ struct lw_sums {
     const struct lw_engine *engine;
     size_t width, tiles;  /* activations of a step, T * mu; steps of a slot */
     int16_t *x;           /* [tiles][width] */
-    uint64_t *slices;     /* [tiles][8], and for the way by AVX-512: bits of x */
+    uint8_t *tables;      /* [tiles][512], and for the way by AVX-512: what keys add up to */
     int32_t all;          /* sum over x, + T for each tile */
     struct lw_tile *tile; /* of the portable way */
     bool fast;            /* this CPU and the engine's parameters suit the way by AVX-512 */

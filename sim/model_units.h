@@ -187,9 +187,10 @@ struct lw_core {
 
 void lw_core_reset(struct lw_core *core, const struct lw_engine *engine,
                    const struct lw_dram_timing *timing, uint64_t seed, uint32_t list);
-/* Runs the list to its end; with passes (sim/model_passes.h), those that are known are not run.
- * LW_FAILED without memory for them. */
-struct lw_passes;
-enum lw_status lw_core_run(struct lw_core *core, struct lw_passes *passes, struct lw_error *error);
+/* Runs the list to its end. With passes (sim/model_passes.h), those that are known are not run;
+ * starts (sim/model_starts.h) are added to; NULL: without. */
+struct lw_passes_run;
+struct lw_starts_run;
+void lw_core_run(struct lw_core *core, struct lw_passes_run *passes, struct lw_starts_run *starts);
 
 #endif

@@ -1,7 +1,12 @@
 #include "sim/placed.h"
 
+#include "models/checked.h"
+#include "sim/dram.h"
+
 #include <stdlib.h>
 #include <string.h>
+
+enum { BANKS = LW_DRAM_BANKS * LW_DRAM_ROW_BYTES };
 
 enum lw_status lw_placed_open(const struct lw_model *model, const struct lw_engine *engine,
                               struct lw_placed *placed, struct lw_error *error)
@@ -21,8 +26,12 @@ enum lw_status lw_placed_matrix(struct lw_placed *placed, unsigned index, struct
                        "matrix %s is of class %s, and the engine computes class a8: quantize the "
                        "model with --arith a8",
                        matrix->name, lw_arith_name(matrix->arith));
-    enum lw_status status = lw_stream_make(&placed->engine, matrix, NULL, &placed->image,
-                                           &placed->streams[index], error);
+    uint32_t at; /* from the first bank on, so that matrices of one shape take as long */
+    enum lw_status status =
+        lw_image_reserve(&placed->image, 0, (size_t)LW_DRAM_BANKS * LW_DRAM_ROW_BYTES, &at, error);
+    if (status == LW_OK)
+        status = lw_stream_make(&placed->engine, matrix, NULL, &placed->image,
+                                &placed->streams[index], error);
     placed->weights_bytes = placed->image.bytes;
     return status;
 }
@@ -49,7 +58,7 @@ void lw_placed_close(struct lw_placed *placed)
 void lw_placed_clear(struct lw_placed *placed)
 {
     placed->image.bytes = placed->weights_bytes;
-    placed->count = placed->calls = 0;
+    placed->count = placed->calls = placed->bytes = 0;
 }
 
 /* Room for one more product; NULL without memory. */
@@ -66,19 +75,29 @@ static struct lw_placed_product *more(struct lw_placed *placed)
     return &placed->products[placed->count++];
 }
 
+/* Room for x or y of a list, from its start on; at whole bursts of 16 beats, which then are the
+ * same for all columns of a call. */
+static enum lw_status reserve(struct lw_placed *placed, size_t bytes, uint32_t *at,
+                              struct lw_error *error)
+{
+    size_t end, burst = (size_t)2 * placed->engine.bus_bits;
+    if (!lw_checked_add(placed->bytes, bytes, &end) || end > UINT32_MAX - burst)
+        return lw_fail(error, LW_FAILED, "a list of products needs more than 4 GB");
+    *at = (uint32_t)placed->bytes;
+    placed->bytes = (end + burst - 1) / burst * burst;
+    return LW_OK;
+}
+
 /* A product; `before` reads the same columns, or is NULL. */
 static enum lw_status add_product(struct lw_placed *placed, struct lw_placed_product product,
                                   bool shares, struct lw_error *error)
 {
     const struct lw_stream *stream = &placed->streams[product.matrix];
-    size_t beat = placed->engine.bus_bits / 8;
     enum lw_status status = LW_OK;
     if (!shares)
-        status =
-            lw_image_reserve(&placed->image, lw_stream_x_bytes(stream), beat, &product.x, error);
+        status = reserve(placed, lw_stream_x_bytes(stream), &product.x, error);
     if (status == LW_OK)
-        status =
-            lw_image_reserve(&placed->image, lw_stream_y_bytes(stream), beat, &product.y, error);
+        status = reserve(placed, lw_stream_y_bytes(stream), &product.y, error);
     if (status != LW_OK)
         return status;
     struct lw_placed_product *place = more(placed);
@@ -133,6 +152,26 @@ static enum lw_status mark(struct lw_placed *placed, bool dependent, uint32_t li
     return LW_OK;
 }
 
+/* Room for the descriptors and for x and y behind them; sets the products' addresses. */
+static enum lw_status lay_out(struct lw_placed *placed, uint32_t *list, struct lw_error *error)
+{
+    size_t jobs = 0, room = 256, stride = lw_job_stride(&placed->engine);
+    uint32_t block;
+    for (size_t i = 0; i < placed->count; i++)
+        jobs += placed->streams[placed->products[i].matrix].count;
+    while (room < jobs)
+        room *= 2;
+    enum lw_status status = lw_image_reserve(&placed->image, room * stride, BANKS, list, error);
+    if (status == LW_OK)
+        status = lw_image_reserve(&placed->image, placed->bytes, 2 * placed->engine.bus_bits,
+                                  &block, error);
+    for (size_t i = 0; i < placed->count && status == LW_OK; i++) {
+        placed->products[i].x += block;
+        placed->products[i].y += block;
+    }
+    return status;
+}
+
 enum lw_status lw_placed_finish(struct lw_placed *placed, bool dependent, uint32_t *list,
                                 struct lw_error *error)
 {
@@ -142,16 +181,18 @@ enum lw_status lw_placed_finish(struct lw_placed *placed, bool dependent, uint32
     enum lw_status status = LW_OK;
     if (!streams || !addresses)
         status = lw_fail(error, LW_FAILED, "out of memory for a list of products");
+    if (status == LW_OK)
+        status = lay_out(placed, list, error);
     for (size_t i = 0; i < count && status == LW_OK; i++) {
         streams[i] = &placed->streams[placed->products[i].matrix];
         addresses[i] = placed->products[i].x;
         addresses[count + i] = placed->products[i].y;
     }
-    if (status == LW_OK)
-        status = lw_stream_list(streams, addresses, addresses + count, count, false, &placed->image,
-                                list, error);
-    if (status == LW_OK)
+    if (status == LW_OK) {
+        lw_stream_put_list(streams, addresses, addresses + count, count, false,
+                           placed->image.data + *list);
         status = lw_image_pad(&placed->image, error);
+    }
     if (status == LW_OK)
         status = mark(placed, dependent, *list, error);
     free(streams);

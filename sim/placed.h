@@ -1,7 +1,11 @@
 /* The matrices of a model in an engine's memory, and lists of products with them.
  *
- *   address 0: keys and scales of all matrices | x and y of a list | its descriptors
- *              once a model                    | made anew for each list */
+ *   address 0: keys and scales of all matrices | descriptors of a list, room for more | its x, y
+ *              once a model                    | made anew for each list
+ *
+ * The room is for a power of two of descriptors, 256 at least, so that lists which begin alike have
+ * the same addresses, and begins at the memory's first bank, as matrices do: what the model knows
+ * of one serves the other (sim/model_starts.h, sim/timings.h). */
 #ifndef LW_SIM_PLACED_H
 #define LW_SIM_PLACED_H
 
@@ -26,18 +30,19 @@ struct lw_placed_product {
     unsigned matrix;
     size_t call;            /* of the list */
     size_t column, columns; /* the first of the call's columns, and how many */
-    uint32_t x, y;
+    uint32_t x, y;          /* from lw_placed_finish on */
 };
 
 struct lw_placed {
     const struct lw_model *model; /* borrowed */
     struct lw_engine engine;
     struct lw_image image;
-    size_t weights_bytes;      /* where x and y begin */
+    size_t weights_bytes;      /* where lists begin */
     struct lw_stream *streams; /* [matrix_count]; zero for those that are not placed */
     /* of the list that is made */
     struct lw_placed_product *products;
     size_t count, capacity, calls;
+    size_t bytes; /* of x and y */
 };
 
 /* Places nothing yet. lw_placed_close in any case. */

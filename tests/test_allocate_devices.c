@@ -99,7 +99,7 @@ Test(allocate_devices, area_and_energy_can_be_minimised)
 Test(allocate_devices, energies_are_limits_and_are_told)
 {
     shell_expect("eval $ALLOCATE --max-energy 13uJ --device lut-mobile", 0,
-                 "; energy 12.32 uJ to 15.25 uJ");
+                 "; energy 12.72 uJ to 15.63 uJ");
     expect_said("one more millijoule would buy");
     expect_said("area 2000 gates and 5 bits of memories");
     expect_said("predicted energy");

@@ -68,6 +68,38 @@ Test(simulation, a_step_waits_longer_than_not_and_adds_up)
     place_free(&place);
 }
 
+/* Calls of layers alike are simulated once, whatever the memory: each takes as long as alone in a
+ * memory of its own. */
+Test(simulation, layers_alike_take_as_long)
+{
+    static const char *const memories[] = {"ideal", "typical", "poor"};
+    struct place place;
+    struct lw_tally step = {0};
+    struct lw_error error = {0};
+    place_make(&place, LW_ARITH_A8);
+    cr_assert_eq(lw_tally_of_step(&place.model, 3, &step, &error), LW_OK, "%s", error.text);
+    for (size_t m = 0; m < 3; m++) {
+        struct lw_simulator simulator, fresh;
+        struct lw_tally all = {0};
+        open_model("mu4-t4-r4-sl4-bus128", memories[m], &simulator);
+        cr_assert_eq(lw_tally_repeat(&place.model, &step, &simulator, &all, &error), LW_OK);
+        cr_assert_lt(simulator.effort->simulated, simulator.effort->lists);
+        for (size_t i = 0; i < step.count; i++) {
+            struct lw_tally one = {.count = 1, .items = &step.items[i]}, alone = {0};
+            open_model("mu4-t4-r4-sl4-bus128", memories[m], &fresh);
+            cr_assert_eq(lw_tally_repeat(&place.model, &one, &fresh, &alone, &error), LW_OK);
+            cr_assert_arr_eq(alone.items[0].counts.values, all.items[i].counts.values,
+                             sizeof alone.items[0].counts.values);
+            lw_tally_free(&alone);
+            lw_simulator_close(&fresh);
+        }
+        lw_tally_free(&all);
+        lw_simulator_close(&simulator);
+    }
+    lw_tally_free(&step);
+    place_free(&place);
+}
+
 /* What a translation took, with its results, is what its calls take without. */
 Test(simulation, a_tally_repeats_a_translation)
 {
