@@ -3,6 +3,7 @@
 #include "gen/bundle.h"
 #include "gen/pack.h"
 #include "gen/picks.h"
+#include "gen/weights.h"
 #include "models/lwm.h"
 
 #include <dlfcn.h>
@@ -42,19 +43,6 @@ static enum lw_status check_model(const char *folder, const json_t *manifest,
     if (expected && strcmp(expected, head) == 0)
         return LW_OK;
     return check_file(folder, "model.lwm", json_object_get(manifest, "xxh3_128"), error);
-}
-
-/* The mapped weights: all of them will be read, so they are read in here, once. */
-static enum lw_status check_weights(const char *path, const struct lw_bundle *bundle,
-                                    struct lw_error *error)
-{
-    char hash[33];
-    if (!lw_fetch_bytes(bundle->weights.data, bundle->weights.size))
-        return lw_fail(error, LW_FAILED, "cannot read %s: %s", path, strerror(errno));
-    lw_bytes_hash(bundle->weights.data, bundle->weights.size, hash);
-    return strcmp(bundle->weights_hash, hash) == 0
-               ? LW_OK
-               : lw_fail(error, LW_CORRUPT, "%s does not match its hash in the manifest", path);
 }
 
 /* What a pick may differ from what the model says: nothing but the family. */
@@ -164,7 +152,7 @@ static void place_code(const struct lw_bundle *bundle, size_t *offset,
 static enum lw_status place_weights(const char *path, const struct lw_model *model,
                                     struct lw_bundle *bundle, struct lw_error *error)
 {
-    enum lw_status status = check_weights(path, bundle, error);
+    enum lw_status status = lw_weights_check(path, bundle, error);
     size_t offset = 0;
     for (size_t i = 0; i < model->matrix_count && status == LW_OK; i++) {
         const struct lw_matrix *matrix = &model->matrices[i];
@@ -336,6 +324,7 @@ void lw_bundle_close(struct lw_bundle *bundle)
     if (bundle->library)
         dlclose(bundle->library);
     lw_unmap_file(&bundle->weights);
+    free(bundle->readers);
     free(bundle->matrices);
     free(bundle->kernels);
     *bundle = (struct lw_bundle){0};

@@ -15,6 +15,7 @@
 #include "models/status.h"
 #include "models/transformer.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -67,9 +68,12 @@ struct lw_bundle {
     struct lw_kernel *kernels;         /* tables first, then products of falling N */
     struct lw_packed_matrix *matrices; /* by index into lw_model.matrices */
     struct lw_mapping weights;
-    char weights_hash[33]; /* as the manifest has it */
+    char weights_hash[33];  /* as the manifest has it */
+    atomic_size_t *readers; /* backends that read the weights; NULL: these always stay resident */
     void *library;
 };
+
+enum { LW_WEIGHTS_KEPT = 8 << 20 }; /* so many bytes of weights always stay resident */
 
 /* Opens the kernels and weights of a bundle for the model that it carries (opened by the caller
  * from FOLDER/model.lwm, must outlive the bundle). LW_CORRUPT: a file is missing, damaged or of
@@ -93,6 +97,13 @@ enum lw_status lw_bundle_open_parts(const struct lw_bundle_parts *parts,
  * lw_bundle_open ends with. LW_CORRUPT names a matrix that lacks one. */
 enum lw_status lw_bundle_resolve(struct lw_bundle *bundle, const struct lw_model *model,
                                  struct lw_error *error);
+
+/* A backend begins to read the weights, or ends. */
+void lw_bundle_hold(const struct lw_bundle *bundle);
+void lw_bundle_drop(const struct lw_bundle *bundle);
+/* Lets go of the pages of weights, between encoding and decoding, which read different ones. They
+ * stay where there are few, or where several backends read them, who would wait for each other. */
+void lw_bundle_let_go(const struct lw_bundle *bundle);
 
 /* The kernel of a code for the first of `columns` columns (at least 1): that of the largest
  * N <= columns, or one of tiles that takes them all at once. */

@@ -337,6 +337,7 @@ enum lw_status lw_bench_onednn(const struct lw_model *model, bool int8, struct l
         close_onednn(o);
         return status;
     }
-    *backend = (struct lw_backend){int8 ? "onednn-int8" : "onednn-f32", o, multiply, close_onednn};
+    *backend =
+        (struct lw_backend){int8 ? "onednn-int8" : "onednn-f32", o, multiply, NULL, close_onednn};
     return LW_OK;
 }

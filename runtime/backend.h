@@ -22,6 +22,9 @@ struct lw_backend {
      * LW_FAILED, naming the matrix, where x is not finite and the class cannot represent it. */
     enum lw_status (*multiply)(void *self, const struct lw_product *products, size_t count,
                                size_t columns, const float *x, struct lw_error *error);
+    /* Between encoding and decoding, which read different weights: those at hand may be let go. Or
+     * NULL. */
+    void (*let_go)(void *self);
     void (*close)(void *self);
 };
 
@@ -55,6 +58,12 @@ enum lw_status lw_backend_kernels(const struct lw_model *model, const struct lw_
  * overflow. */
 size_t lw_backend_f32_bytes(const struct lw_model *model);
 size_t lw_backend_kernels_bytes(const struct lw_model *model, const struct lw_bundle *bundle);
+
+static inline void lw_backend_let_go(const struct lw_backend *backend)
+{
+    if (backend->let_go)
+        backend->let_go(backend->self);
+}
 
 static inline void lw_backend_close(struct lw_backend *backend)
 {

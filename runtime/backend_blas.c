@@ -128,6 +128,6 @@ enum lw_status lw_backend_blas(const struct lw_model *model, struct lw_backend *
         close_blas(blas);
         return status;
     }
-    *backend = (struct lw_backend){"blas", blas, multiply, close_blas};
+    *backend = (struct lw_backend){"blas", blas, multiply, NULL, close_blas};
     return LW_OK;
 }

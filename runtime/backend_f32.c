@@ -44,7 +44,7 @@ static enum lw_status open_f32(const struct lw_model *model, enum lw_expand whic
         free(f32);
         return status;
     }
-    *backend = (struct lw_backend){"f32", f32, multiply, close_f32};
+    *backend = (struct lw_backend){"f32", f32, multiply, NULL, close_f32};
     return LW_OK;
 }
 

@@ -131,9 +131,16 @@ static enum lw_status multiply(void *self, const struct lw_product *products, si
     return status;
 }
 
+static void let_go(void *self)
+{
+    const struct kernels *k = self;
+    lw_bundle_let_go(k->bundle);
+}
+
 static void close_kernels(void *self)
 {
     struct kernels *k = self;
+    lw_bundle_drop(k->bundle);
     lw_backend_close(&k->f32);
     free(k->memory);
     free(k->stored);
@@ -182,6 +189,7 @@ enum lw_status lw_backend_kernels(const struct lw_model *model, const struct lw_
     struct sizes sizes = measure(model, bundle);
     struct kernels *k = calloc(1, sizeof *k);
     if (k) {
+        lw_bundle_hold(k->bundle = bundle);
         k->columns_at_once = sizes.columns;
         /* Zeros, for tiles read the inputs of columns that are not there; calloc's pages are not
          * there either before they are used. */
@@ -201,7 +209,6 @@ enum lw_status lw_backend_kernels(const struct lw_model *model, const struct lw_
         return status;
     }
     k->model = model;
-    k->bundle = bundle;
-    *backend = (struct lw_backend){"kernels", k, multiply, close_kernels};
+    *backend = (struct lw_backend){"kernels", k, multiply, let_go, close_kernels};
     return LW_OK;
 }

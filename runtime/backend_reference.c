@@ -156,7 +156,7 @@ enum lw_status lw_backend_reference(const struct lw_model *model, struct lw_back
             ? lw_backend_f32_part(model, &r->f32, error)
             : lw_fail(error, LW_FAILED, "out of memory for the reference products");
     if (status == LW_OK)
-        *backend = (struct lw_backend){"reference", r, multiply, close_reference};
+        *backend = (struct lw_backend){"reference", r, multiply, NULL, close_reference};
     else if (r)
         close_reference(r);
     return status;

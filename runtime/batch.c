@@ -51,6 +51,7 @@ static enum lw_status translate_lines(struct lw_translator *t, struct lw_line **
                                       struct lw_error *error)
 {
     enum lw_status status = lw_encode_lines(t, lines, jobs, count, error);
+    lw_backend_let_go(t->backend);
     for (size_t i = 0; i < count; i++)
         lw_search_begin(lines[i]);
     for (size_t step = 0; count && status == LW_OK; step++) {
@@ -63,6 +64,7 @@ static enum lw_status translate_lines(struct lw_translator *t, struct lw_line **
                 lines[running++] = lines[i];
         count = running;
     }
+    lw_backend_let_go(t->backend);
     return status;
 }
 

@@ -49,7 +49,7 @@ static enum lw_status multiply_seen(void *self, const struct lw_product *product
 
 void lw_backend_tap(struct lw_tap *tap, struct lw_backend *backend)
 {
-    *backend = (struct lw_backend){tap->inner->name, tap, multiply_seen, NULL};
+    *backend = (struct lw_backend){tap->inner->name, tap, multiply_seen, NULL, NULL};
 }
 
 /* Inputs are kept until there are so many, for a pass over a Gram matrix costs more than a few of

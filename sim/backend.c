@@ -160,7 +160,8 @@ enum lw_status lw_backend_engine(const struct lw_model *model, const struct lw_s
     if (status == LW_OK)
         status = lw_backend_f32_part(model, &e->f32, error);
     if (status == LW_OK)
-        *backend = (struct lw_backend){lw_simulates_name(simulator->by), e, multiply, close_engine};
+        *backend =
+            (struct lw_backend){lw_simulates_name(simulator->by), e, multiply, NULL, close_engine};
     else if (e)
         close_engine(e);
     return status;
