@@ -1,9 +1,9 @@
 #include "gen/bundle.h"
 
 #include "gen/bundle_place.h"
-#include "gen/pack.h"
 #include "gen/picks_json.h"
 #include "gen/program.h"
+#include "gen/weights.h"
 #include "models/file.h"
 #include "models/lwm.h"
 
@@ -13,6 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+/* The file cache holds a file in pages as large as it was written by, and a large page is mapped at
+ * the cost of a small one. */
+enum { WRITE_BYTES = 2 << 20 };
 
 /* What is being made. */
 struct making {
@@ -103,46 +107,24 @@ static enum lw_status write_sources(struct making *m, struct lw_error *error)
     return status;
 }
 
-/* Packs the rows of one code for its family; `first` is its first stored row. */
-static enum lw_status write_code(const struct lw_matrix *matrix, const struct lw_pick *pick,
-                                 size_t first, FILE *stream, struct lw_error *error)
-{
-    struct lw_spec spec = pick->options[0].spec;
-    struct lw_schedule schedule;
-    struct lw_pack_layout layout;
-    lw_schedule_build(&spec, &schedule);
-    lw_pack_layout(&schedule, &layout);
-    uint8_t *packed = malloc(layout.bytes);
-    float *bias = malloc(spec.rows * sizeof *bias);
-    if (packed && bias) {
-        for (size_t r = 0; r < spec.rows; r++)
-            bias[r] = matrix->bias[matrix->order ? matrix->order[first + r] : r];
-        lw_pack(&schedule, &matrix->codes[pick->code], bias, packed);
-        fwrite(packed, 1, layout.bytes, stream);
-    }
-    enum lw_status status = packed && bias ? LW_OK : out_of_memory(error);
-    free(packed);
-    free(bias);
-    return status;
-}
-
 static enum lw_status write_weights(const struct making *m, const char *path,
                                     struct lw_error *error)
 {
     struct lw_writer writer;
     enum lw_status status = lw_writer_open(path, &writer, error);
-    size_t first = 0;
-    for (size_t i = 0; i < m->picks->count && status == LW_OK; i++) {
-        const struct lw_pick *pick = &m->picks->picks[i];
-        const struct lw_matrix *matrix = &m->model->matrices[pick->matrix];
-        if (pick->code == 0)
-            first = 0;
-        status = write_code(matrix, pick, first, writer.stream, error);
-        first += matrix->codes[pick->code].rows;
-        if (status != LW_OK)
-            lw_writer_abort(&writer);
+    char *buffer = status == LW_OK ? malloc(WRITE_BYTES) : NULL;
+    if (status == LW_OK && !buffer)
+        status = out_of_memory(error);
+    if (status == LW_OK) {
+        setvbuf(writer.stream, buffer, _IOFBF, WRITE_BYTES);
+        status = lw_weights_write(m->model, m->picks, writer.stream, error);
     }
-    return status == LW_OK ? lw_writer_commit(&writer, error) : status;
+    if (status == LW_OK)
+        status = lw_writer_commit(&writer, error);
+    else
+        lw_writer_abort(&writer);
+    free(buffer);
+    return status;
 }
 
 static enum lw_status write_manifest(const struct making *m, const char *made_by,

@@ -4,9 +4,12 @@
  *   bundle/manifest.json   what it was made from and by; hashes of the other files
  *          model.lwm       the model with its tokeniser
  *          weights.bin     packed weights of every quantised product, one after the other, mapped
- * as they are; matrices of class f32 have none here kernels.so      the compiled kernels kernels/
- * their C sources
- */
+ *                          as they are: first those that decoding reads, then those that encoding
+ *                          reads (lw_matrix_reads_source); matrices of class f32 have none here
+ *          kernels.so      the compiled kernels
+ *          kernels/        their C sources
+ *
+ * Format 2 has all matrices of weights.bin in the order of the model. */
 #ifndef LW_GEN_REGISTRY_H
 #define LW_GEN_REGISTRY_H
 
@@ -63,6 +66,7 @@ struct lw_packed_matrix {
 };
 
 struct lw_bundle {
+    int format;
     enum lw_isa isa;
     size_t kernel_count;
     struct lw_kernel *kernels;         /* tables first, then products of falling N */

@@ -121,13 +121,13 @@ Test(bench, one_wrong_bit_is_a_mismatch)
     struct lw_error error = {0};
     for (size_t wrong = 0; wrong <= 6; wrong++) {
         struct liar liar = {values, 6, wrong};
-        struct lw_backend backend = {"liar", &liar, lie, NULL};
+        struct lw_backend backend = {"liar", &liar, lie, NULL, NULL};
         cr_expect_eq(lw_bench_check(&backend, &spec, values, values, 0, &error),
                      wrong < 6 ? LW_MISMATCH : LW_OK, "%zu", wrong);
         cr_expect_eq(lw_bench_check(&backend, &spec, values, values, 1e-5, &error), LW_OK);
     }
     struct liar liar = {values, 6, 4};
-    struct lw_backend backend = {"liar", &liar, lie, NULL};
+    struct lw_backend backend = {"liar", &liar, lie, NULL, NULL};
     lw_bench_check(&backend, &spec, values, values, 0, &error);
     cr_expect_not_null(strstr(error.text, "row 1 of column 1"), "%s", error.text);
     const float other[] = {1, 0, 3.5f, 4, 5, NAN};
