@@ -14,10 +14,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* The file cache holds a file in pages as large as it was written by, and a large page is mapped at
- * the cost of a small one. */
-enum { WRITE_BYTES = 2 << 20 };
-
 /* What is being made. */
 struct making {
     const struct lw_model *model;
@@ -112,18 +108,12 @@ static enum lw_status write_weights(const struct making *m, const char *path,
 {
     struct lw_writer writer;
     enum lw_status status = lw_writer_open(path, &writer, error);
-    char *buffer = status == LW_OK ? malloc(WRITE_BYTES) : NULL;
-    if (status == LW_OK && !buffer)
-        status = out_of_memory(error);
-    if (status == LW_OK) {
-        setvbuf(writer.stream, buffer, _IOFBF, WRITE_BYTES);
-        status = lw_weights_write(m->model, m->picks, writer.stream, error);
-    }
+    if (status != LW_OK)
+        return status;
+    status = lw_weights_write(m->model, m->picks, writer.stream, error);
     if (status == LW_OK)
-        status = lw_writer_commit(&writer, error);
-    else
-        lw_writer_abort(&writer);
-    free(buffer);
+        return lw_writer_commit(&writer, error);
+    lw_writer_abort(&writer);
     return status;
 }
 

@@ -12,9 +12,45 @@
 
 enum { READS_TARGET, READS_SOURCE, READS }; /* in the order of the file */
 
+static enum lw_status out_of_memory(struct lw_error *error)
+{
+    return lw_fail(error, LW_FAILED, "out of memory while packing weights");
+}
+
+/* What goes to the file. The file cache holds a file in pages as large as what was written at once,
+ * and a large page is mapped at the cost of a small one: bytes go there up to each 2 MB of the
+ * file, and at the end of a part, so that no page is of two parts. */
+enum { LARGE_PAGE = 2 << 20 };
+struct output {
+    FILE *stream;   /* without a buffer */
+    uint8_t *bytes; /* [LARGE_PAGE] */
+    size_t held, written;
+};
+
+static void flush(struct output *output)
+{
+    fwrite(output->bytes, 1, output->held, output->stream);
+    output->written += output->held;
+    output->held = 0;
+}
+
+static void append(struct output *output, const uint8_t *bytes, size_t count)
+{
+    while (count) {
+        size_t room = LARGE_PAGE - (output->written + output->held) % LARGE_PAGE;
+        size_t now = count < room ? count : room;
+        memcpy(output->bytes + output->held, bytes, now);
+        output->held += now;
+        bytes += now;
+        count -= now;
+        if (now == room)
+            flush(output);
+    }
+}
+
 /* Packs the rows of one code for its family; `first` is its first stored row. */
 static enum lw_status write_code(const struct lw_matrix *matrix, const struct lw_pick *pick,
-                                 size_t first, FILE *stream, struct lw_error *error)
+                                 size_t first, struct output *output, struct lw_error *error)
 {
     struct lw_spec spec = pick->options[0].spec;
     struct lw_schedule schedule;
@@ -23,13 +59,12 @@ static enum lw_status write_code(const struct lw_matrix *matrix, const struct lw
     lw_pack_layout(&schedule, &layout);
     uint8_t *packed = malloc(layout.bytes);
     float *bias = malloc(spec.rows * sizeof *bias);
-    enum lw_status status =
-        packed && bias ? LW_OK : lw_fail(error, LW_FAILED, "out of memory while packing weights");
+    enum lw_status status = packed && bias ? LW_OK : out_of_memory(error);
     if (status == LW_OK) {
         for (size_t r = 0; r < spec.rows; r++)
             bias[r] = matrix->bias[matrix->order ? matrix->order[first + r] : r];
         lw_pack(&schedule, &matrix->codes[pick->code], bias, packed);
-        fwrite(packed, 1, layout.bytes, stream);
+        append(output, packed, layout.bytes);
     }
     free(packed);
     free(bias);
@@ -39,18 +74,23 @@ static enum lw_status write_code(const struct lw_matrix *matrix, const struct lw
 enum lw_status lw_weights_write(const struct lw_model *model, const struct lw_picks *picks,
                                 FILE *stream, struct lw_error *error)
 {
-    enum lw_status status = LW_OK;
-    for (int reads = READS_TARGET; reads < READS; reads++) {
+    struct output output = {stream, malloc(LARGE_PAGE), 0, 0};
+    enum lw_status status = output.bytes ? LW_OK : out_of_memory(error);
+    setvbuf(stream, NULL, _IONBF, 0);
+    for (int reads = READS_TARGET; reads < READS && status == LW_OK; reads++) {
         size_t first = 0;
         for (size_t i = 0; i < picks->count && status == LW_OK; i++) {
             const struct lw_pick *pick = &picks->picks[i];
             const struct lw_matrix *matrix = &model->matrices[pick->matrix];
             first = pick->code ? first : 0;
             if (lw_matrix_reads_source(matrix) == (reads == READS_SOURCE))
-                status = write_code(matrix, pick, first, stream, error);
+                status = write_code(matrix, pick, first, &output, error);
             first += matrix->codes[pick->code].rows;
         }
+        if (status == LW_OK)
+            flush(&output);
     }
+    free(output.bytes);
     return status;
 }
 

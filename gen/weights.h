@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-/* Writes those of all codes, packed for the families that were picked. */
+/* Writes those of all codes, packed for the families that were picked, to a stream that is new. */
 enum lw_status lw_weights_write(const struct lw_model *model, const struct lw_picks *picks,
                                 FILE *stream, struct lw_error *error);
 /* Holds the mapped weights of a bundle, whose picks are there, against their hash, and finds the
