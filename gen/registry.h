@@ -72,6 +72,7 @@ struct lw_bundle {
     struct lw_kernel *kernels;         /* tables first, then products of falling N */
     struct lw_packed_matrix *matrices; /* by index into lw_model.matrices */
     struct lw_mapping weights;
+    size_t first_bytes;     /* of the weights that decoding reads; format 2: of all */
     char weights_hash[33];  /* as the manifest has it */
     atomic_size_t *readers; /* backends that read the weights; NULL: these always stay resident */
     void *library;
@@ -105,9 +106,13 @@ enum lw_status lw_bundle_resolve(struct lw_bundle *bundle, const struct lw_model
 /* A backend begins to read the weights, or ends. */
 void lw_bundle_hold(const struct lw_bundle *bundle);
 void lw_bundle_drop(const struct lw_bundle *bundle);
-/* Lets go of the pages of weights, between encoding and decoding, which read different ones. They
- * stay where there are few, or where several backends read them, who would wait for each other. */
-void lw_bundle_let_go(const struct lw_bundle *bundle);
+/* Lets go of the pages of weights, between encoding and decoding, which read different ones. False:
+ * they stay, where there are few, or where several backends read them, who would take them from
+ * each other. */
+bool lw_bundle_let_go(const struct lw_bundle *bundle);
+/* The most bytes of weights that will be resident at once with so many backends, where opening the
+ * bundle has left none. */
+size_t lw_bundle_to_come(const struct lw_bundle *bundle, size_t readers);
 
 /* The kernel of a code for the first of `columns` columns (at least 1): that of the largest
  * N <= columns, or one of tiles that takes them all at once. */

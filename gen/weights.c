@@ -148,8 +148,11 @@ enum lw_status lw_weights_place(const char *path, const struct lw_model *model,
 {
     enum lw_status status = check(path, bundle, error);
     size_t offset = 0;
-    for (int reads = READS_TARGET; reads < READS && status == LW_OK; reads++)
-        place_part(model, reads, bundle, &offset);
+    if (status == LW_OK)
+        place_part(model, READS_TARGET, bundle, &offset);
+    bundle->first_bytes = offset;
+    if (status == LW_OK)
+        place_part(model, READS_SOURCE, bundle, &offset);
     if (status == LW_OK && offset != bundle->weights.size)
         status = lw_fail(error, LW_CORRUPT, "%s: %zu bytes do not fit the model", path,
                          bundle->weights.size);
@@ -168,8 +171,19 @@ void lw_bundle_drop(const struct lw_bundle *bundle)
         atomic_fetch_sub(bundle->readers, 1);
 }
 
-void lw_bundle_let_go(const struct lw_bundle *bundle)
+bool lw_bundle_let_go(const struct lw_bundle *bundle)
 {
-    if (bundle->readers && atomic_load(bundle->readers) == 1)
+    bool alone = bundle->readers && atomic_load(bundle->readers) == 1;
+    if (alone)
         lw_forget_mapped(&bundle->weights);
+    return alone;
+}
+
+size_t lw_bundle_to_come(const struct lw_bundle *bundle, size_t readers)
+{
+    const size_t size = bundle->weights.size, second = size - bundle->first_bytes;
+    if (!bundle->readers || readers > 1)
+        return bundle->readers ? size : 0;
+    size_t most = bundle->first_bytes > second ? bundle->first_bytes : second;
+    return size - most > LARGE_PAGE ? most + LARGE_PAGE : size;
 }

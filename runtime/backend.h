@@ -6,6 +6,7 @@
 #include "models/status.h"
 #include "models/transformer.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* One product: y[n][m] = sum over k of W[m][k] x[n][k] + bias[m], y is [N][M] and owned by the
@@ -22,9 +23,9 @@ struct lw_backend {
      * LW_FAILED, naming the matrix, where x is not finite and the class cannot represent it. */
     enum lw_status (*multiply)(void *self, const struct lw_product *products, size_t count,
                                size_t columns, const float *x, struct lw_error *error);
-    /* Between encoding and decoding, which read different weights: those at hand may be let go. Or
-     * NULL. */
-    void (*let_go)(void *self);
+    /* Between encoding and decoding, which read different weights: lets go of those that are
+     * resident, or gives false where they had better stay. May be NULL: they stay. */
+    bool (*let_go)(void *self);
     void (*close)(void *self);
 };
 
@@ -59,10 +60,9 @@ enum lw_status lw_backend_kernels(const struct lw_model *model, const struct lw_
 size_t lw_backend_f32_bytes(const struct lw_model *model);
 size_t lw_backend_kernels_bytes(const struct lw_model *model, const struct lw_bundle *bundle);
 
-static inline void lw_backend_let_go(const struct lw_backend *backend)
+static inline bool lw_backend_let_go(const struct lw_backend *backend)
 {
-    if (backend->let_go)
-        backend->let_go(backend->self);
+    return backend->let_go && backend->let_go(backend->self);
 }
 
 static inline void lw_backend_close(struct lw_backend *backend)

@@ -131,10 +131,10 @@ static enum lw_status multiply(void *self, const struct lw_product *products, si
     return status;
 }
 
-static void let_go(void *self)
+static bool let_go(void *self)
 {
     const struct kernels *k = self;
-    lw_bundle_let_go(k->bundle);
+    return lw_bundle_let_go(k->bundle);
 }
 
 static void close_kernels(void *self)
