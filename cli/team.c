@@ -95,7 +95,8 @@ static enum lw_status measure(const struct cli_loaded *loaded, const struct lw_s
     /* The backend that is open holds what it expanded already. */
     double open = (double)lw_expand_bytes(model, fp32 ? LW_EXPAND_ALL : LW_EXPAND_F32);
     double line = (double)(sizeof(struct lw_sentence) + WORD_BYTES * model->config.positions);
-    *bytes = lw_resident_bytes() + (double)lw_model_memory(model, 0) +
+    double to_come = bundle ? (double)lw_bundle_to_come(bundle, threads) : 0;
+    *bytes = to_come + lw_resident_bytes() + (double)lw_model_memory(model, 0) +
              (double)threads * ((double)member + lists) - open + (double)lines * line;
     return LW_OK;
 }

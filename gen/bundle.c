@@ -1,9 +1,9 @@
 #include "gen/bundle.h"
 
 #include "gen/bundle_place.h"
-#include "gen/pack.h"
 #include "gen/picks_json.h"
 #include "gen/program.h"
+#include "gen/weights.h"
 #include "models/file.h"
 #include "models/lwm.h"
 
@@ -103,46 +103,18 @@ static enum lw_status write_sources(struct making *m, struct lw_error *error)
     return status;
 }
 
-/* Packs the rows of one code for its family; `first` is its first stored row. */
-static enum lw_status write_code(const struct lw_matrix *matrix, const struct lw_pick *pick,
-                                 size_t first, FILE *stream, struct lw_error *error)
-{
-    struct lw_spec spec = pick->options[0].spec;
-    struct lw_schedule schedule;
-    struct lw_pack_layout layout;
-    lw_schedule_build(&spec, &schedule);
-    lw_pack_layout(&schedule, &layout);
-    uint8_t *packed = malloc(layout.bytes);
-    float *bias = malloc(spec.rows * sizeof *bias);
-    if (packed && bias) {
-        for (size_t r = 0; r < spec.rows; r++)
-            bias[r] = matrix->bias[matrix->order ? matrix->order[first + r] : r];
-        lw_pack(&schedule, &matrix->codes[pick->code], bias, packed);
-        fwrite(packed, 1, layout.bytes, stream);
-    }
-    enum lw_status status = packed && bias ? LW_OK : out_of_memory(error);
-    free(packed);
-    free(bias);
-    return status;
-}
-
 static enum lw_status write_weights(const struct making *m, const char *path,
                                     struct lw_error *error)
 {
     struct lw_writer writer;
     enum lw_status status = lw_writer_open(path, &writer, error);
-    size_t first = 0;
-    for (size_t i = 0; i < m->picks->count && status == LW_OK; i++) {
-        const struct lw_pick *pick = &m->picks->picks[i];
-        const struct lw_matrix *matrix = &m->model->matrices[pick->matrix];
-        if (pick->code == 0)
-            first = 0;
-        status = write_code(matrix, pick, first, writer.stream, error);
-        first += matrix->codes[pick->code].rows;
-        if (status != LW_OK)
-            lw_writer_abort(&writer);
-    }
-    return status == LW_OK ? lw_writer_commit(&writer, error) : status;
+    if (status != LW_OK)
+        return status;
+    status = lw_weights_write(m->model, m->picks, writer.stream, error);
+    if (status == LW_OK)
+        return lw_writer_commit(&writer, error);
+    lw_writer_abort(&writer);
+    return status;
 }
 
 static enum lw_status write_manifest(const struct making *m, const char *made_by,

@@ -12,7 +12,8 @@
 
 #include <stddef.h>
 
-enum { LW_BUNDLE_FORMAT = 2 };
+/* What is written, and the oldest that is read. */
+enum { LW_BUNDLE_FORMAT = 3, LW_BUNDLE_OLDEST = 2 };
 
 /* The kernels that lw_bundle_make makes, with picks by estimate. *specs is malloc'ed. LW_USAGE for
  * a model that is all of class f32 or not quantised. */

@@ -64,14 +64,6 @@ static bool is_wanted(const struct lw_spec *spec)
     return spec->batch <= (four.unit == LW_UNIT_TILE ? 2 : 8);
 }
 
-static bool sees_many_columns(const struct lw_matrix *matrix)
-{
-    const char *dot = strrchr(matrix->name, '.');
-    bool of_source = dot && (strcmp(dot, ".k") == 0 || strcmp(dot, ".v") == 0);
-    return matrix->block == LW_BLOCK_ENCODER ||
-           (matrix->sublayer == LW_SUBLAYER_CROSS && of_source);
-}
-
 static double key_bytes(const struct lw_spec *spec)
 {
     struct lw_schedule schedule;
@@ -113,7 +105,7 @@ enum lw_status lw_picks_list(const struct lw_model *model, const struct lw_devic
                                      .code = c,
                                      .alpha = matrix->codes[c].uniform ? LW_ALPHA_UNIFORM
                                                                        : LW_ALPHA_FREE,
-                                     .many = sees_many_columns(matrix),
+                                     .many = lw_matrix_reads_source(matrix),
                                      .output = i == model->output};
             pick->option_count = list_families(matrix, c, device->isa, pick->options);
             for (size_t o = 0; o < pick->option_count && status == LW_OK; o++)

@@ -1,15 +1,14 @@
 #include "gen/registry.h"
 
 #include "gen/bundle.h"
-#include "gen/pack.h"
 #include "gen/picks.h"
+#include "gen/schedule.h"
+#include "gen/weights.h"
 #include "models/lwm.h"
 
 #include <dlfcn.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,19 +41,6 @@ static enum lw_status check_model(const char *folder, const json_t *manifest,
     if (expected && strcmp(expected, head) == 0)
         return LW_OK;
     return check_file(folder, "model.lwm", json_object_get(manifest, "xxh3_128"), error);
-}
-
-/* The mapped weights: all of them will be read, so they are read in here, once. */
-static enum lw_status check_weights(const char *path, const struct lw_bundle *bundle,
-                                    struct lw_error *error)
-{
-    char hash[33];
-    if (!lw_fetch_bytes(bundle->weights.data, bundle->weights.size))
-        return lw_fail(error, LW_FAILED, "cannot read %s: %s", path, strerror(errno));
-    lw_bytes_hash(bundle->weights.data, bundle->weights.size, hash);
-    return strcmp(bundle->weights_hash, hash) == 0
-               ? LW_OK
-               : lw_fail(error, LW_CORRUPT, "%s does not match its hash in the manifest", path);
 }
 
 /* What a pick may differ from what the model says: nothing but the family. */
@@ -102,10 +88,11 @@ static enum lw_status check_manifest(const json_t *manifest, const char *path,
     const char *arith = json_string_value(json_object_get(manifest, "arith"));
     char own[LW_ARITH_NAME_BYTES];
     lw_model_arith_name(model, own);
-    if (format != LW_BUNDLE_FORMAT)
+    if (format < LW_BUNDLE_OLDEST || format > LW_BUNDLE_FORMAT)
         return lw_fail(error, format > LW_BUNDLE_FORMAT ? LW_FAILED : LW_CORRUPT,
-                       "%s: bundle format %d; this version reads format %d", path, format,
-                       LW_BUNDLE_FORMAT);
+                       "%s: bundle format %d; this version reads formats %d to %d", path, format,
+                       LW_BUNDLE_OLDEST, LW_BUNDLE_FORMAT);
+    bundle->format = format;
     if (!isa || !lw_isa_parse(isa, &bundle->isa) || !arith)
         return lw_fail(error, LW_CORRUPT, "%s: unknown instruction set or class", path);
     if (strcmp(arith, own) != 0)
@@ -144,42 +131,6 @@ static enum lw_status read_manifest(const char *folder, const struct lw_model *m
     return status;
 }
 
-/* Points to the packed weights of one code, whose spec is there, at *offset and moves past them;
- * they may lie beyond the end. */
-static void place_code(const struct lw_bundle *bundle, size_t *offset,
-                       struct lw_packed_code *packed)
-{
-    struct lw_schedule schedule;
-    struct lw_pack_layout layout;
-    lw_schedule_build(&packed->spec, &schedule);
-    lw_pack_layout(&schedule, &layout);
-    const uint8_t *start = bundle->weights.data + *offset;
-    packed->keys = start;
-    packed->scales = start + layout.scales;
-    packed->bias = start + layout.bias;
-    *offset += layout.bytes;
-}
-
-/* Checks the weights, which are mapped, and finds the codes in them. */
-static enum lw_status place_weights(const char *path, const struct lw_model *model,
-                                    struct lw_bundle *bundle, struct lw_error *error)
-{
-    enum lw_status status = check_weights(path, bundle, error);
-    size_t offset = 0;
-    for (size_t i = 0; i < model->matrix_count && status == LW_OK; i++) {
-        const struct lw_matrix *matrix = &model->matrices[i];
-        if (!lw_matrix_has_quantised_product(matrix))
-            continue;
-        bundle->matrices[i].unit = ldexpf(1.0f, matrix->codes[0].exponent);
-        for (size_t c = 0; c < matrix->code_count; c++)
-            place_code(bundle, &offset, &bundle->matrices[i].codes[c]);
-    }
-    if (status == LW_OK && offset != bundle->weights.size)
-        status = lw_fail(error, LW_CORRUPT, "%s: %zu bytes do not fit the model", path,
-                         bundle->weights.size);
-    return status;
-}
-
 static enum lw_status map_weights(const char *folder, const struct lw_model *model,
                                   struct lw_bundle *bundle, struct lw_error *error)
 {
@@ -190,7 +141,7 @@ static enum lw_status map_weights(const char *folder, const struct lw_model *mod
     if (status != LW_OK)
         status = LW_CORRUPT; /* the bundle lacks a file; the text says which */
     else
-        status = place_weights(path, model, bundle, error);
+        status = lw_weights_place(path, model, bundle, error);
     free(path);
     return status;
 }
@@ -322,7 +273,7 @@ enum lw_status lw_bundle_open_parts(const struct lw_bundle_parts *parts,
     if (status == LW_OK)
         status = read_picks(json_object_get(manifest, "picks"), parts->name, model, bundle, error);
     if (status == LW_OK)
-        status = place_weights(parts->name, model, bundle, error);
+        status = lw_weights_place(parts->name, model, bundle, error);
     if (status == LW_OK)
         status = list_kernels(parts->kernels, parts->name, bundle, error);
     if (status == LW_OK)
@@ -358,6 +309,7 @@ void lw_bundle_close(struct lw_bundle *bundle)
     if (bundle->library)
         dlclose(bundle->library);
     lw_unmap_file(&bundle->weights);
+    free(bundle->readers);
     free(bundle->matrices);
     free(bundle->kernels);
     *bundle = (struct lw_bundle){0};

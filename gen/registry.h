@@ -4,9 +4,12 @@
  *   bundle/manifest.json   what it was made from and by; hashes of the other files
  *          model.lwm       the model with its tokeniser
  *          weights.bin     packed weights of every quantised product, one after the other, mapped
- * as they are; matrices of class f32 have none here kernels.so      the compiled kernels kernels/
- * their C sources
- */
+ *                          as they are: first those that decoding reads, then those that encoding
+ *                          reads (lw_matrix_reads_source); matrices of class f32 have none here
+ *          kernels.so      the compiled kernels
+ *          kernels/        their C sources
+ *
+ * Format 2 has all matrices of weights.bin in the order of the model. */
 #ifndef LW_GEN_REGISTRY_H
 #define LW_GEN_REGISTRY_H
 
@@ -15,6 +18,7 @@
 #include "models/status.h"
 #include "models/transformer.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -66,14 +70,19 @@ struct lw_packed_matrix {
 };
 
 struct lw_bundle {
+    int format;
     enum lw_isa isa;
     size_t kernel_count;
     struct lw_kernel *kernels;         /* tables first, then products of falling N */
     struct lw_packed_matrix *matrices; /* by index into lw_model.matrices */
     struct lw_mapping weights;
-    char weights_hash[33]; /* as the manifest has it */
+    size_t first_bytes;     /* of the weights that decoding reads; format 2: of all */
+    char weights_hash[33];  /* as the manifest has it */
+    atomic_size_t *readers; /* backends that read the weights; NULL: these always stay resident */
     void *library;
 };
+
+enum { LW_WEIGHTS_KEPT = 8 << 20 }; /* so many bytes of weights always stay resident */
 
 /* Opens the kernels and weights of a bundle for the model that it carries (opened by the caller
  * from FOLDER/model.lwm, must outlive the bundle). LW_CORRUPT: a file is missing, damaged or of
@@ -97,6 +106,17 @@ enum lw_status lw_bundle_open_parts(const struct lw_bundle_parts *parts,
  * lw_bundle_open ends with. LW_CORRUPT names a matrix that lacks one. */
 enum lw_status lw_bundle_resolve(struct lw_bundle *bundle, const struct lw_model *model,
                                  struct lw_error *error);
+
+/* A backend begins to read the weights, or ends. */
+void lw_bundle_hold(const struct lw_bundle *bundle);
+void lw_bundle_drop(const struct lw_bundle *bundle);
+/* Lets go of the pages of weights, between encoding and decoding, which read different ones. False:
+ * they stay, where there are few, or where several backends read them, who would take them from
+ * each other. */
+bool lw_bundle_let_go(const struct lw_bundle *bundle);
+/* The most bytes of weights that will be resident at once with so many backends, where opening the
+ * bundle has left none. */
+size_t lw_bundle_to_come(const struct lw_bundle *bundle, size_t readers);
 
 /* The kernel of a code for the first of `columns` columns (at least 1): that of the largest
  * N <= columns, or one of tiles that takes them all at once. */

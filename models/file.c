@@ -71,6 +71,11 @@ bool lw_fetch_bytes(const uint8_t *data, size_t bytes)
 #endif
 }
 
+void lw_want_large_pages(const struct lw_mapping *mapping)
+{
+    (void)advise(mapping->data, mapping->size, MADV_HUGEPAGE); /* some systems have none */
+}
+
 void lw_forget_bytes(const uint8_t *data, size_t bytes)
 {
     (void)advise(data, bytes, MADV_DONTNEED); /* failing changes nothing but the memory used */

@@ -22,6 +22,9 @@ enum lw_status lw_map_file(const char *path, struct lw_mapping *mapping, struct 
 void lw_unmap_file(struct lw_mapping *mapping);
 /* Reads mapped bytes in at once. False where they cannot be read (errno says why). */
 bool lw_fetch_bytes(const uint8_t *data, size_t bytes);
+/* Asks for a mapped file that is still to be read to be kept in large pages, which are mapped and
+ * let go at once. */
+void lw_want_large_pages(const struct lw_mapping *mapping);
 /* Lets go of the pages of mapped bytes, so that they do not count as this program's memory; they
  * come back when they are read again. */
 void lw_forget_bytes(const uint8_t *data, size_t bytes);

@@ -50,8 +50,9 @@ enum lw_status lw_lwm_measure(const struct lw_model *model, const char *made_by,
                               struct lw_size *size, struct lw_error *error);
 enum lw_status lw_lwm_size(const char *path, struct lw_size *size, struct lw_error *error);
 
-/* XXH3-128 of bytes, or of those of a file, as 32 hex digits and a NUL. */
-void lw_bytes_hash(const uint8_t *bytes, size_t count, char hash[33]);
+/* XXH3-128 of mapped bytes, or of those of a file, as 32 hex digits and a NUL. What was mapped is
+ * read in at once, and let go unless it `stays`; false where it cannot be read (errno says why). */
+bool lw_mapping_hash(const struct lw_mapping *mapping, bool stays, char hash[33]);
 enum lw_status lw_file_hash(const char *path, char hash[33], struct lw_error *error);
 /* The same of a text. */
 void lw_text_hash(const char *text, char hash[33]);

@@ -198,9 +198,20 @@ static void print_hash(XXH128_hash_t value, char hash[33])
     snprintf(hash, 33, "%016" PRIx64 "%016" PRIx64, value.high64, value.low64);
 }
 
-void lw_bytes_hash(const uint8_t *bytes, size_t count, char hash[33])
+bool lw_mapping_hash(const struct lw_mapping *mapping, bool stays, char hash[33])
 {
-    print_hash(XXH3_128bits(bytes, count), hash);
+    XXH3_state_t state;
+    XXH3_128bits_reset(&state);
+    for (size_t done = 0; done < mapping->size; done += WINDOW_BYTES) {
+        size_t left = mapping->size - done, now = left < WINDOW_BYTES ? left : WINDOW_BYTES;
+        if (!lw_fetch_bytes(mapping->data + done, now))
+            return false;
+        XXH3_128bits_update(&state, mapping->data + done, now);
+        if (!stays)
+            lw_forget_bytes(mapping->data + done, now);
+    }
+    print_hash(XXH3_128bits_digest(&state), hash);
+    return true;
 }
 
 enum lw_status lw_file_hash(const char *path, char hash[33], struct lw_error *error)

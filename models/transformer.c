@@ -238,6 +238,14 @@ bool lw_matrix_has_quantised_product(const struct lw_matrix *matrix)
     return matrix->bias && matrix->arith != LW_ARITH_F32;
 }
 
+bool lw_matrix_reads_source(const struct lw_matrix *matrix)
+{
+    const char *dot = strrchr(matrix->name, '.');
+    bool of_source = dot && (strcmp(dot, ".k") == 0 || strcmp(dot, ".v") == 0);
+    return matrix->block == LW_BLOCK_ENCODER ||
+           (matrix->sublayer == LW_SUBLAYER_CROSS && of_source);
+}
+
 bool lw_model_has_quantised_products(const struct lw_model *model)
 {
     for (size_t i = 0; i < model->matrix_count; i++)

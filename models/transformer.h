@@ -183,6 +183,9 @@ bool lw_arith_parse(const char *name, enum lw_arith *arith);
 
 /* Whether products with the matrix are of a quantised class, a8 or t8. */
 bool lw_matrix_has_quantised_product(const struct lw_matrix *matrix);
+/* Whether it is read while a source is encoded, with a column for each of its words, and not while
+ * decoding: those of the encoder, and the keys and values of cross attention. */
+bool lw_matrix_reads_source(const struct lw_matrix *matrix);
 /* Whether any matrix of the model has such products. */
 bool lw_model_has_quantised_products(const struct lw_model *model);
 /* The class of a model's products for people: its name where all have the same, else the names

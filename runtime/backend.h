@@ -6,6 +6,7 @@
 #include "models/status.h"
 #include "models/transformer.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,9 @@ struct lw_backend {
      * LW_FAILED, naming the matrix, where x is not finite and the class cannot represent it. */
     enum lw_status (*multiply)(void *self, const struct lw_product *products, size_t count,
                                size_t columns, const float *x, struct lw_error *error);
+    /* Between encoding and decoding, which read different weights: lets go of those that are
+     * resident, or gives false where they had better stay. May be NULL: they stay. */
+    bool (*let_go)(void *self);
     void (*close)(void *self);
     /* Both NULL where products of chosen rows cannot be had. `gather` prepares rows whose first
      * three fields are set; LW_FAILED when out of memory. multiply_rows gives y[N][count]. */
@@ -90,6 +94,11 @@ enum lw_status lw_backend_kernels(const struct lw_model *model, const struct lw_
  * overflow. */
 size_t lw_backend_f32_bytes(const struct lw_model *model);
 size_t lw_backend_kernels_bytes(const struct lw_model *model, const struct lw_bundle *bundle);
+
+static inline bool lw_backend_let_go(const struct lw_backend *backend)
+{
+    return backend->let_go && backend->let_go(backend->self);
+}
 
 static inline void lw_backend_close(struct lw_backend *backend)
 {

@@ -145,6 +145,11 @@ enum lw_status lw_backend_blas(const struct lw_model *model, struct lw_backend *
         close_blas(blas);
         return status;
     }
-    *backend = (struct lw_backend){"blas", blas, multiply, close_blas, gather, multiply_rows};
+    *backend = (struct lw_backend){.name = "blas",
+                                   .self = blas,
+                                   .multiply = multiply,
+                                   .close = close_blas,
+                                   .gather = gather,
+                                   .multiply_rows = multiply_rows};
     return LW_OK;
 }

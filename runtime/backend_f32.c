@@ -62,7 +62,12 @@ static enum lw_status open_f32(const struct lw_model *model, enum lw_expand whic
         free(f32);
         return status;
     }
-    *backend = (struct lw_backend){"f32", f32, multiply, close_f32, gather, multiply_rows};
+    *backend = (struct lw_backend){.name = "f32",
+                                   .self = f32,
+                                   .multiply = multiply,
+                                   .close = close_f32,
+                                   .gather = gather,
+                                   .multiply_rows = multiply_rows};
     return LW_OK;
 }
 

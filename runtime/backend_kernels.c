@@ -139,9 +139,16 @@ static bool has_parts(const struct lw_model *model, const struct lw_bundle *bund
     return has;
 }
 
+static bool let_go(void *self)
+{
+    const struct kernels *k = self;
+    return lw_bundle_let_go(k->bundle);
+}
+
 static void close_kernels(void *self)
 {
     struct kernels *k = self;
+    lw_bundle_drop(k->bundle);
     lw_backend_close(&k->f32);
     free(k->memory);
     free(k->stored);
@@ -190,6 +197,7 @@ enum lw_status lw_backend_kernels(const struct lw_model *model, const struct lw_
     struct sizes sizes = measure(model, bundle);
     struct kernels *k = calloc(1, sizeof *k);
     if (k) {
+        lw_bundle_hold(k->bundle = bundle);
         k->columns_at_once = sizes.columns;
         /* Zeros, for tiles read the inputs of columns that are not there; calloc's pages are not
          * there either before they are used. */
@@ -209,9 +217,11 @@ enum lw_status lw_backend_kernels(const struct lw_model *model, const struct lw_
         return status;
     }
     k->model = model;
-    k->bundle = bundle;
-    *backend = (struct lw_backend){
-        .name = "kernels", .self = k, .multiply = multiply, .close = close_kernels};
+    *backend = (struct lw_backend){.name = "kernels",
+                                   .self = k,
+                                   .multiply = multiply,
+                                   .let_go = let_go,
+                                   .close = close_kernels};
     if (has_parts(model, bundle)) {
         backend->gather = lw_kernels_gather;
         backend->multiply_rows = lw_kernels_multiply_rows;

@@ -1,9 +1,18 @@
 /* Lines that are translated together: their beams are the columns of one decoder step, and a line
  * that is done leaves. Columns do not see each other, so each line gets the bytes that it gets
  * alone. */
+#include "models/file.h"
 #include "runtime/network.h"
 
 #include <string.h>
+
+/* Where the weights are let go, all of the model's file is: decoding reads no more than rows of it.
+ */
+static void let_go(const struct lw_translator *t)
+{
+    if (lw_backend_let_go(t->backend))
+        lw_forget_bytes(t->model->mapped, t->model->mapped_bytes);
+}
 
 /* The columns of the running beams of lines[0..count). */
 static size_t gather_columns(struct lw_translator *t, struct lw_line *const *lines, size_t count,
@@ -55,6 +64,7 @@ static enum lw_status translate_lines(struct lw_translator *t, struct lw_line **
                                       struct lw_error *error)
 {
     enum lw_status status = lw_encode_lines(t, lines, jobs, count, error);
+    let_go(t);
     for (size_t i = 0; i < count; i++)
         lw_search_begin(lines[i]);
     for (size_t i = 0; i < count && status == LW_OK; i++)
@@ -69,6 +79,7 @@ static enum lw_status translate_lines(struct lw_translator *t, struct lw_line **
                 lines[running++] = lines[i];
         count = running;
     }
+    let_go(t);
     return status;
 }
 

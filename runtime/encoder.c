@@ -61,6 +61,7 @@ static enum lw_status encode_group(struct lw_translator *t, const struct group *
     const struct lw_model *model = t->model;
     size_t d = model->config.d_model;
     enum lw_status status = LW_OK;
+    lw_begin_encoding(t, g->columns);
     for (size_t i = 0, first = 0; i < g->count; first += jobs[i++].count)
         lw_embed(t, model->source_embedding, jobs[i].source, jobs[i].count, 0, false,
                  t->encoded + first * d);
@@ -88,6 +89,7 @@ enum lw_status lw_encode_lines(struct lw_translator *translator, struct lw_line 
         status = encode_group(translator, &g, jobs + done, error);
         done += g.count;
     }
+    lw_begin_decoding(translator);
     return status;
 }
 

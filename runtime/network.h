@@ -69,36 +69,37 @@ struct lw_translator {
     struct lw_search search;
     size_t steps;                /* T */
     size_t most_lines;           /* together */
-    size_t most_columns;         /* of a sub-layer */
+    size_t most_columns;         /* that are encoded together */
     size_t most_rows;            /* R */
     size_t output_columns;       /* whose logits there is room for */
     struct lw_token_watch watch; /* go_on may be NULL */
     bool stopped;                /* by the watch, in this call */
     struct lw_listing *listing;  /* of a shortlist; NULL: there is none */
     void *arena;
+    char *shared; /* of the arena: what encoding and decoding use in turn */
 
     float *positions;        /* [positions][d], filled as sentences reach them */
     size_t filled_positions; /* rows of them */
     double *rates;           /* [d], what a position's angle is divided by */
-    /* of the sub-layer at work, for all its columns */
+    /* Of the sub-layer at work, for all its columns. Shared: see lw_begin_encoding. */
     float *query, *key, *value, *mixed; /* [columns][d] */
-    float *inner;                       /* [LW_FFN_COLUMNS][ffn] */
+    float *inner;                       /* [columns, at most LW_FFN_COLUMNS][ffn] */
     float *weights;                     /* of the attention of one query, [heads][keys] */
     const float **key_rows, **value_rows;
 
-    float *encoded; /* [columns][d], of the lines that are encoded together */
+    float *encoded; /* [columns][d], of the lines that are encoded together; shared */
     /* Cache. The keys and values of one word at one step lie in a cell and never move; the `cells`
      * of a line say which cell holds them for a beam at each step. Beams that continue one beam
      * share its cells, and a cell that no running beam needs is taken again, by any line: a search
      * touches little more memory than its longest beams. */
     float *cross_keys, *cross_values; /* [decoder layer][R][d] */
-    float *self_keys, *self_values;   /* [decoder layer][cell < T x beams x lines][d] */
+    float *self_keys, *self_values;   /* [decoder layer][cell < T x beams x lines][d]; shared */
     uint32_t *free_cells;             /* the cells given back, last first */
     uint32_t *needed;                 /* [cell], the reordering that last needed it */
     size_t free_count, used_count;    /* cells given back; cells ever taken */
     uint32_t reorderings;
-    float *hidden;               /* [lines x beams][d] */
-    float *logits;               /* [output_columns][target_words] */
+    float *hidden;               /* [lines x beams][d]; shared */
+    float *logits;               /* [output_columns][target_words]; shared */
     struct lw_product *products; /* a group */
 
     struct lw_line *lines;           /* [most_lines] */
@@ -113,6 +114,17 @@ struct lw_translator {
     float *scores;
     struct lw_finished *finished;
 };
+
+/* runtime/arena.c */
+
+/* The bytes of the arena of a translator whose limits are set; false where they overflow. */
+bool lw_arena_measure(struct lw_translator *translator, size_t *bytes);
+/* Takes it, to be freed; false without memory for it. */
+bool lw_arena_take(struct lw_translator *translator);
+/* Encoding and decoding use the same memory in turn: sets the shared arrays, for so many columns,
+ * or for the cache and all beams. What the other has left there is lost. */
+void lw_begin_encoding(struct lw_translator *translator, size_t columns);
+void lw_begin_decoding(struct lw_translator *translator);
 
 /* runtime/translator.c */
 

@@ -8,102 +8,19 @@
 #include <string.h>
 
 /* A batch has room for LINE_WORDS source words a line: lines are taken while they fit. */
-enum { MOST_BEAMS = UINT8_MAX, MOST_LINES = 1024, LINE_WORDS = 64, ALIGNMENT = 64 };
-
-/* One array of the arena. */
-struct part {
-    void *field; /* the pointer to set */
-    size_t element_bytes;
-    size_t extents[4]; /* 0 ends */
-};
+enum { MOST_BEAMS = UINT8_MAX, MOST_LINES = 1024, LINE_WORDS = 64 };
 
 static size_t larger(size_t a, size_t b)
 {
     return a > b ? a : b;
 }
 
-/* Bytes of a part, rounded up to the alignment; false on overflow. */
-static bool part_bytes(const struct part *part, size_t *bytes)
-{
-    *bytes = part->element_bytes;
-    for (size_t i = 0; i < 4 && part->extents[i]; i++)
-        if (!lw_checked_mul(*bytes, part->extents[i], bytes))
-            return false;
-    if (!lw_checked_add(*bytes, ALIGNMENT - 1, bytes))
-        return false;
-    *bytes &= ~(size_t)(ALIGNMENT - 1);
-    return true;
-}
-
-/* Adds up the parts and, where there is an arena, puts them there; false on overflow. */
-static bool place_parts(const struct part *parts, size_t count, char *arena, size_t *all)
-{
-    size_t bytes;
-    *all = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (arena)
-            memcpy(parts[i].field, &(void *){arena + *all}, sizeof(void *));
-        if (!part_bytes(&parts[i], &bytes) || !lw_checked_add(*all, bytes, all))
-            return false;
-    }
-    return true;
-}
-
-/* The arrays of a translator whose limits are set: their bytes together and, where there is an
- * arena, their places. */
-static bool place(struct lw_translator *t, char *arena, size_t *all)
-{
-    const struct lw_config *c = &t->model->config;
-    size_t d = c->d_model, beams = t->search.beams, steps = t->steps, layers = c->decoder_layers;
-    size_t lines = t->most_lines, columns = t->most_columns;
-    size_t ffn = larger(c->encoder_ffn, c->decoder_ffn);
-    size_t heads = larger(c->encoder_heads, c->decoder_heads);
-    size_t rows = lw_vector_padded(c->positions); /* at most so many keys: steps <= positions */
-    const struct part parts[] = {
-        {&t->positions, sizeof(float), {c->positions, d}},
-        {&t->rates, sizeof(double), {d}},
-        {&t->query, sizeof(float), {columns, d}},
-        {&t->key, sizeof(float), {columns, d}},
-        {&t->value, sizeof(float), {columns, d}},
-        {&t->mixed, sizeof(float), {columns, d}},
-        {&t->inner, sizeof(float), {LW_FFN_COLUMNS, ffn}},
-        {&t->weights, sizeof(float), {rows, heads}},
-        {&t->key_rows, sizeof(float *), {rows}},
-        {&t->value_rows, sizeof(float *), {rows}},
-        {&t->encoded, sizeof(float), {columns, d}},
-        {&t->cross_keys, sizeof(float), {layers, t->most_rows, d}},
-        {&t->cross_values, sizeof(float), {layers, t->most_rows, d}},
-        {&t->self_keys, sizeof(float), {layers, steps, beams * lines, d}},
-        {&t->self_values, sizeof(float), {layers, steps, beams * lines, d}},
-        {&t->free_cells, sizeof(uint32_t), {lines, beams, steps}},
-        {&t->needed, sizeof(uint32_t), {lines, beams, steps}},
-        {&t->hidden, sizeof(float), {lines, beams, d}},
-        {&t->logits, sizeof(float), {t->output_columns, c->target_words}},
-        {&t->products, sizeof(struct lw_product), {2, layers}},
-        {&t->lines, sizeof(struct lw_line), {lines}},
-        {&t->active, sizeof(struct lw_line *), {lines}},
-        {&t->columns, sizeof(struct lw_column), {lines, beams}},
-        {&t->column_words, sizeof(int32_t), {lines, beams}},
-        {&t->candidates, sizeof(struct lw_candidate), {2, beams}},
-        {&t->cells, sizeof(uint32_t), {2, lines, beams, steps}},
-        {&t->words, sizeof(int32_t), {lines, steps, beams}},
-        {&t->parents, 1, {lines, steps, beams}},
-        {&t->scores, sizeof(float), {lines, beams}},
-        {&t->finished, sizeof(struct lw_finished), {lines, beams}},
-        {&t->output, sizeof(int32_t), {lines, steps}},
-    };
-    return place_parts(parts, sizeof parts / sizeof *parts, arena, all);
-}
-
 static enum lw_status take_memory(struct lw_translator *t, struct lw_error *error)
 {
-    size_t bytes;
-    t->arena = place(t, NULL, &bytes) ? aligned_alloc(ALIGNMENT, bytes) : NULL;
-    if (!t->arena)
-        return lw_fail(error, LW_FAILED, "out of memory for translating with %zu beams",
-                       t->search.beams);
-    place(t, t->arena, &bytes);
-    return LW_OK;
+    return lw_arena_take(t)
+               ? LW_OK
+               : lw_fail(error, LW_FAILED, "out of memory for translating with %zu beams",
+                         t->search.beams);
 }
 
 static void divide_among_lines(struct lw_translator *t)
@@ -204,7 +121,7 @@ enum lw_status lw_translator_measure(const struct lw_model *model, const struct 
     enum lw_status status = set_limits(model, search, lines, &t, error);
     if (status != LW_OK)
         return status;
-    if (!place(&t, NULL, bytes) || !lw_checked_add(*bytes, sizeof t, bytes))
+    if (!lw_arena_measure(&t, bytes) || !lw_checked_add(*bytes, sizeof t, bytes))
         return lw_fail(error, LW_FAILED, "%zu beams take more memory than there can be",
                        search->beams);
     return LW_OK;

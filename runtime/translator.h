@@ -92,7 +92,8 @@ void lw_translator_hypothesis(struct lw_translator *translator, size_t request, 
 
 /* The pieces of a translation, for tests and measurements. */
 
-/* Runs the encoder; the output [count][d_model] is owned by the translator. */
+/* Runs the encoder; the output [count][d_model] is owned by the translator, valid until its next
+ * call. */
 enum lw_status lw_encode(struct lw_translator *translator, const int32_t *source, size_t count,
                          const float **output, struct lw_error *error);
 /* One decoder step after lw_encode: words[n] at `position` for the first n beams; logits

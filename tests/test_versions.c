@@ -2,9 +2,10 @@
  * one of each, made by the program of their time. What is older or newer is refused by name.
  *
  *   model-3-CLASS.lwm   .lwm version 3
- *   bundle-2            bundle format 2 for `portable` on x86-64, its kernels' sources left out
+ *   bundle-2, bundle-3  bundle formats for `portable` on x86-64, their kernels' sources left out
  *   text, CLASS         a text, and its translations with scores
  */
+#include "gen/bundle.h"
 #include "models/lwm.h"
 #include "tests/shell.h"
 
@@ -41,6 +42,22 @@ Test(versions, bundle_2)
         "printf x | dd of=$T/old/model.lwm bs=1 seek=5000 conv=notrunc 2> $T/log; " TRANSLATE
         "$T/old " FIXTURES "text",
         5, "damaged");
+}
+
+Test(versions, bundle_3)
+{
+    cr_assert_eq(LW_BUNDLE_FORMAT, 3, "a new format needs a fixture, and 3 stays readable");
+#if !defined(__x86_64__)
+    cr_skip_test("the kernels of the fixture are those of x86-64");
+#endif
+    shell_expect(TRANSLATE FIXTURES "bundle-3 " FIXTURES "text | cmp - " FIXTURES "t8", 0, "");
+    shell_expect("cp -r " FIXTURES "bundle-3 $T/new && chmod -R u+w $T/new && "
+                 "sed -i 's/\"lutwidge_bundle\": 3/\"lutwidge_bundle\": 4/' $T/new/manifest.json "
+                 "&& " TRANSLATE "$T/new " FIXTURES "text",
+                 1, "bundle format 4; this version reads formats 2 to 3");
+    shell_expect("sed -i 's/\"lutwidge_bundle\": 4/\"lutwidge_bundle\": 1/' $T/new/manifest.json "
+                 "&& " TRANSLATE "$T/new " FIXTURES "text",
+                 5, "bundle format 1");
 }
 
 /* The version is at byte 8. */
