@@ -45,7 +45,7 @@ static void answer(struct lw_database *database, const struct lw_named_query *qu
     cr_assert_eq(lw_database_ask(database, &question, LW_OUTPUT_TABLE, sink, &answer, &error),
                  LW_OK, "%s: %s", query->name, error.text);
     double taken = seconds() - start;
-    cr_log_warn("%-12s %6zu rows  %.3f s", query->name, answer.rows, taken);
+    cr_log_info("%-12s %6zu rows  %.3f s", query->name, answer.rows, taken);
     cr_expect_gt(answer.rows, 0, "%s", query->name);
     cr_expect_lt(taken, 1, "%s takes %.2f s", query->name, taken);
 }
@@ -55,7 +55,7 @@ Test(million, each_question_takes_less_than_a_second_and_the_report_less_than_te
     struct lw_database *database;
     struct lw_error error = {0};
     database_fill(&large);
-    cr_log_warn("%zu rows of measurements", database_measurements());
+    cr_log_info("%zu rows of measurements", database_measurements());
     cr_assert_geq(database_measurements(), 1000000);
     cr_assert_eq(lw_database_open_read_only(database_path, &database, &error), LW_OK, "%s",
                  error.text);
@@ -72,7 +72,7 @@ Test(million, each_question_takes_less_than_a_second_and_the_report_less_than_te
     double taken = seconds() - start;
     fclose(stream);
     free(page);
-    cr_log_warn("%-12s %.2f MB  %.3f s", "report", (double)bytes / 1e6, taken);
+    cr_log_info("%-12s %.2f MB  %.3f s", "report", (double)bytes / 1e6, taken);
     cr_expect_lt(taken, 10);
     cr_expect_lt(bytes, 3000000);
     lw_database_close(database);
