@@ -135,8 +135,8 @@ $(BUILD)/aarch64/runtime/vector-%.o: runtime/vector.c | bootstrap
 	$(Q)$(CC) $(ARM64_FLAGS) $(CFLAGS) -O3 -Wno-psabi -DLW_VECTOR_ISA=$* -c -o $@ $<
 
 # Debian's libraries for aarch64, unpacked and not installed: apt with lists of its own, so that nothing of the system changes.
-arm64-libraries: ## fetch what aarch64 programs are linked with (Debian packages, unpacked in build/arm64)
-	@+$(MAKE) --no-print-directory bootstrap
+arm64-libraries: $(ARM64_JANSSON) ## fetch what aarch64 programs are linked with (Debian packages, unpacked in build/arm64)
+$(ARM64_JANSSON): | bootstrap
 	@tests/cross/fetch $(ARM64) libjansson-dev libpthreadpool-dev libxxhash-dev
 
 $(BUILD)/%.o: %.c | bootstrap
@@ -210,13 +210,18 @@ demo: ## the main job: quantise, generate, translate, one table
 # Kernels that tests compile are kept for the next time.
 TEST_ENVIRONMENT := LUTWIDGE=$(abspath $(BUILD)/lutwidge) XDG_CACHE_HOME=$(abspath $(BUILD)/cache)
 
+# Programs for aarch64 are tested too, where their libraries can be fetched.
+TEST_ARM64 = @+$(MAKE) --no-print-directory arm64-libraries || echo 'make: programs for aarch64 will not be tested' >&2
+
 test: ## all quick tests, quickest first
 	@+$(MAKE) --no-print-directory bootstrap
+	$(TEST_ARM64)
 	@+$(MAKE) --no-print-directory -j$$(nproc) all $(TESTS)
 	@$(TEST_ENVIRONMENT) tests/run $(TESTS)
 
 test-long: ## the long tests
 	@+$(MAKE) --no-print-directory bootstrap
+	$(TEST_ARM64)
 	@+$(MAKE) --no-print-directory -j$$(nproc) all $(LONG_TESTS)
 	@$(TEST_ENVIRONMENT) tests/run $(LONG_TESTS)
 	@$(TEST_ENVIRONMENT) tests/long/retrain
@@ -236,19 +241,31 @@ coverage: ## lines and toggles of rtl/ that random jobs reach (4 min)
 	@tests/coverage $(BUILD)/tests/long/test_rtl_coverage
 
 # Python packages of the peers; torch for the CPU alone, the other is many times larger.
-PEERS := build/peers/venv
-PEER_PACKAGES := ctranslate2 transformers sentencepiece sacrebleu torch==2.13.0+cpu
-PEER_INDEX := https://download.pytorch.org/whl/cpu
-$(PEERS)/done: Makefile
-	python3 -m venv $(PEERS)
-	$(PEERS)/bin/pip install -q --extra-index-url $(PEER_INDEX) $(PEER_PACKAGES)
+PEERS := build/peers
+PEER_TORCH := --retries 1 --find-links https://download.pytorch.org/whl/cpu/torch/ torch==2.13.0+cpu
+$(PEERS)/venv/done:
+	python3 -c "import ensurepip" 2>/dev/null || ./bootstrap python3-venv
+	python3 -m venv $(PEERS)/venv
+	$(PEERS)/venv/bin/pip install -q ctranslate2 transformers sentencepiece sacrebleu safetensors
+	$(PEERS)/venv/bin/pip install -q $(PEER_TORCH)
 	touch $@
 
-PEER_OPTIONS = --model ../shared/models/multi30k-en-de --ours models/multi30k-en-de/e132.lwm --text $(PEERS)/test.en \
-	--ref $(PEERS)/test.de
-bench-peers: $(BUILD)/lutwidge $(PEERS)/done ## translation beside CTranslate2 and Hugging Face; PEER_OPTIONS
+# A random model of base size, and the paper's plan of it.
+$(PEERS)/base/vocab.json: tests/peers/random_marian.py | $(PEERS)/venv/done
+	$(PEERS)/venv/bin/python tests/peers/random_marian.py $(PEERS)/base --words 32768
+$(PEERS)/base.lwm: $(BUILD)/lutwidge $(PEERS)/base/vocab.json
+	$< quantize $(PEERS)/base --plan models/plans/paper.yaml --source-text models/open-en-de/calibration.en -o $@
+
+PEER_BENCH = $(PEERS)/venv/bin/python tests/peers/ctranslate2_bench.py --lutwidge $<
+MULTI30K := ../shared/models/multi30k-en-de
+bench-peers: $(BUILD)/lutwidge $(PEERS)/venv/done $(PEERS)/base.lwm ## translation beside CTranslate2 and Hugging Face (20 min); PEER_OPTIONS
 	for side in en de; do zcat ../shared/data/multi30k/test_2016_flickr.$$side.gz > $(PEERS)/test.$$side || exit 1; done
-	$(PEERS)/bin/python tests/peers/ctranslate2_bench.py --lutwidge $< $(PEER_OPTIONS)
+	$(PEER_BENCH) --model $(MULTI30K) --ours models/multi30k-en-de/e132.lwm $(MULTI30K) --text $(PEERS)/test.en \
+		--ref $(PEERS)/test.de $(PEER_OPTIONS)
+	$(PEER_BENCH) --model models/open-en-de --ours $(wildcard models/open-en-de/*.lwm) models/open-en-de \
+		--text models/open-en-de/test.en --ref models/open-en-de/test.de $(PEER_OPTIONS)
+	$(PEER_BENCH) --model $(PEERS)/base --ours $(PEERS)/base.lwm $(PEERS)/base --text $(PEERS)/test.en --length 30 \
+		--lines 30 --rounds 3 --hf-lines 2 $(PEER_OPTIONS)
 
 goldens: $(BUILD)/lutwidge ## renew the committed kernels of tests/golden; read the diff
 	for f in tests/golden/*.txt; do $< generate --spec $$(basename $$f .txt) > $$f || exit 1; done

@@ -23,6 +23,7 @@ struct lw_team {
     struct lw_sentence *sentences;
     struct lw_sentence **order; /* [count], those that have words */
     size_t count;
+    size_t together;    /* that a member takes at once: few sentences go to all members */
     atomic_size_t next; /* of order, that nobody has taken */
 };
 
@@ -55,7 +56,7 @@ static void work(void *context, size_t number)
 {
     struct lw_team *team = context;
     struct member *member = &team->members[number];
-    size_t together = team->setup.together;
+    size_t together = team->together;
     member->stopped = false;
     while (!member->stopped) {
         size_t first = atomic_fetch_add(&team->next, together);
@@ -93,8 +94,10 @@ enum lw_status lw_team_translate(struct lw_team *team, struct lw_sentence *sente
     if (setup->together > 1)
         qsort(team->order, team->count, sizeof(struct lw_sentence *), compare_lengths);
     atomic_store(&team->next, 0);
-    size_t batches = (team->count + setup->together - 1) / setup->together;
     size_t members = setup->pool ? setup->members : 1;
+    size_t share = (team->count + members - 1) / members;
+    team->together = share && share < setup->together ? share : setup->together;
+    size_t batches = (team->count + team->together - 1) / team->together;
     if (!setup->pool)
         work(team, 0);
     else /* its threads sleep between calls */

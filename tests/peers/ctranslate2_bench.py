@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times whole translation beside CTranslate2 (int8, fp32) and Hugging Face, on the CPU; `make bench-peers` runs it.
 
-    tests/peers/ctranslate2_bench.py --lutwidge build/release/lutwidge --model FOLDER --ours M.lwm --text X.en [--ref X.de]
+    tests/peers/ctranslate2_bench.py --lutwidge build/release/lutwidge --model FOLDER --ours M.lwm... --text X.en [--ref X.de]
 
 Text to text: SentencePiece is in everybody's time. The engines take turns in rounds, each in a process of its own that
 stays up (`lutwidge translate` begins anew, and its run of no lines is subtracted). One thread: lines a second of CPU
@@ -10,7 +10,7 @@ peak resident size of the process; what Python and its libraries take without a 
 
 CTranslate2's converter starts the decoder of a MarianMT from a zero embedding and drops the word <pad>. Models trained by
 Transformers with a tied embedding have a <pad> that is not zero, so it is kept here, is the start word, and may not come.
---length N makes each engine give N words a line, for models without a meaning.
+--length N makes each engine give N words a line, for models without a meaning. A folder among ours is our fp32 path.
 """
 
 import argparse
@@ -23,6 +23,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+INT8 = "CTranslate2 int8"
 
 
 def peak_bytes():
@@ -147,8 +149,8 @@ class Worker:
 class Lutwidge:
     """Each round is a run of the program; what a run of no lines takes is loading."""
 
-    def __init__(self, name, arguments, model, beam, batch, threads):
-        self.name, self.idle = name, 0
+    def __init__(self, arguments, model, beam, batch, threads):
+        self.name, self.idle = f"lutwidge {'fp32' if pathlib.Path(model).is_dir() else pathlib.Path(model).stem}", 0
         self.command = [arguments.lutwidge, "translate", model, str(arguments.text), "--beam", str(beam), "--batch",
                         str(batch), "--threads", str(threads)]
         if arguments.length:
@@ -175,9 +177,12 @@ class Lutwidge:
         pass
 
 
-def print_row(engine, rounds, lines, threads, references):
-    clock = "cpu" if threads == 1 else "wall"
-    rates = [lines / r[clock] for r in rounds]
+def rates_of(rounds, lines, threads):
+    return [lines / r["cpu" if threads == 1 else "wall"] for r in rounds]
+
+
+def print_row(engine, rounds, lines, threads, references, int8):
+    rates = rates_of(rounds, lines, threads)
     quartiles = statistics.quantiles(rates, n=4, method="inclusive") if len(rates) > 1 else [rates[0]] * 3
     median = statistics.median(rates)
     words = rounds[0]["words"]
@@ -185,7 +190,7 @@ def print_row(engine, rounds, lines, threads, references):
     if references:
         import sacrebleu
         bleu = f"{sacrebleu.corpus_bleu(rounds[0]['texts'], [references[:lines]]).score:.2f}"
-    print(f"| {engine.name} | {median:.1f} | {100 * (quartiles[2] - quartiles[0]) / median:.0f} | "
+    print(f"| {engine.name} | {median:.1f} | {median / int8:.2f} | {100 * (quartiles[2] - quartiles[0]) / median:.0f} | "
           f"{f'{median * words / lines:.0f}' if words else ''} | {max(r['peak'] for r in rounds) / 1e6:.0f} | "
           f"{engine.idle / 1e6:.0f} | {1000 * engine.load:.0f} | {bleu} |", flush=True)
 
@@ -193,7 +198,7 @@ def print_row(engine, rounds, lines, threads, references):
 def measure(arguments, beam, batch, threads, references, folder):
     common = {"text": str(arguments.text), "model": str(arguments.model), "beam": beam, "batch": batch,
               "threads": threads, "length": arguments.length}
-    engines = [Lutwidge(f"lutwidge {pathlib.Path(m).stem}", arguments, m, beam, batch, threads) for m in arguments.ours]
+    engines = [Lutwidge(arguments, model, beam, batch, threads) for model in arguments.ours]
     for kind in ("int8", "float32"):
         engines.append(Worker(f"CTranslate2 {kind}", {**common, "engine": "ctranslate2", "kind": kind,
                                                       "folder": str(folder / kind)}))
@@ -206,11 +211,12 @@ def measure(arguments, beam, batch, threads, references, folder):
     for number in range(arguments.rounds):
         for engine in engines[number % len(engines):] + engines[:number % len(engines)]:
             rounds[engine].append(engine.round(counts[engine]))
-    print(f"\nbeam {beam}, batch {batch}, {threads} thread(s), {arguments.lines} lines, {arguments.rounds} rounds\n")
-    print("| engine | lines/s | spread % | words/s | peak MB | of these without a model | load, CPU ms | BLEU |")
-    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    print(f"\n{arguments.model.name}: beam {beam}, batch {batch}, {threads} thread(s), {arguments.lines} lines, {arguments.rounds} rounds\n")
+    print("| engine | lines/s | over int8 | spread % | words/s | peak MB | of these without a model | load, CPU ms | BLEU |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+    int8 = statistics.median(next(rates_of(rounds[e], counts[e], threads) for e in engines if e.name == INT8))
     for engine in engines:
-        print_row(engine, rounds[engine], counts[engine], threads, references)
+        print_row(engine, rounds[engine], counts[engine], threads, references, int8)
         engine.close()
 
 

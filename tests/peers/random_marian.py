@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A random MarianMT of opus-mt-en-de's shape, and the logits that the library computes with it.
 
-    random_marian.py OUT_DIR [--bundled models/open-en-de]
+    random_marian.py OUT_DIR [--bundled models/open-en-de] [--words 58101]
 
 writes a model folder, and numeric.json with, for each of a few inputs: "input_ids" (the last is </s>),
 "encoder" (the first 8 features of the encoder's output at each position), "decoder_input_ids"
@@ -17,19 +17,17 @@ import shutil
 import torch
 from transformers import GenerationConfig, MarianConfig, MarianMTModel
 
-WORDS = 58101
-PAD = WORDS - 1
 FEATURES = 8
 LOGITS = 64
 
 
-def make_model():
+def make_model(words):
     config = MarianConfig(
-        vocab_size=WORDS, decoder_vocab_size=WORDS, d_model=512,
+        vocab_size=words, decoder_vocab_size=words, d_model=512,
         encoder_layers=6, encoder_ffn_dim=2048, encoder_attention_heads=8,
         decoder_layers=6, decoder_ffn_dim=2048, decoder_attention_heads=8,
         max_position_embeddings=512, activation_function="swish", scale_embedding=True,
-        pad_token_id=PAD, decoder_start_token_id=PAD, eos_token_id=0, bos_token_id=0,
+        pad_token_id=words - 1, decoder_start_token_id=words - 1, eos_token_id=0, bos_token_id=0,
         forced_eos_token_id=0, share_encoder_decoder_embeddings=True, tie_word_embeddings=True)
     config._attn_implementation = "eager"
     model = MarianMTModel(config).eval()
@@ -49,7 +47,7 @@ def randomize(model):
                 tensor.copy_(noise * 0.1 + (1.0 if name.endswith("weight") else 0.0))
             elif name.endswith("bias"):
                 tensor.copy_(noise * 0.05)
-            elif tensor.shape[0] == WORDS:
+            elif tensor.shape[0] == model.config.vocab_size:
                 tensor.copy_(noise * 512 ** -0.5)
             else:
                 tensor.copy_(noise * (2.0 / sum(tensor.shape)) ** 0.5)
@@ -58,18 +56,19 @@ def randomize(model):
 
 
 def write_folder(model, bundled, out):
+    pad = model.config.pad_token_id
     model.generation_config = GenerationConfig(
-        bad_words_ids=[[PAD]], bos_token_id=0, decoder_start_token_id=PAD, eos_token_id=0,
-        forced_eos_token_id=0, max_length=512, num_beams=6, pad_token_id=PAD,
+        bad_words_ids=[[pad]], bos_token_id=0, decoder_start_token_id=pad, eos_token_id=0,
+        forced_eos_token_id=0, max_length=512, num_beams=6, pad_token_id=pad,
         renormalize_logits=True)
     model.save_pretrained(out)
     for name in ("source.spm", "target.spm"):
         shutil.copyfile(bundled / name, out / name)
     pieces = json.loads((bundled / "vocab.json").read_text(encoding="utf-8"))
     words = {piece: i for piece, i in pieces.items() if piece != "<pad>"}
-    for i in range(len(words), PAD):
+    for i in range(len(words), pad):
         words[f"<unused{i}>"] = i
-    words["<pad>"] = PAD
+    words["<pad>"] = pad
     (out / "vocab.json").write_text(json.dumps(words, ensure_ascii=False), encoding="utf-8")
 
 
@@ -92,16 +91,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("--bundled", type=pathlib.Path, default=pathlib.Path("models/open-en-de"))
+    parser.add_argument("--words", type=int, default=58101, help="vocabulary, more than the bundled model's")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
 
-    model = make_model()
+    model = make_model(arguments.words)
+    pad = model.config.pad_token_id
     write_folder(model, arguments.bundled, arguments.out)
     generator = torch.Generator().manual_seed(1)
     sentences = []
     for length in (1, 7, 40):
-        source = torch.randint(2, PAD, (length,), generator=generator).tolist() + [0]
-        target = [PAD] + torch.randint(2, PAD, (2,), generator=generator).tolist()
+        source = torch.randint(2, pad, (length,), generator=generator).tolist() + [0]
+        target = [pad] + torch.randint(2, pad, (2,), generator=generator).tolist()
         sentences.append(numbers(model, source, target))
     (arguments.out / "numeric.json").write_text(json.dumps({"sentences": sentences}, indent=1))
 
