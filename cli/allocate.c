@@ -48,8 +48,6 @@ static enum lw_status check_options(const struct cli_allocate *a, struct lw_erro
     if (needs_device && !a->device_lists)
         return lw_fail(error, LW_USAGE,
                        "latency, memory, energy and area are of a device: name it with --device");
-    if (!isnan(a->drop) && !(a->drop > 0))
-        return lw_fail(error, LW_USAGE, "--max-drop takes BLEU points above 0");
     if (of_loss && !isnan(a->drop))
         return lw_fail(error, LW_USAGE,
                        "--max-drop limits the loss: say what else is to be small with --minimise "
@@ -60,8 +58,6 @@ static enum lw_status check_options(const struct cli_allocate *a, struct lw_erro
                        "--max-energy or --max-area");
     if (!of_loss && isnan(a->drop))
         return lw_fail(error, LW_USAGE, "--minimise needs a limit of the loss: --max-drop");
-    if (a->verify < 0 || a->verify > MOST_VERIFIED)
-        return lw_fail(error, LW_USAGE, "--verify takes 1 to %d", MOST_VERIFIED);
     if (a->verify && (!a->source || !a->reference))
         return lw_fail(error, LW_USAGE,
                        "--verify measures on the text of the profile: name it with --source and "
@@ -83,7 +79,9 @@ static enum lw_status parse(int argc, const char **argv, struct cli_allocate *a,
     a->threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
     a->database_path = "lutwidge.db";
     a->plan_name = "allocated";
-    a->latency_ms = a->drop = a->energy_pj = a->area_gates = NAN;
+    a->latency_ms = a->energy_pj = a->area_gates = NAN;
+    a->drop = CLI_NO_REAL;
+    a->verify = CLI_NO_NUMBER;
     struct poptOption options[] = {
         {"output", 'o', POPT_ARG_STRING, &a->output, 0, "the plan to write", "PLAN.yaml"},
         {"device", 'd', POPT_ARG_ARGV, &a->device_lists, 0,
@@ -128,6 +126,12 @@ static enum lw_status parse(int argc, const char **argv, struct cli_allocate *a,
     if (status != LW_OK)
         return status;
     a->folder = rest[0];
+    if (a->verify != CLI_NO_NUMBER && (a->verify < 1 || a->verify > MOST_VERIFIED))
+        return lw_fail(error, LW_USAGE, "--verify takes 1 to %d, not %d", MOST_VERIFIED, a->verify);
+    if (a->drop != CLI_NO_REAL && !(a->drop > 0))
+        return lw_fail(error, LW_USAGE, "--max-drop takes BLEU points above 0");
+    a->verify = a->verify == CLI_NO_NUMBER ? 0 : a->verify;
+    a->drop = a->drop == CLI_NO_REAL ? NAN : a->drop;
     if (size)
         status = cli_parse_bytes("--max-size", size, &a->size_bytes, error);
     if (status == LW_OK && memory)
@@ -178,7 +182,11 @@ static enum lw_status write_plan(const struct cli_allocate *a, struct lw_error *
 static enum lw_status allocate(struct cli_allocate *a, struct lw_error *error)
 {
     double start_s = cli_now_s();
-    enum lw_status status = cli_parts_open(a->folder, &a->parts, error);
+    const char *const inputs[] = {a->database_path, a->source, a->reference, a->counts};
+    enum lw_status status =
+        cli_check_output(a->output, inputs, sizeof inputs / sizeof *inputs, error);
+    if (status == LW_OK)
+        status = cli_parts_open(a->folder, &a->parts, error);
     if (status == LW_OK)
         status = a->verify ? lw_database_open(a->database_path, &a->database, error)
                            : lw_database_open_read_only(a->database_path, &a->database, error);

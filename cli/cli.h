@@ -5,6 +5,8 @@
 
 #include "models/status.h"
 
+#include <float.h>
+#include <limits.h>
 #include <popt.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,6 +46,10 @@ enum lw_status cli_parse(const struct cli_verb *verb, int argc, const char **arg
                          struct poptOption *options, size_t minimum, size_t maximum,
                          const char ***rest);
 
+/* What numbers of options are where the option is not given: values that nobody asks for. */
+#define CLI_NO_NUMBER INT_MIN
+#define CLI_NO_REAL (-DBL_MAX)
+
 /* Calls `list` with each option of a verb, in the order of its table, --help aside. */
 void cli_list_options(const struct cli_verb *verb,
                       void (*list)(void *context, const struct poptOption *option), void *context);
@@ -55,6 +61,14 @@ int cli_report(const char *verb, enum lw_status status, const struct lw_error *e
  * message and LW_FAILED where `code` is 0. main calls it after the verb: a verb just returns its
  * code. */
 int cli_finish(const char *verb, int code);
+
+/* Whether the file at `path` can be written, before the work: fails with LW_FAILED where it cannot,
+ * and with LW_USAGE where it is one of `inputs` (count of them, NULL where there is none). Leaves
+ * nothing behind. */
+enum lw_status cli_check_output(const char *path, const char *const *inputs, size_t count,
+                                struct lw_error *error);
+/* The same of an .lwm file, which takes the place of another .lwm file, never of anything else. */
+enum lw_status cli_check_model_output(const char *path, struct lw_error *error);
 
 /* The verb whose name is nearest to `word`, or NULL when none is near. */
 const char *cli_nearest(const char *word, const char *const *names, size_t count);

@@ -112,8 +112,6 @@ static enum lw_status make_output(const struct request *r, const struct lw_model
     if (!r->standalone)
         return cli_make_bundle(model, device, picks, r->folder, false, error);
     char folder[] = "/tmp/lutwidge-standalone-XXXXXX", bundle[sizeof folder + 8];
-    if (cli_is_folder(r->folder))
-        return lw_fail(error, LW_USAGE, "%s is a folder; --standalone writes a program", r->folder);
     if (!mkdtemp(folder))
         return lw_fail(error, LW_FAILED, "cannot make %s: %m", folder);
     snprintf(bundle, sizeof bundle, "%s/bundle", folder);
@@ -155,11 +153,20 @@ static enum lw_status make_bundle(const struct request *r, const struct lw_model
     return cli_record(r->database, &row, error);
 }
 
+static enum lw_status check_program(const struct request *r, struct lw_error *error)
+{
+    if (cli_is_folder(r->folder))
+        return lw_fail(error, LW_USAGE, "%s is a folder; --standalone writes a program", r->folder);
+    return cli_check_output(r->folder, (const char *const[]){r->path, r->database}, 2, error);
+}
+
 static enum lw_status make(const struct request *r, struct lw_error *error)
 {
     const struct lw_device *device;
     struct lw_model model;
     enum lw_status status = cli_parse_device(r->device, &device, error);
+    if (status == LW_OK && r->standalone)
+        status = check_program(r, error);
     if (status == LW_OK)
         status = open_model(r->path, r->size, &model, error);
     if (status != LW_OK)

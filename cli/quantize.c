@@ -297,8 +297,13 @@ static enum lw_status quantize_folder(struct task *task, struct lw_error *error)
 static enum lw_status quantize(struct task *task, struct lw_error *error)
 {
     double start_s = cli_now_s();
-    enum lw_status status =
-        lw_lwm_is(task->folder) ? change_class(task, error) : quantize_folder(task, error);
+    const struct cli_plan_request *r = &task->request;
+    const char *const inputs[] = {r->plan, r->source_text, r->target_text, task->database};
+    enum lw_status status = cli_check_model_output(task->output, error);
+    if (status == LW_OK && r->save_counts)
+        status = cli_check_output(r->save_counts, inputs, sizeof inputs / sizeof *inputs, error);
+    if (status == LW_OK)
+        status = lw_lwm_is(task->folder) ? change_class(task, error) : quantize_folder(task, error);
     if (status == LW_OK)
         status = measure_file(task, error);
     task->seconds = cli_now_s() - start_s;

@@ -42,6 +42,8 @@ int cli_report_page(int argc, const char **argv)
     if (status == LW_OK)
         status = lw_database_open_read_only(path, &database, &error);
     bool to_stdout = output && strcmp(output, "-") == 0;
+    if (status == LW_OK && !to_stdout)
+        status = cli_check_output(output, (const char *const[]){path}, 1, &error);
     if (status == LW_OK)
         status = to_stdout ? lw_report_write(database, path, stdout, &error)
                            : write_file(database, path, output, &bytes, &error);

@@ -114,7 +114,10 @@ static enum lw_status make(const struct shortlist_options *o, struct lw_error *e
     struct lw_lexicon lexicon = {0};
     size_t lines = 0;
     double start = cli_now_s();
+    const char *const inputs[] = {o->path, o->source, o->target};
     enum lw_status status = check_options(o, error);
+    if (status == LW_OK)
+        status = cli_check_output(o->output, inputs, sizeof inputs / sizeof *inputs, error);
     if (status == LW_OK)
         status = open_model(o->path, &model, error);
     if (status == LW_OK)

@@ -92,9 +92,9 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
     if (task->columns < 1 || task->columns > MOST_COLUMNS)
         return lw_fail(error, LW_USAGE, "--columns takes 1 to %d, not %d", MOST_COLUMNS,
                        task->columns);
-    if (task->lines == 0 || task->lines < -1)
+    if (task->lines < 1 && task->lines != CLI_NO_NUMBER)
         return lw_fail(error, LW_USAGE, "--lines takes 1 or more, not %d", task->lines);
-    if (task->clock_mhz != 0 && !(task->clock_mhz >= 1 && task->clock_mhz <= 1e5))
+    if (task->clock_mhz != CLI_NO_REAL && !(task->clock_mhz >= 1 && task->clock_mhz <= 1e5))
         return lw_fail(error, LW_USAGE, "--clock takes 1 to 100000 MHz");
     if (task->trace ? !task->layer : task->trace_from || task->trace_cycles)
         return lw_fail(error, LW_USAGE, "a trace is of a layer: give --trace FILE and --layer");
@@ -102,7 +102,7 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
         return lw_fail(error, LW_USAGE, "--trace-from and --trace-cycles take 0 or more");
     if (task->request.seed < 0)
         return lw_fail(error, LW_USAGE, "--seed takes 0 or more, not %d", task->request.seed);
-    return LW_OK;
+    return task->trace ? cli_check_output(task->trace, &task->path, 1, error) : LW_OK;
 }
 
 static enum lw_status start_run(struct task *task, struct lw_error *error)
@@ -282,7 +282,11 @@ static enum lw_status synthesise(struct task *task, struct lw_error *error)
 
 int cli_simulate(int argc, const char **argv)
 {
-    struct task task = {.columns = 1, .beams = 1, .lines = -1, .request.seed = 1};
+    struct task task = {.columns = 1,
+                        .beams = 1,
+                        .lines = CLI_NO_NUMBER,
+                        .clock_mhz = CLI_NO_REAL,
+                        .request.seed = 1};
     struct lw_error error = {0};
     enum lw_status status = parse(argc, argv, &task, &error);
     if (status == LW_OK) {

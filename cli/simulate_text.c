@@ -15,8 +15,9 @@ struct reader {
     struct lw_translator *translator;
 };
 
-static enum lw_status translate_line(struct reader *reader, const char *line, size_t number,
-                                     struct lw_error *error)
+/* `of` is the file of the text, or what else it is. */
+static enum lw_status translate_line(struct reader *reader, const char *line, const char *of,
+                                     size_t number, struct lw_error *error)
 {
     int32_t *ids = NULL;
     size_t count, bytes = strlen(line);
@@ -30,8 +31,8 @@ static enum lw_status translate_line(struct reader *reader, const char *line, si
         status = lw_translate(reader->translator, ids, count, &best, &own);
     free(ids);
     return status == LW_OK ? LW_OK
-                           : lw_fail(error, status == LW_USAGE ? LW_FAILED : status, "line %zu: %s",
-                                     number, own.text);
+                           : lw_fail(error, status == LW_USAGE ? LW_FAILED : status,
+                                     "%s, line %zu: %s", of, number, own.text);
 }
 
 static enum lw_status translate_file(struct reader *reader, const struct cli_simulated_text *text,
@@ -46,7 +47,7 @@ static enum lw_status translate_file(struct reader *reader, const struct cli_sim
     enum lw_status status = LW_OK;
     cli_progress_start(&progress, "simulating");
     while (status == LW_OK && (!all || *lines < all) && getline(&line, &room, stream) >= 0) {
-        status = translate_line(reader, line, ++*lines, error);
+        status = translate_line(reader, line, text->path, ++*lines, error);
         if (all && !text->quiet)
             cli_progress_step(&progress, *lines, all);
     }
@@ -89,7 +90,7 @@ enum lw_status cli_simulate_text(struct cli_loaded *loaded, const struct cli_sim
                                     error);
     if (status == LW_OK)
         status = text->path ? translate_file(&reader, text, &lines, error)
-                            : translate_line(&reader, text->text, 1, error);
+                            : translate_line(&reader, text->text, "--text", 1, error);
     if (status == LW_OK && loaded->work.count == 0)
         status = lw_fail(error, LW_USAGE, "the text is blank");
     if (status == LW_OK)

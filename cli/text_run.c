@@ -136,7 +136,7 @@ static enum lw_status write_lines(struct cli_text_run *run, struct window *w,
             status = add_reference(run, w, german->text, error);
     }
     if (fflush(stdout) && status == LW_OK)
-        status = lw_fail(error, LW_FAILED, "the translation cannot be written");
+        status = lw_fail(error, LW_FAILED, "the translation cannot be written: %m");
     return status;
 }
 

@@ -10,7 +10,6 @@
 #include "profiles/score.h"
 
 #include <fcntl.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,18 +96,18 @@ static enum lw_status choose_search(const struct translate_options *options,
 {
     *search = (struct lw_search){config->beams, config->max_length, config->length_penalty,
                                  config->early_stopping};
-    if (options->beams < 0 || options->beams > 64)
+    if (options->beams != CLI_NO_NUMBER && (options->beams < 1 || options->beams > 64))
         return lw_fail(error, LW_USAGE, "--beam takes 1 to 64, not %d", options->beams);
-    if (options->lines < -1)
+    if (options->lines < 0 && options->lines != CLI_NO_NUMBER)
         return lw_fail(error, LW_USAGE, "--lines takes 0 or more, not %d", options->lines);
-    if (options->max_length < 0 || options->max_length == 1)
+    if (options->max_length < 2 && options->max_length != CLI_NO_NUMBER)
         return lw_fail(error, LW_USAGE, "--max-length takes 2 or more, not %d",
                        options->max_length);
-    if (options->beams)
+    if (options->beams != CLI_NO_NUMBER)
         search->beams = (size_t)options->beams;
-    if (options->max_length)
+    if (options->max_length != CLI_NO_NUMBER)
         search->max_length = (size_t)options->max_length;
-    if (!isnan(options->length_penalty))
+    if (options->length_penalty != CLI_NO_REAL)
         search->length_penalty = (float)options->length_penalty;
     return LW_OK;
 }
@@ -209,8 +208,10 @@ static enum lw_status translate(const char *command, const char *path, const cha
 
 int cli_translate(int argc, const char **argv)
 {
-    struct translate_options o = {.length_penalty = NAN,
-                                  .lines = -1,
+    struct translate_options o = {.beams = CLI_NO_NUMBER,
+                                  .max_length = CLI_NO_NUMBER,
+                                  .length_penalty = CLI_NO_REAL,
+                                  .lines = CLI_NO_NUMBER,
                                   .batch = 1,
                                   .threads = 1,
                                   .best = LW_SHORTLIST_BEST,

@@ -98,8 +98,9 @@ unsigned lw_engine_slots(const struct lw_engine *engine, unsigned planes)
     return engine->weight_bits > 1 ? 1 : planes;
 }
 
-/* Reads one "NAMEvalue" that ends at '-' or at the end; NULL where it is none. */
-static const char *parse_one(const char *text, struct lw_engine *engine)
+/* Reads one "NAMEvalue" that ends at '-' or at the end, of a name that is not among those `given`;
+ * NULL where it is none. */
+static const char *parse_one(const char *text, unsigned *given, struct lw_engine *engine)
 {
     for (size_t i = 0; i < PARAMETERS; i++) {
         size_t length = strlen(parameters[i].name);
@@ -108,8 +109,9 @@ static const char *parse_one(const char *text, struct lw_engine *engine)
             continue;
         char *end;
         unsigned long number = strtoul(text + length, &end, 10);
-        if ((*end != '\0' && *end != '-') || number > 65536)
+        if ((*end != '\0' && *end != '-') || number > 65536 || *given >> i & 1)
             return NULL;
+        *given |= 1u << i;
         *field(engine, &parameters[i]) = (unsigned)number;
         return *end == '-' ? end + 1 : end;
     }
@@ -119,12 +121,13 @@ static const char *parse_one(const char *text, struct lw_engine *engine)
 enum lw_status lw_engine_parse(const char *name, struct lw_engine *engine, struct lw_error *error)
 {
     *engine = lw_engine_default();
+    unsigned given = 0;
     for (const char *at = name; *at;) {
-        const char *next = parse_one(at, engine);
+        const char *next = parse_one(at, &given, engine);
         if (!next)
             return lw_fail(error, LW_USAGE,
                            "engine '%s': '%s' is none of mu, t, r, c, x, bus, slots, sl, words, "
-                           "w, lutram with a number",
+                           "w, lutram with a number, each once",
                            name, at);
         at = next;
     }

@@ -93,8 +93,9 @@ static struct lw_words_choice steps_of_clusters(const struct lw_words_choice *cl
     return steps;
 }
 
-static enum lw_status apply_steps(const struct lw_words_choice *choice, const struct ranked *words,
-                                  size_t word_count, uint8_t *bits, struct lw_error *error)
+static enum lw_status apply_steps(const char *source, const struct lw_words_choice *choice,
+                                  const struct ranked *words, size_t word_count, uint8_t *bits,
+                                  struct lw_error *error)
 {
     double end = 0; /* exact: words are fewer than 2^31 */
     size_t from = 0;
@@ -104,8 +105,8 @@ static enum lw_status apply_steps(const struct lw_words_choice *choice, const st
         double to = i + 1 == choice->step_count ? (double)word_count : nearbyint(end);
         if (to > (double)word_count)
             return lw_fail(error, LW_USAGE,
-                           "the first %zu thresholds take %.0f words of a vocabulary of %zu", i + 1,
-                           to, word_count);
+                           "%s: the first %zu thresholds take %.0f words of a vocabulary of %zu",
+                           source, i + 1, to, word_count);
         for (; from < (size_t)to; from++)
             bits[words[from].id] = (uint8_t)step->bits;
     }
@@ -154,7 +155,7 @@ enum lw_status lw_words_bits(const struct lw_plan *plan, const struct lw_choice 
     struct lw_words_choice steps = choice->words;
     if (steps.kind == LW_WORDS_CLUSTERS)
         steps = steps_of_clusters(&choice->words);
-    enum lw_status status = apply_steps(&steps, words, word_count, bits, error);
+    enum lw_status status = apply_steps(plan->source, &steps, words, word_count, bits, error);
     free(words);
     return status;
 }

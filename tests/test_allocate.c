@@ -228,6 +228,8 @@ Test(allocate, refuses_what_it_cannot_answer)
     shell_expect("eval $ALLOCATE --max-size 16kB --device host", LW_FAILED, "--device host");
     shell_expect("eval $ALLOCATE --minimise size", LW_USAGE, "--max-drop");
     shell_expect("eval $ALLOCATE --minimise size --max-drop 1", LW_FAILED, "no whole plans");
+    shell_expect("eval $ALLOCATE --max-size 16kB --verify 0", LW_USAGE, "--verify takes 1");
+    shell_expect("eval $ALLOCATE --minimise size --max-drop nan", LW_USAGE, "above 0");
     shell_expect("eval $ALLOCATE --minimise beauty --max-drop 1", LW_USAGE, "loss, size");
     shell_expect("$LUTWIDGE profile $M --device vax --source $T/source --ref $T/reference",
                  LW_USAGE, "no device 'vax'");

@@ -71,7 +71,7 @@ Test(simulate, traces)
     shell_expect(all, 0, "time: ");
     shell_expect(part, 0, "time: ");
     snprintf(all, sizeof all, layer, "none/x", "--engine rtl");
-    shell_expect(all, 1, "cannot write the trace");
+    shell_expect(all, 1, "none/x.fst: No such file");
     snprintf(all, sizeof all, layer, "x", "");
     shell_expect(all, 2, "the model writes no trace");
     shell_expect("\"$LUTWIDGE\" simulate $M --step --trace $T/x.fst", 2, "a trace is of a layer");
@@ -83,6 +83,9 @@ Test(simulate, wrong_usage)
     shell_expect("\"$LUTWIDGE\" simulate $M --step --layer embedding", 2, "give one of");
     shell_expect("\"$LUTWIDGE\" simulate $M --layer nix", 2, "no matrix 'nix'");
     shell_expect("\"$LUTWIDGE\" simulate $M --step --columns 0", 2, "--columns takes 1");
+    shell_expect("\"$LUTWIDGE\" simulate $M --step --clock 0", 2, "--clock takes 1");
+    shell_expect("\"$LUTWIDGE\" simulate $M $T/text --lines -1", 2, "--lines takes 1 or more");
+    shell_expect("\"$LUTWIDGE\" simulate $M --step --parameters t8-mu4-t16", 2, "each once");
     shell_expect("\"$LUTWIDGE\" simulate $M --step --clock -1", 2, "--clock takes");
     shell_expect("\"$LUTWIDGE\" simulate $M --step --seed -1", 2, "--seed takes");
     shell_expect("\"$LUTWIDGE\" simulate $M --step --parameters mu9", 2, "mu is 9; it is 2 to 5");
@@ -166,4 +169,6 @@ Test(simulate, sentences)
     shell_expect("\"$LUTWIDGE\" simulate $T/m.lwm --text ' '", 2, "the text is blank");
     shell_expect("\"$LUTWIDGE\" simulate $T/m.lwm --text a --beam 0", 2, "--beam takes 1 to 64");
     shell_expect("\"$LUTWIDGE\" simulate $T/m.lwm $T/nix", 1, "cannot open");
+    shell_expect("printf '.\\n\\377\\n' > $T/bad; \"$LUTWIDGE\" simulate $T/m.lwm $T/bad", 5,
+                 "/bad, line 2: invalid UTF-8");
 }

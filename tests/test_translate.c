@@ -359,6 +359,10 @@ Test(translate, requests_that_make_no_sense_are_refused)
     shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --device x87", 2, "arm-cortex-a55");
     shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --engine warp", 2, "reference");
     shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --beam 65", 2, "1 to 64");
+    shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --beam 0", 2, "1 to 64, not 0");
+    shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --max-length 0", 2, "2 or more, not 0");
+    shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --length-penalty nan", 2, "must be a number");
+    shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --lines -1", 2, "0 or more, not -1");
     shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --batch 0", 2, "--batch takes 1 to 1024");
     shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --threads 0", 2, "--threads takes 1 to 1024");
     shell_expect("$LUTWIDGE translate $T/m.lwm $T/in --threads 2 --arith blas", 2, "one thread");

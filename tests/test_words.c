@@ -71,7 +71,7 @@ Test(words, thresholds)
     struct lw_error error = {0};
     choice.words.steps[1].count = 7;
     cr_assert_eq(lw_words_bits(&nowhere, &choice, counts, 8, bits, &error), LW_USAGE);
-    cr_assert_str_eq(error.text, "the first 2 thresholds take 9 words of a vocabulary of 8");
+    cr_assert_str_eq(error.text, "P: the first 2 thresholds take 9 words of a vocabulary of 8");
     cr_assert_eq(lw_words_bits(&nowhere, &choice, NULL, 8, bits, &error), LW_USAGE);
     cr_assert_str_eq(error.text, "P: bits by word frequency need the frequencies of the words");
 }
