@@ -91,7 +91,7 @@ struct lw_run;
 enum lw_status cli_record(const char *path, const struct lw_run *run, struct lw_error *error);
 
 /* Between hold and release Ctrl-C is only noted, so that work in steps can clean up; release raises
- * it again. */
+ * it again. Holds nest. */
 void cli_interrupt_hold(void);
 bool cli_interrupted(void);
 void cli_interrupt_release(void);

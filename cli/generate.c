@@ -8,6 +8,7 @@
 #include "gen/ir.h"
 #include "gen/program.h"
 #include "gen/standalone.h"
+#include "models/file.h"
 #include "models/lwm.h"
 #include "profiles/database.h"
 
@@ -111,14 +112,23 @@ static enum lw_status make_output(const struct request *r, const struct lw_model
 {
     if (!r->standalone)
         return cli_make_bundle(model, device, picks, r->folder, false, error);
-    char folder[] = "/tmp/lutwidge-standalone-XXXXXX", bundle[sizeof folder + 8];
-    if (!mkdtemp(folder))
-        return lw_fail(error, LW_FAILED, "cannot make %s: %m", folder);
-    snprintf(bundle, sizeof bundle, "%s/bundle", folder);
-    enum lw_status status = cli_make_bundle(model, device, picks, bundle, false, error);
-    if (status == LW_OK)
-        status = lw_standalone_make(bundle, device, r->folder, r->command, error);
-    lw_bundle_remove(folder);
+    const char *parent = getenv("TMPDIR");
+    char *folder = lw_path_join(parent && *parent ? parent : "/tmp", "lutwidge-standalone-XXXXXX");
+    cli_interrupt_hold();
+    enum lw_status status = folder && mkdtemp(folder)
+                                ? LW_OK
+                                : lw_fail(error, LW_FAILED, "cannot make a temporary folder: %m");
+    if (status == LW_OK) {
+        char *bundle = lw_path_join(folder, "bundle");
+        status = bundle ? cli_make_bundle(model, device, picks, bundle, false, error)
+                        : lw_fail(error, LW_FAILED, "out of memory");
+        if (status == LW_OK && !cli_interrupted())
+            status = lw_standalone_make(bundle, device, r->folder, r->command, error);
+        free(bundle);
+        lw_bundle_remove(folder);
+    }
+    free(folder);
+    cli_interrupt_release();
     return status;
 }
 

@@ -9,6 +9,7 @@ enum { SIGNALS = sizeof numbers / sizeof numbers[0] };
 
 static volatile sig_atomic_t caught;
 static struct sigaction before[SIGNALS];
+static int holds;
 
 static void note(int number)
 {
@@ -19,6 +20,8 @@ void cli_interrupt_hold(void)
 {
     struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
+    if (holds++)
+        return;
     caught = 0;
     for (int i = 0; i < SIGNALS; i++) {
         sigaction(numbers[i], NULL, &before[i]);
@@ -34,6 +37,8 @@ bool cli_interrupted(void)
 
 void cli_interrupt_release(void)
 {
+    if (--holds)
+        return;
     for (int i = 0; i < SIGNALS; i++)
         sigaction(numbers[i], &before[i], NULL);
     if (caught)

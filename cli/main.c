@@ -22,11 +22,12 @@ static void hold_standard_streams(void)
             abort();
 }
 
-/* Installed with SA_RESETHAND: the signal raised again ends the process in the way that its parent
- * expects to see. */
+/* The signal raised again ends the process in the way that its parent expects to see. Flags like
+ * SA_RESETHAND would not do: CBC puts our handler back without them. */
 static void stop(int number)
 {
     lw_writer_abort_all();
+    signal(number, SIG_DFL);
     raise(number);
 }
 
@@ -34,8 +35,7 @@ static void catch_signals(void)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        struct sigaction now,
-            action = {.sa_handler = stop, .sa_flags = (int)SA_RESETHAND | SA_NODEFER};
+        struct sigaction now, action = {.sa_handler = stop};
         sigemptyset(&action.sa_mask);
         /* A signal that nohup or a shell had us ignore stays ignored, but a closed pipe always ends
          * us. */

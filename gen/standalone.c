@@ -129,17 +129,14 @@ static enum lw_status compile_kernels(const char *folder, const struct lw_device
     return status;
 }
 
-/* Links beside the place, renames. */
 static enum lw_status link_program(const struct lw_device *device, const char *const *objects,
                                    const char *log, const char *path, struct lw_error *error)
 {
-    char flags[512], *partial = NULL;
+    char flags[512];
     const char *arguments[MOST_ARGUMENTS] = {lw_compiler()};
     pid_t child;
-    if (asprintf(&partial, "%s.partial-%d", path, (int)getpid()) < 0)
-        return out_of_memory(error);
     const char *const linking[] = {"-static", "-fuse-ld=lld", "-Wl,--gc-sections",
-                                   "-Wl,-s",  "-o",           partial};
+                                   "-Wl,-s",  "-o",           path};
     lw_compiler_flags(device, flags, sizeof flags);
     char **all = (char **)(uintptr_t)arguments; /* what is started changes none of them */
     size_t count = 1 + lw_compiler_split(flags, all + 1);
@@ -149,13 +146,31 @@ static enum lw_status link_program(const struct lw_device *device, const char *c
         arguments[count++] = *objects;
     arguments[count++] = "-lm";
     enum lw_status status = lw_compiler_start(all, log, &child, error);
-    if (status == LW_OK)
-        status = lw_compiler_finish(child, "linking a static program", log, error);
-    if (status == LW_OK && rename(partial, path))
-        status = lw_fail(error, LW_FAILED, "cannot make %s: %s", path, strerror(errno));
+    return status == LW_OK ? lw_compiler_finish(child, "linking a static program", log, error)
+                           : status;
+}
+
+/* Puts the linked program in its place. The linker would map its output there, die where the disk
+ * is full, and leave its file. */
+static enum lw_status place_program(const char *linked, const char *path, struct lw_error *error)
+{
+    struct lw_mapping program;
+    struct lw_writer writer;
+    struct stat about;
+    enum lw_status status = lw_map_file(linked, &program, error);
     if (status != LW_OK)
-        unlink(partial);
-    free(partial);
+        return status;
+    status = lw_writer_open(path, &writer, error);
+    if (status == LW_OK) {
+        fwrite(program.data, 1, program.size, writer.stream);
+        if (stat(linked, &about) == 0 && fchmod(fileno(writer.stream), about.st_mode) == 0)
+            status = lw_writer_commit(&writer, error);
+        else {
+            status = lw_fail(error, LW_FAILED, "cannot make a program of %s: %m", path);
+            lw_writer_abort(&writer);
+        }
+    }
+    lw_unmap_file(&program);
     return status;
 }
 
@@ -164,18 +179,22 @@ enum lw_status lw_standalone_make(const char *folder, const struct lw_device *de
 {
     char *object = NULL, *parts = lw_path_join(folder, "parts.s");
     char *kernels = lw_path_join(folder, "kernels.o"), *log = lw_path_join(folder, "log");
-    enum lw_status status =
-        parts && kernels && log ? find_object(device, &object, error) : out_of_memory(error);
+    char *linked = lw_path_join(folder, "program");
+    enum lw_status status = parts && kernels && log && linked ? find_object(device, &object, error)
+                                                              : out_of_memory(error);
     if (status == LW_OK)
         status = write_parts(folder, made_by, parts, error);
     if (status == LW_OK)
         status = compile_kernels(folder, device, kernels, error);
     const char *const objects[] = {kernels, parts, object, NULL};
     if (status == LW_OK)
-        status = link_program(device, objects, log, path, error);
+        status = link_program(device, objects, log, linked, error);
+    if (status == LW_OK)
+        status = place_program(linked, path, error);
     free(object);
     free(parts);
     free(kernels);
     free(log);
+    free(linked);
     return status;
 }

@@ -201,6 +201,18 @@ Test(allocate, verified_plans_have_costs_and_are_built_again_by_name)
                  LW_USAGE, "a plan of another model");
 }
 
+/* CBC puts a signal handler of its own in place of ours, and ours back without its flags. */
+Test(allocate, interrupts_end_it_after_a_search_too)
+{
+    shell_expect("eval $PROFILE -q", 0, "");
+    shell_expect("eval exec env --default-signal=INT $ALLOCATE --max-size 16kB --device lut-mobile "
+                 "--verify 20 --source $T/source --ref $T/reference 2>$T/said & P=$!; "
+                 "until grep -q built $T/said; do sleep 0.02; done; kill -INT $P; "
+                 "timeout 20 tail --pid=$P -f /dev/null || kill -KILL $P; wait $P; echo code $?",
+                 0, "code 130");
+    shell_expect("ls $T/p.yaml", 2, "");
+}
+
 Test(allocate, says_what_binds_and_keeps_pins)
 {
     shell_expect("eval $PROFILE -q", 0, "");

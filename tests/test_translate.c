@@ -408,6 +408,12 @@ Test(translate, interrupts_leave_nothing_half_done)
         "until ls $T | grep -q partial; do sleep 0.02; done; sleep 0.2; kill -TERM $P; wait $P; "
         "test $? -gt 128 && ! ls $T | grep -e partial -e bundle",
         0, "");
+    shell_expect(
+        "export LUTWIDGE_CLANG=$T/slow XDG_CACHE_HOME=$T/cache TMPDIR=$T; $LUTWIDGE generate "
+        "$T/m.lwm --standalone --device portable -o $T/out 2>$T/said & P=$!; "
+        "until grep -q % $T/said; do sleep 0.02; done; kill -TERM $P; wait $P; "
+        "test $? -gt 128 && ! ls $T | grep -w -e out -e standalone",
+        0, "");
     /* Killed, with its compilers, while it makes a bundle in the cache: the next one that makes one
      * there cleans up. */
     shell_expect("export LUTWIDGE_CLANG=$T/slow XDG_CACHE_HOME=$T; setsid $LUTWIDGE translate "
@@ -434,6 +440,13 @@ Test(translate, a_full_disk_is_noticed)
     shell_expect("sh -c 'ulimit -f 1000; trap \"\" XFSZ; $LUTWIDGE generate $T/m.lwm -o $T/bundle'",
                  1, "cannot");
     shell_expect("ls $T | grep -c -e partial -e bundle", 1, "0");
+    /* A linker that dies there leaves a file of its own beside what it links. */
+    shell_expect(
+        "printf '#!/bin/sh\\ncase \"$*\" in *-static*) while test $1 != -o; do shift; done; "
+        ": > $2.tmp; exit 1; esac; exec clang-19 \"$@\"\\n' > $T/dies; chmod +x $T/dies; "
+        "LUTWIDGE_CLANG=$T/dies $LUTWIDGE generate $T/m.lwm --standalone -o $T/program",
+        1, "linking a static program");
+    shell_expect("ls $T | grep -c program", 1, "0");
 }
 
 /* Rows of several bits. */
