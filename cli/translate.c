@@ -9,6 +9,7 @@
 #include "profiles/database.h"
 #include "profiles/score.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -141,11 +142,14 @@ static enum lw_status check_numbers(const struct translate_options *options, str
     return LW_OK;
 }
 
-/* Whether the database can be written to at all, before the work rather than after it. SQLite is
- * left alone until then: its pages would count as memory of the translation. */
+/* Whether the database can be written to at all, before the work rather than after it; where there
+ * is none, none is made yet. SQLite is left alone until then: its pages would count as memory of
+ * the translation. */
 static enum lw_status check_database(const char *path, struct lw_error *error)
 {
-    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    int file = open(path, O_RDWR | O_CLOEXEC);
+    if (file < 0 && errno == ENOENT)
+        return cli_check_output(path, NULL, 0, error);
     if (file < 0)
         return lw_fail(error, LW_FAILED, "cannot open the database %s: %m", path);
     close(file);

@@ -187,7 +187,9 @@ enum lw_status lw_database_open_read_only(const char *path, struct lw_database *
         lw_database_open_file(path, SQLITE_OPEN_READWRITE, database, &version, error);
     if (status == LW_OK)
         status = execute(*database, "PRAGMA query_only = ON", error);
-    if (status == LW_OK && version < VERSION)
+    if (status == LW_OK && version == 0)
+        status = lw_fail(error, LW_FAILED, "%s: an empty file; nothing was ever added to it", path);
+    else if (status == LW_OK && version < VERSION)
         status =
             lw_fail(error, LW_FAILED,
                     "%s: version %d of the database; the next run added to it migrates it to %d",

@@ -395,6 +395,16 @@ Test(translate, figures_reach_the_database)
                  5, "fewer lines");
 }
 
+Test(translate, a_refused_translation_makes_no_database)
+{
+    shell_expect("$LUTWIDGE translate $T/none.lwm models/open-en-de/test.en --db $T/x.db", 1,
+                 "none.lwm");
+    shell_expect("$LUTWIDGE translate $T/none.lwm models/open-en-de/test.en --db $T/none/x.db", 1,
+                 "cannot write");
+    shell_expect("ls $T/x.db", 2, "");
+    shell_expect(": > $T/x.db; $LUTWIDGE query runs --db $T/x.db", 1, "/x.db: an empty file");
+}
+
 Test(translate, interrupts_leave_nothing_half_done)
 {
     quantize("t8");
