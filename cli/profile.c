@@ -35,6 +35,10 @@ struct task {
 
 enum { CELL_LINES = 100, SENSITIVITY_LINES = 200 };
 
+/* What the options of --what sensitivity are where they are not given. */
+static const char every_target[] = "both", every_bits[] = "1-4",
+                  every_mode[] = "free/row,uniform/row";
+
 static enum lw_status check_options(struct task *task, struct lw_error *error)
 {
     if (!task->what && !task->devices)
@@ -47,6 +51,14 @@ static enum lw_status check_options(struct task *task, struct lw_error *error)
     if (task->what && strcmp(task->what, "sensitivity") != 0)
         return lw_fail(error, LW_USAGE, "there is no profile of '%s'; there is: sensitivity",
                        task->what);
+    if (task->devices && (task->request.by != every_target || task->request.bits != every_bits ||
+                          task->request.modes != every_mode))
+        return lw_fail(error, LW_USAGE,
+                       "--device measures all codes of all parts; leave out --by, --bits and "
+                       "--modes");
+    if (task->what && task->no_energy)
+        return lw_fail(error, LW_USAGE,
+                       "--what sensitivity measures no energy; leave out --no-energy");
     if (task->what && task->counts)
         return lw_fail(error, LW_USAGE,
                        "--what sensitivity has no classes of words; leave out --counts");
@@ -86,12 +98,14 @@ static enum lw_status parse(int argc, const char **argv, struct task *task, stru
         {"lines", 'n', POPT_ARG_INT, &task->lines, 0,
          "use the first N lines of the text (default: 200; 100 with --device)", "N"},
         {"by", 0, POPT_ARG_STRING | POPT_ARGFLAG_SHOW_DEFAULT, &task->request.by, 0,
-         "quantise all layers of a kind together (kind), every matrix by itself (matrix), or both",
+         "with --what: quantise all layers of a kind together (kind), every matrix by itself "
+         "(matrix), or both",
          "BY"},
         {"bits", 'b', POPT_ARG_STRING | POPT_ARGFLAG_SHOW_DEFAULT, &task->request.bits, 0,
-         "bits a weight, a list of numbers and ranges", "BITS"},
+         "with --what: bits a weight, a list of numbers and ranges", "BITS"},
         {"modes", 'm', POPT_ARG_STRING | POPT_ARGFLAG_SHOW_DEFAULT, &task->request.modes, 0,
-         "free or uniform scales, by row or by groups of 32, 64 or 128 columns: a list of "
+         "with --what: free or uniform scales, by row or by groups of 32, 64 or 128 columns: a "
+         "list of "
          "SCALES/COLUMNS",
          "MODES"},
         {"no-bleu", 0, POPT_ARG_NONE, &task->no_bleu, 0,
@@ -277,7 +291,7 @@ int cli_profile(int argc, const char **argv)
     struct task task = {.lines = INT_MIN,
                         .plans = 8,
                         .database = "lutwidge.db",
-                        .request = {"both", "1-4", "free/row,uniform/row"}};
+                        .request = {every_target, every_bits, every_mode}};
     struct lw_error error = {0};
     enum lw_status status = parse(argc, argv, &task, &error);
     if (status == LW_OK) {

@@ -245,6 +245,8 @@ Test(allocate, refuses_what_it_cannot_answer)
     shell_expect("eval $ALLOCATE --minimise beauty --max-drop 1", LW_USAGE, "loss, size");
     shell_expect("$LUTWIDGE profile $M --device vax --source $T/source --ref $T/reference",
                  LW_USAGE, "no device 'vax'");
+    shell_expect("eval $PROFILE --bits 9", LW_USAGE, "leave out --by, --bits and --modes");
+    shell_expect("eval $PROFILE --modes free/row", LW_USAGE, "leave out --by, --bits and --modes");
     shell_expect("$LUTWIDGE profile $M --device host --what sensitivity --source a --ref b",
                  LW_USAGE, "leave out one");
 }
