@@ -408,14 +408,15 @@ Test(translate, a_refused_translation_makes_no_database)
 Test(translate, interrupts_leave_nothing_half_done)
 {
     quantize("t8");
-    shell_expect("printf '#!/bin/sh\\nsleep 0.2\\nexec clang-19 \"$@\"\\n' > $T/slow; "
-                 "chmod +x $T/slow",
+    /* A compiler that compiles nothing for as long as $T/hold is there. */
+    shell_expect("printf '#!/bin/sh\\nwhile test \"$1\" != --version -a -e %s/hold; do sleep 0.05; "
+                 "done\\nexec clang-19 \"$@\"\\n' $T > $T/held; chmod +x $T/held; touch $T/hold",
                  0, "");
-    /* While kernels are compiled: gone without a trace, by the signal. */
+    /* While kernels are compiled: gone without a trace once the compiler is done. */
     shell_expect(
-        "export LUTWIDGE_CLANG=$T/slow XDG_CACHE_HOME=$T/cache; $LUTWIDGE generate $T/m.lwm -o "
+        "export LUTWIDGE_CLANG=$T/held XDG_CACHE_HOME=$T/cache; $LUTWIDGE generate $T/m.lwm -o "
         "$T/bundle 2>/dev/null & P=$!; "
-        "until ls $T | grep -q partial; do sleep 0.02; done; sleep 0.2; kill -TERM $P; wait $P; "
+        "until ls $T | grep -q partial; do sleep 0.02; done; kill -TERM $P; rm $T/hold; wait $P; "
         "test $? -gt 128 && ! ls $T | grep -e partial -e bundle",
         0, "");
     shell_expect(
@@ -426,9 +427,9 @@ Test(translate, interrupts_leave_nothing_half_done)
         0, "");
     /* Killed, with its compilers, while it makes a bundle in the cache: the next one that makes one
      * there cleans up. */
-    shell_expect("export LUTWIDGE_CLANG=$T/slow XDG_CACHE_HOME=$T; setsid $LUTWIDGE translate "
-                 "$T/m.lwm $T/in -q & P=$!; "
-                 "until ls $T/lutwidge | grep -q partial; do sleep 0.02; done; sleep 0.2; "
+    shell_expect("touch $T/hold; export LUTWIDGE_CLANG=$T/held XDG_CACHE_HOME=$T; "
+                 "setsid $LUTWIDGE translate $T/m.lwm $T/in -q & P=$!; "
+                 "until ls $T/lutwidge | grep -q partial; do sleep 0.02; done; "
                  "kill -KILL -$P; wait $P; ls $T/lutwidge",
                  0, ".partial-");
     shell_expect("XDG_CACHE_HOME=$T $LUTWIDGE translate $T/m.lwm $T/in -b 1 -q > $T/out; "
