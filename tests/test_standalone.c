@@ -53,6 +53,13 @@ Test(standalone, refuses)
     shell_expect("$T/p < $T/in > /dev/full", 1, "cannot be written");
     shell_expect("$LUTWIDGE generate $M --standalone -o $T", 2, "is a folder");
     shell_expect("LUTWIDGE_CLANG=false $LUTWIDGE generate $M --standalone -o $T/q", 1, "false");
+    /* A linker that dies where the disk is full leaves a file of its own beside what it links. */
+    shell_expect(
+        "printf '#!/bin/sh\\ncase \"$*\" in *-static*) while test $1 != -o; do shift; done; "
+        ": > $2.tmp; exit 1; esac; exec clang-19 \"$@\"\\n' > $T/dies; chmod +x $T/dies; "
+        "LUTWIDGE_CLANG=$T/dies $LUTWIDGE generate $M --standalone -o $T/q; c=$?; rm $T/dies; exit "
+        "$c",
+        1, "linking a static program");
     shell_expect("ls $T | tr '\\n' ' '", 0, "in p ");
 }
 
