@@ -247,6 +247,11 @@ static enum lw_status set_problem(struct cli_allocate *a, struct lw_error *error
         p->most[LW_FIGURE_LATENCY] = a->latency_ms * 1e6 / lw_cost_ns(&a->device);
     if (isnan(a->drop) || status != LW_OK)
         return status;
+    if (isnan(a->prediction.bleu_slope) && a->prediction.bleu.plans)
+        return lw_fail(error, LW_FAILED,
+                       "of %zu whole plans with BLEU in %s the worse do not lose any, so a drop "
+                       "cannot be predicted: profile a text that the model translates well",
+                       a->prediction.bleu.plans, a->database_path);
     if (isnan(a->prediction.bleu_slope))
         return lw_fail(error, LW_FAILED,
                        "no whole plans with BLEU are in %s, so a drop cannot be predicted: run "

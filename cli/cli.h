@@ -69,6 +69,10 @@ enum lw_status cli_check_output(const char *path, const char *const *inputs, siz
                                 struct lw_error *error);
 /* The same of an .lwm file, which takes the place of another .lwm file, never of anything else. */
 enum lw_status cli_check_model_output(const char *path, struct lw_error *error);
+/* Whether figures can be added to the database at `path`, before the work: LW_FAILED where it
+ * cannot be written to, LW_CORRUPT where it is another file. Where there is none, none is made yet.
+ * SQLite is left alone: its pages would count as memory of the work. */
+enum lw_status cli_check_database(const char *path, struct lw_error *error);
 
 /* The verb whose name is nearest to `word`, or NULL when none is near. */
 const char *cli_nearest(const char *word, const char *const *names, size_t count);

@@ -163,11 +163,20 @@ static enum lw_status make_bundle(const struct request *r, const struct lw_model
     return cli_record(r->database, &row, error);
 }
 
-static enum lw_status check_program(const struct request *r, struct lw_error *error)
+/* What would stop the making of a program, before its kernels are made. */
+static enum lw_status check_program(const struct request *r, const struct lw_device *device,
+                                    struct lw_error *error)
 {
+    char *object;
     if (cli_is_folder(r->folder))
         return lw_fail(error, LW_USAGE, "%s is a folder; --standalone writes a program", r->folder);
-    return cli_check_output(r->folder, (const char *const[]){r->path, r->database}, 2, error);
+    enum lw_status status =
+        cli_check_output(r->folder, (const char *const[]){r->path, r->database}, 2, error);
+    if (status != LW_OK)
+        return status;
+    status = lw_standalone_object(device, &object, error);
+    free(object);
+    return status;
 }
 
 static enum lw_status make(const struct request *r, struct lw_error *error)
@@ -176,7 +185,7 @@ static enum lw_status make(const struct request *r, struct lw_error *error)
     struct lw_model model;
     enum lw_status status = cli_parse_device(r->device, &device, error);
     if (status == LW_OK && r->standalone)
-        status = check_program(r, error);
+        status = check_program(r, device, error);
     if (status == LW_OK)
         status = open_model(r->path, r->size, &model, error);
     if (status != LW_OK)

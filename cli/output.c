@@ -4,7 +4,11 @@
 #include "models/file.h"
 #include "models/lwm.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum lw_status cli_check_output(const char *path, const char *const *inputs, size_t count,
                                 struct lw_error *error)
@@ -33,4 +37,20 @@ enum lw_status cli_check_model_output(const char *path, struct lw_error *error)
         return lw_fail(error, LW_USAGE, "%s exists and is no .lwm model; it is left as it is",
                        path);
     return cli_check_output(path, NULL, 0, error);
+}
+
+enum lw_status cli_check_database(const char *path, struct lw_error *error)
+{
+    static const char magic[16] = "SQLite format 3"; /* of the format's first 100 bytes */
+    char head[sizeof magic];
+    int file = open(path, O_RDWR | O_CLOEXEC);
+    if (file < 0 && errno == ENOENT)
+        return cli_check_output(path, NULL, 0, error);
+    if (file < 0)
+        return lw_fail(error, LW_FAILED, "cannot open the database %s: %m", path);
+    ssize_t bytes = read(file, head, sizeof head);
+    close(file);
+    if (bytes == 0 || (bytes == sizeof head && memcmp(head, magic, sizeof head) == 0))
+        return LW_OK;
+    return lw_fail(error, LW_CORRUPT, "%s: not a Lutwidge database", path);
 }

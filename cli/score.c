@@ -90,7 +90,10 @@ int cli_score(int argc, const char **argv)
     const char *hypothesis = rest[0] ? rest[0] : "-";
     double start = cli_now_s();
     struct lw_score score;
-    status = lw_score_files(hypothesis, reference, &score, &error);
+    if (database)
+        status = cli_check_database(database, &error);
+    if (status == LW_OK)
+        status = lw_score_files(hypothesis, reference, &score, &error);
     double seconds = cli_now_s() - start;
     if (status == LW_OK && as_json)
         status = print_json(&score, &error);

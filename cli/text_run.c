@@ -1,5 +1,6 @@
 #include "cli/text_run.h"
 
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -135,8 +136,11 @@ static enum lw_status write_lines(struct cli_text_run *run, struct window *w,
         if (run->references)
             status = add_reference(run, w, german->text, error);
     }
-    if (fflush(stdout) && status == LW_OK)
+    if (fflush(stdout) && status == LW_OK) {
         status = lw_fail(error, LW_FAILED, "the translation cannot be written: %m");
+        __fpurge(stdout); /* or the end of the program tries once more, and says so */
+        clearerr(stdout);
+    }
     return status;
 }
 

@@ -9,12 +9,9 @@
 #include "profiles/database.h"
 #include "profiles/score.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { MOST_BATCH = 1024, MOST_THREADS = 1024 };
 
@@ -142,20 +139,6 @@ static enum lw_status check_numbers(const struct translate_options *options, str
     return LW_OK;
 }
 
-/* Whether the database can be written to at all, before the work rather than after it; where there
- * is none, none is made yet. SQLite is left alone until then: its pages would count as memory of
- * the translation. */
-static enum lw_status check_database(const char *path, struct lw_error *error)
-{
-    int file = open(path, O_RDWR | O_CLOEXEC);
-    if (file < 0 && errno == ENOENT)
-        return cli_check_output(path, NULL, 0, error);
-    if (file < 0)
-        return lw_fail(error, LW_FAILED, "cannot open the database %s: %m", path);
-    close(file);
-    return LW_OK;
-}
-
 static enum lw_status translate(const char *command, const char *path, const char *input,
                                 const struct translate_options *options, enum lw_status *worst,
                                 struct lw_error *error)
@@ -171,7 +154,7 @@ static enum lw_status translate(const char *command, const char *path, const cha
     if (status == LW_OK)
         status = cli_text_open(input, options->reference, &run, error);
     if (status == LW_OK && options->database)
-        status = check_database(options->database, error);
+        status = cli_check_database(options->database, error);
     if (status == LW_OK)
         status = cli_load(path, &options->request, &loaded, error);
     if (status == LW_OK && loaded.chunks && !options->quiet)

@@ -29,10 +29,8 @@ static const char *machine_of(const struct lw_device *device)
 #endif
 }
 
-/* The object with the library and the main function, beside this program or where `make install`
- * puts it; malloc'ed. */
-static enum lw_status find_object(const struct lw_device *device, char **object,
-                                  struct lw_error *error)
+enum lw_status lw_standalone_object(const struct lw_device *device, char **object,
+                                    struct lw_error *error)
 {
     static const char *const places[] = {"", "../lib/lutwidge/"};
     char self[PATH_MAX];
@@ -180,8 +178,9 @@ enum lw_status lw_standalone_make(const char *folder, const struct lw_device *de
     char *object = NULL, *parts = lw_path_join(folder, "parts.s");
     char *kernels = lw_path_join(folder, "kernels.o"), *log = lw_path_join(folder, "log");
     char *linked = lw_path_join(folder, "program");
-    enum lw_status status = parts && kernels && log && linked ? find_object(device, &object, error)
-                                                              : out_of_memory(error);
+    enum lw_status status = parts && kernels && log && linked
+                                ? lw_standalone_object(device, &object, error)
+                                : out_of_memory(error);
     if (status == LW_OK)
         status = write_parts(folder, made_by, parts, error);
     if (status == LW_OK)

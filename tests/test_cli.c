@@ -128,11 +128,17 @@ Test(cli, of_an_option_given_twice_the_last_counts)
 
 Test(cli, figures_that_cannot_be_kept_are_told_from_the_work)
 {
-    shell_run("printf 'ein Hund\\n' > \"$T/a\"");
-    shell_expect("\"$LUTWIDGE\" score --ref \"$T/a\" \"$T/a\" --db \"$T/a\"", LW_CORRUPT,
+    shell_run("printf 'ein Hund\\n' > \"$T/a\"; printf 'SQLite format 3\\0 torn' > \"$T/b\"");
+    shell_expect("\"$LUTWIDGE\" score --ref \"$T/a\" \"$T/a\" --db \"$T/b\"", LW_CORRUPT,
                  "the work is done, its figures are not kept: ");
-    cr_expect_not_null(strstr(shell_output, "/a: not a Lutwidge database"), "%s", shell_output);
+    cr_expect_not_null(strstr(shell_output, "/b: not a Lutwidge database"), "%s", shell_output);
     cr_expect_not_null(strstr(shell_output, "BLEU"), "%s", shell_output);
+    /* What can be known before the work is said before. */
+    shell_expect("\"$LUTWIDGE\" score --ref \"$T/a\" \"$T/a\" --db \"$T/a\" 2>&1 | sed s,$T,T,", 0,
+                 "lutwidge score: T/a: not a Lutwidge database\n");
+    cr_expect_null(strstr(shell_output, "BLEU"), "%s", shell_output);
+    shell_expect("\"$LUTWIDGE\" score --ref \"$T/a\" \"$T/a\" --db \"$T/none/b\" | wc -l", 0,
+                 "0\n");
 }
 
 Test(cli, the_recorded_command_line_can_be_run_again)

@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
+#include <string.h>
 
 #if __has_feature(address_sanitizer)
 #define SKIP_SANITIZED() cr_skip_test("programs are not built under AddressSanitizer")
@@ -52,6 +53,11 @@ Test(standalone, refuses)
     shell_expect("$T/p --max-memory 1000 < $T/in", 3, "max_memory_bytes");
     shell_expect("$T/p < $T/in > /dev/full", 1, "cannot be written");
     shell_expect("$LUTWIDGE generate $M --standalone -o $T", 2, "is a folder");
+    /* A program without the object beside it: said before kernels are made. */
+    shell_expect("cp $LUTWIDGE $T/alone; $T/alone generate $M --standalone -o $T/q; c=$?; "
+                 "rm $T/alone; exit $c",
+                 1, "lutwidge generate: standalone-");
+    cr_expect_null(strstr(shell_output, "kernels"), "%s", shell_output);
     shell_expect("LUTWIDGE_CLANG=false $LUTWIDGE generate $M --standalone -o $T/q", 1, "false");
     /* A linker that dies where the disk is full leaves a file of its own beside what it links. */
     shell_expect(
@@ -61,6 +67,22 @@ Test(standalone, refuses)
         "$c",
         1, "linking a static program");
     shell_expect("ls $T | tr '\\n' ' '", 0, "in p ");
+}
+
+/* Stopped while kernels are compiled: gone without a trace once the compiler is done. */
+Test(standalone, interrupt_leaves_nothing)
+{
+    SKIP_SANITIZED();
+    cr_assert_eq(setenv("M", bundle_file(0), 1), 0);
+    /* A compiler that compiles nothing for as long as $T/hold is there. */
+    shell_expect("printf '#!/bin/sh\\nwhile test \"$1\" != --version -a -e %s/hold; do sleep 0.05; "
+                 "done\\nexec clang-19 \"$@\"\\n' $T > $T/held; chmod +x $T/held; touch $T/hold",
+                 0, "");
+    shell_expect("export LUTWIDGE_CLANG=$T/held XDG_CACHE_HOME=$T/cache TMPDIR=$T; "
+                 "$LUTWIDGE generate $M --standalone -o $T/out 2>/dev/null & P=$!; "
+                 "until ls $T/*standalone* | grep -q partial; do sleep 0.02; done; kill -TERM $P; "
+                 "rm $T/hold; wait $P; test $? -gt 128 && ! ls $T | grep -w -e out -e standalone",
+                 0, "");
 }
 
 /* Its parts are checked as the files of a bundle are: one byte of the model. */
