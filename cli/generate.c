@@ -10,6 +10,7 @@
 #include "gen/standalone.h"
 #include "models/file.h"
 #include "models/lwm.h"
+#include "models/temporary.h"
 #include "profiles/database.h"
 
 #include <math.h>
@@ -112,12 +113,9 @@ static enum lw_status make_output(const struct request *r, const struct lw_model
 {
     if (!r->standalone)
         return cli_make_bundle(model, device, picks, r->folder, false, error);
-    const char *parent = getenv("TMPDIR");
-    char *folder = lw_path_join(parent && *parent ? parent : "/tmp", "lutwidge-standalone-XXXXXX");
+    char *folder;
     cli_interrupt_hold();
-    enum lw_status status = folder && mkdtemp(folder)
-                                ? LW_OK
-                                : lw_fail(error, LW_FAILED, "cannot make a temporary folder: %m");
+    enum lw_status status = lw_temporary_folder(NULL, "lutwidge-standalone", &folder, error);
     if (status == LW_OK) {
         char *bundle = lw_path_join(folder, "bundle");
         status = bundle ? cli_make_bundle(model, device, picks, bundle, false, error)
@@ -125,9 +123,8 @@ static enum lw_status make_output(const struct request *r, const struct lw_model
         if (status == LW_OK && !cli_interrupted())
             status = lw_standalone_make(bundle, device, r->folder, r->command, error);
         free(bundle);
-        lw_bundle_remove(folder);
     }
-    free(folder);
+    lw_temporary_close(folder);
     cli_interrupt_release();
     return status;
 }

@@ -6,6 +6,7 @@
 #include "models/file.h"
 #include "models/lwm.h"
 #include "models/marian.h"
+#include "models/temporary.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,7 +117,7 @@ static enum lw_status open_cached(const char *path, const struct cli_request *re
             return LW_OK;
         }
         fprintf(stderr, "lutwidge: %s; it is made again\n", error->text);
-        lw_bundle_remove(folder);
+        lw_folder_remove(folder);
     }
     if (loaded->chunks) {
         lw_model_free(&loaded->model);

@@ -1,7 +1,7 @@
 /* The program: its streams, its signals, the way in and out. */
 #include "cli/cli.h"
 
-#include "models/file.h"
+#include "models/temporary.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +26,7 @@ static void hold_standard_streams(void)
  * SA_RESETHAND would not do: CBC puts our handler back without them. */
 static void stop(int number)
 {
-    lw_writer_abort_all();
+    lw_temporary_remove_all();
     signal(number, SIG_DFL);
     raise(number);
 }

@@ -46,8 +46,6 @@ enum lw_status lw_bundle_cache_path(const char *model_path, size_t chunks,
 
 /* Whether a folder holds a bundle's manifest. */
 bool lw_bundle_is(const char *folder);
-/* Removes a folder with all that is in it, as far as that can be done. */
-void lw_bundle_remove(const char *folder);
 /* Removes from the cache folder what processes left there that were killed while they made a
  * bundle: its partial folders that nobody holds locked. */
 void lw_bundle_collect(const char *cache);

@@ -2,28 +2,17 @@
 
 #include "gen/bundle.h"
 #include "models/file.h"
+#include "models/temporary.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static int remove_entry(const char *path, const struct stat *about, int type, struct FTW *walk)
-{
-    (void)about, (void)type, (void)walk;
-    return remove(path);
-}
-
-void lw_bundle_remove(const char *folder)
-{
-    nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-}
 
 bool lw_bundle_is(const char *folder)
 {
@@ -163,7 +152,7 @@ enum lw_status lw_place_commit(struct lw_place *place, struct lw_error *error)
 
 void lw_place_abort(struct lw_place *place)
 {
-    lw_bundle_remove(place->partial);
+    lw_folder_remove(place->partial);
     free_place(place);
 }
 
@@ -182,7 +171,7 @@ void lw_bundle_collect(const char *cache)
         char *path = is_of_cache(entry->d_name) ? lw_path_join(cache, entry->d_name) : NULL;
         int lock = path ? take_lock(path, LOCK_EX | LOCK_NB) : -1;
         if (lock >= 0) {
-            lw_bundle_remove(path);
+            lw_folder_remove(path);
             close(lock);
         }
         free(path);

@@ -1,5 +1,7 @@
 #include "models/file.h"
 
+#include "models/temporary.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -86,54 +88,10 @@ void lw_forget_mapped(const struct lw_mapping *mapping)
     lw_forget_bytes(mapping->data, mapping->size);
 }
 
-/* Paths of the temporary files of open writers. Fixed storage, because a signal handler may read it
- * while a writer comes or goes: a stale path is then unlinked in vain, and memory is never touched
- * after it is freed. */
-static struct {
-    atomic_bool taken; /* by a writer that is opening, open or closing */
-    atomic_bool live;  /* the path is complete */
-    char path[PATH_MAX];
-} open_writers[16];
-
-enum { OPEN_WRITERS = sizeof open_writers / sizeof *open_writers };
-
-static bool remember_temporary(const char *path)
-{
-    if (strlen(path) >= PATH_MAX)
-        return false;
-    for (int i = 0; i < OPEN_WRITERS; i++) {
-        bool taken = false;
-        if (!atomic_compare_exchange_strong(&open_writers[i].taken, &taken, true))
-            continue;
-        memcpy(open_writers[i].path, path, strlen(path) + 1);
-        atomic_store(&open_writers[i].live, true);
-        return true;
-    }
-    return false;
-}
-
-static void forget_temporary(const char *path)
-{
-    for (int i = 0; i < OPEN_WRITERS; i++) {
-        if (!atomic_load(&open_writers[i].live) || strcmp(open_writers[i].path, path) != 0)
-            continue;
-        atomic_store(&open_writers[i].live, false);
-        atomic_store(&open_writers[i].taken, false);
-        return;
-    }
-}
-
-void lw_writer_abort_all(void)
-{
-    for (int i = 0; i < OPEN_WRITERS; i++)
-        if (atomic_load(&open_writers[i].live))
-            unlink(open_writers[i].path);
-}
-
 static void free_writer(struct lw_writer *writer)
 {
     if (writer->temporary)
-        forget_temporary(writer->temporary);
+        lw_temporary_forget(writer->temporary);
     free(writer->path);
     free(writer->temporary);
     *writer = (struct lw_writer){0};
@@ -163,7 +121,7 @@ static int create_temporary(struct lw_writer *writer, const char **reason)
         /* A name that is there already belongs to somebody else: it must not be remembered. */
         if (access(writer->temporary, F_OK) == 0)
             continue;
-        if (!remember_temporary(writer->temporary)) {
+        if (!lw_temporary_remember(writer->temporary)) {
             *reason = "its path is too long, or too many files are being written at once";
             return -1;
         }
@@ -171,7 +129,7 @@ static int create_temporary(struct lw_writer *writer, const char **reason)
         if (file >= 0)
             return file;
         *reason = strerror(errno);
-        forget_temporary(writer->temporary);
+        lw_temporary_forget(writer->temporary);
         if (errno != EEXIST)
             return -1;
     }

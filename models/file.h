@@ -44,10 +44,6 @@ enum lw_status lw_writer_commit(struct lw_writer *writer, struct lw_error *error
 /* Removes the temporary file. Does nothing on a zeroed or committed writer. */
 void lw_writer_abort(struct lw_writer *writer);
 
-/* Unlinks the temporary files of all open writers; async-signal-safe, for use in a handler of
- * SIGINT. */
-void lw_writer_abort_all(void);
-
 /* "a/b" from "a" and "b"; malloc'ed, NULL when out of memory. */
 char *lw_path_join(const char *folder, const char *name);
 

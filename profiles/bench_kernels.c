@@ -4,6 +4,7 @@
 #include "gen/bundle.h"
 #include "gen/program.h"
 #include "models/file.h"
+#include "models/temporary.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -106,7 +107,6 @@ static enum lw_status compile_isa(const struct lw_bench_case *cases, size_t case
     struct lw_spec *specs;
     size_t count;
     char *folder = NULL;
-    const char *parent = getenv("TMPDIR");
     bundle->isa = isa;
     enum lw_status status = lw_bench_specs(cases, case_count, isa, &specs, &count, error);
     if (status != LW_OK || count == 0)
@@ -114,16 +114,11 @@ static enum lw_status compile_isa(const struct lw_bench_case *cases, size_t case
     if (!lw_isa_runs_here(isa))
         status = lw_fail(error, LW_FAILED, "%s kernels need a CPU with %s; this one has it not",
                          lw_isa_info(isa)->name, lw_isa_info(isa)->needs);
-    else if (asprintf(&folder, "%s/lutwidge-bench-XXXXXX", parent && *parent ? parent : "/tmp") < 0)
-        status = out_of_memory(error);
-    else if (!mkdtemp(folder))
-        status =
-            lw_fail(error, LW_FAILED, "cannot make the folder %s: %s", folder, strerror(errno));
-    if (status == LW_OK) {
+    else
+        status = lw_temporary_folder(NULL, "lutwidge-bench", &folder, error);
+    if (status == LW_OK)
         status = compile_in(folder, isa, specs, count, watch, bundle, error);
-        lw_bundle_remove(folder);
-    }
-    free(folder);
+    lw_temporary_close(folder);
     free(specs);
     return status;
 }

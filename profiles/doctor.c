@@ -4,6 +4,7 @@
 #include "gen/cache.h"
 #include "gen/compile.h"
 #include "models/file.h"
+#include "models/temporary.h"
 
 #include <ctype.h>
 #include <dlfcn.h>
@@ -230,18 +231,15 @@ static enum lw_status compile_in(const char *folder, struct lw_error *error)
 
 enum lw_status lw_doctor_compile(struct lw_error *error)
 {
-    char *folder;
-    enum lw_status status = lw_cache_path("doctor-XXXXXX", &folder, error);
+    char *cache, *folder = NULL;
+    enum lw_status status = lw_cache_path("", &cache, error);
     if (status != LW_OK)
         return status;
-    if (mkdtemp(folder)) {
+    status = lw_temporary_folder(cache, "doctor", &folder, error);
+    if (status == LW_OK)
         status = compile_in(folder, error);
-        lw_bundle_remove(folder);
-    } else {
-        status = lw_fail(error, LW_FAILED, "cannot make a folder in the cache, %s: %s", folder,
-                         strerror(errno));
-    }
-    free(folder);
+    lw_temporary_close(folder);
+    free(cache);
     return status;
 }
 

@@ -4,6 +4,7 @@
 #include "gen/picks.h"
 #include "models/file.h"
 #include "models/lwm.h"
+#include "models/temporary.h"
 #include "profiles/picks_measured.h"
 #include "runtime/calibrate.h"
 #include "runtime/translator.h"
@@ -120,22 +121,18 @@ enum lw_status lw_plan_trial_run(const struct lw_plan_trial *trial, const struct
                                  const char *made_by, struct lw_plan_figures *figures,
                                  struct lw_error *error)
 {
-    const char *tmp = getenv("TMPDIR");
-    char *folder = lw_path_join(tmp && *tmp ? tmp : "/tmp", "lutwidge-plan-XXXXXX");
+    char *folder;
     *figures = (struct lw_plan_figures){.bleu = NAN, .peak_memory_bytes = NAN};
-    if (!folder || !mkdtemp(folder)) {
-        free(folder);
-        return lw_fail(error, LW_FAILED, "cannot make a temporary folder: %m");
-    }
+    enum lw_status status = lw_temporary_folder(NULL, "lutwidge-plan", &folder, error);
+    if (status != LW_OK)
+        return status;
     char *file = lw_path_join(folder, "model.lwm"), *bundle = lw_path_join(folder, "bundle");
-    enum lw_status status = file && bundle
-                                ? deploy(trial, model, made_by, file, bundle, figures, error)
-                                : lw_fail(error, LW_FAILED, "out of memory");
+    status = file && bundle ? deploy(trial, model, made_by, file, bundle, figures, error)
+                            : lw_fail(error, LW_FAILED, "out of memory");
     if (status == LW_OK && trial->peak.program)
         status = lw_peak_measure(&trial->peak, bundle, folder, &figures->peak_memory_bytes, error);
-    lw_bundle_remove(folder);
+    lw_temporary_close(folder);
     free(file);
     free(bundle);
-    free(folder);
     return status;
 }

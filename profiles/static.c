@@ -3,9 +3,11 @@
 #include "gen/bundle.h"
 #include "gen/compile.h"
 #include "models/needs.h"
+#include "models/temporary.h"
 
 #include <fcntl.h>
 #include <jansson.h>
+#include <limits.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,13 +17,13 @@
 
 extern char **environ;
 
-enum { ITERATIONS = 100, PATH_BYTES = 320 };
+enum { ITERATIONS = 100, PATH_BYTES = PATH_MAX + 16 };
 
 /* One kernel under analysis. */
 struct analysis {
     const struct lw_spec *spec;
     const struct lw_device *device;
-    char folder[PATH_BYTES - 32]; /* temporary */
+    char *folder; /* temporary */
     struct lw_program program;
     char **lines; /* of the function */
     size_t count;
@@ -77,23 +79,11 @@ static enum lw_status tool_failed(const char *tool, const char *messages, struct
     return lw_fail(error, LW_FAILED, "'%s' fails:\n%s", tool, text);
 }
 
-static enum lw_status open_folder(struct analysis *a, struct lw_error *error)
-{
-    const char *parent = getenv("TMPDIR");
-    int length = snprintf(a->folder, sizeof a->folder, "%s/lutwidge-static-XXXXXX",
-                          parent && *parent ? parent : "/tmp");
-    if (length < (int)sizeof a->folder && mkdtemp(a->folder))
-        return LW_OK;
-    a->folder[0] = 0;
-    return lw_fail(error, LW_FAILED, "cannot make a folder in %s",
-                   parent && *parent ? parent : "/tmp");
-}
-
 enum lw_status lw_static_version(char *version, size_t size, struct lw_error *error)
 {
     struct analysis a = {0};
     char output[PATH_BYTES], messages[PATH_BYTES], line[256];
-    enum lw_status status = open_folder(&a, error);
+    enum lw_status status = lw_temporary_folder(NULL, "lutwidge-static", &a.folder, error);
     if (status != LW_OK)
         return status;
     path_in(&a, "version", output);
@@ -105,7 +95,7 @@ enum lw_status lw_static_version(char *version, size_t size, struct lw_error *er
         found = strstr(line, "version") != NULL;
     if (stream)
         fclose(stream);
-    lw_bundle_remove(a.folder);
+    lw_temporary_close(a.folder);
     if (!found)
         return lw_fail(error, LW_FAILED,
                        "'%s' does not run; static cycles come from llvm-mca: install it with "
@@ -311,7 +301,7 @@ enum lw_status lw_static_kernel(const struct lw_spec *spec, const struct lw_devi
     enum lw_status status = lw_program_build(&schedule, &a.program, error);
     if (status != LW_OK)
         return status;
-    status = open_folder(&a, error);
+    status = lw_temporary_folder(NULL, "lutwidge-static", &a.folder, error);
     if (status == LW_OK)
         status = compile(&a, error);
     if (status == LW_OK)
@@ -320,8 +310,7 @@ enum lw_status lw_static_kernel(const struct lw_spec *spec, const struct lw_devi
         status = match_loops(&a, error);
     if (status == LW_OK)
         status = simulate(&a, result, error);
-    if (a.folder[0])
-        lw_bundle_remove(a.folder);
+    lw_temporary_close(a.folder);
     for (size_t i = 0; i < a.count; i++)
         free(a.lines[i]);
     free(a.lines);

@@ -5,6 +5,7 @@
 #include "models/file.h"
 #include "models/hash.h"
 #include "models/needs.h"
+#include "models/temporary.h"
 #include "sim/dram.h"
 #include "sim/sources.h"
 
@@ -55,12 +56,6 @@ static enum lw_status hash_of(char parameters[LW_PARAMETERS][LW_PARAMETER_BYTES]
     return lw_sources_hash(LW_BUILD_SIMULATOR, parameters, more, hash, error);
 }
 
-static void remove_folder(const char *folder)
-{
-    static const char *const names[] = {"log", "engine.so"};
-    lw_sources_remove(folder, names, sizeof names / sizeof *names);
-}
-
 /* Runs sim/verilate in the folder; puts the head of its messages into the error. */
 static enum lw_status verilate(const char *folder, const char *output,
                                char parameters[LW_PARAMETERS][LW_PARAMETER_BYTES], bool trace,
@@ -105,23 +100,19 @@ static enum lw_status build(const char *cache, const char *library,
                             char parameters[LW_PARAMETERS][LW_PARAMETER_BYTES], bool trace,
                             struct lw_error *error)
 {
-    char *folder = lw_path_join(cache, "building-XXXXXX");
-    if (!folder || !mkdtemp(folder)) {
-        enum lw_status status =
-            lw_fail(error, LW_FAILED, "cannot make a folder in %s: %s", cache, strerror(errno));
-        free(folder);
+    char *folder;
+    enum lw_status status = lw_temporary_folder(cache, "building", &folder, error);
+    if (status != LW_OK)
         return status;
-    }
     char *output = lw_path_join(folder, "engine.so");
-    enum lw_status status = lw_sources_write(folder, error);
+    status = lw_sources_write(folder, error);
     if (status == LW_OK)
         status = output ? verilate(folder, output, parameters, trace, error)
                         : lw_fail(error, LW_FAILED, "out of memory");
     if (status == LW_OK && rename(output, library))
         status = lw_fail(error, LW_FAILED, "cannot write %s: %s", library, strerror(errno));
-    remove_folder(folder);
+    lw_temporary_close(folder);
     free(output);
-    free(folder);
     return status;
 }
 

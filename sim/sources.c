@@ -91,20 +91,3 @@ enum lw_status lw_sources_write(const char *folder, struct lw_error *error)
     }
     return LW_OK;
 }
-
-static void remove_file(const char *folder, const char *name)
-{
-    char *path = lw_path_join(folder, name);
-    if (path)
-        unlink(path);
-    free(path);
-}
-
-void lw_sources_remove(const char *folder, const char *const *others, size_t count)
-{
-    for (size_t i = 0; i < SOURCES; i++)
-        remove_file(folder, sources[i].name);
-    for (size_t i = 0; i < count; i++)
-        remove_file(folder, others[i]);
-    rmdir(folder);
-}

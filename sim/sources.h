@@ -20,7 +20,5 @@ enum lw_status lw_sources_hash(enum lw_build build,
                                char hash[33], struct lw_error *error);
 /* Writes all sources to a folder. */
 enum lw_status lw_sources_write(const char *folder, struct lw_error *error);
-/* Removes them, some other files, and the folder. */
-void lw_sources_remove(const char *folder, const char *const *others, size_t count);
 
 #endif

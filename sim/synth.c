@@ -3,6 +3,7 @@
 
 #include "models/file.h"
 #include "models/needs.h"
+#include "models/temporary.h"
 #include "sim/sources.h"
 
 #include <errno.h>
@@ -124,24 +125,19 @@ static enum lw_status make(const char *cache, const char *place, enum lw_synth_f
                            char parameters[LW_PARAMETERS][LW_PARAMETER_BYTES],
                            struct lw_error *error)
 {
-    static const char *const others[] = {"log", "report"};
-    char *folder = lw_path_join(cache, "building-XXXXXX");
-    if (!folder || !mkdtemp(folder)) {
-        enum lw_status status =
-            lw_fail(error, LW_FAILED, "cannot make a folder in %s: %s", cache, strerror(errno));
-        free(folder);
+    char *folder;
+    enum lw_status status = lw_temporary_folder(cache, "building", &folder, error);
+    if (status != LW_OK)
         return status;
-    }
     char *report = lw_path_join(folder, "report");
-    enum lw_status status = lw_sources_write(folder, error);
+    status = lw_sources_write(folder, error);
     if (status == LW_OK)
         status = report ? synthesise(folder, report, flow, parameters, error)
                         : lw_fail(error, LW_FAILED, "out of memory");
     if (status == LW_OK && rename(report, place))
         status = lw_fail(error, LW_FAILED, "cannot write %s: %s", place, strerror(errno));
-    lw_sources_remove(folder, others, sizeof others / sizeof *others);
+    lw_temporary_close(folder);
     free(report);
-    free(folder);
     return status;
 }
 

@@ -1,4 +1,5 @@
 #include "models/file.h"
+#include "models/temporary.h"
 
 #include <criterion/criterion.h>
 #include <dirent.h>
@@ -130,18 +131,25 @@ Test(file, limit_on_size_leaves_the_old_file)
     cr_assert_eq(count_files(), 1);
 }
 
-Test(file, abort_all_removes_temporary_files)
+Test(file, a_signal_removes_what_is_temporary)
 {
     struct lw_writer writers[3];
+    char *left, *closed, inner[256];
+    cr_assert_eq(lw_temporary_folder(folder, "left", &left, NULL), LW_OK);
+    snprintf(inner, sizeof inner, "mkdir -p %s/a/b && echo x > %s/a/b/c", left, left);
+    cr_assert_eq(system(inner), 0);
+    cr_assert_eq(lw_temporary_folder(folder, "closed", &closed, NULL), LW_OK);
+    lw_temporary_close(closed);
     for (int i = 0; i < 3; i++)
         cr_assert_eq(lw_writer_open(path, &writers[i], NULL), LW_OK);
-    cr_assert_eq(count_files(), 4);
+    cr_assert_eq(count_files(), 5);
     lw_writer_abort(&writers[1]);
-    lw_writer_abort_all();
+    lw_temporary_remove_all();
     cr_assert_eq(count_files(), 1);
     struct lw_error error = {0}; /* what is gone cannot be put in place */
     cr_assert_eq(lw_writer_commit(&writers[0], &error), LW_FAILED);
     lw_writer_abort(&writers[2]);
+    lw_temporary_close(left);
     check_contents("old");
 }
 

@@ -112,3 +112,15 @@ Test(static_program, refusals)
     shell_expect(STATIC "--static all --peers none", 2, "leave out --isa");
     shell_expect("LUTWIDGE_LLVM_MCA=/nonexistent " STATIC "--static all", 1, "llvm-19");
 }
+
+Test(static_program, an_interrupt_leaves_no_folder)
+{
+    shell_expect(
+        "printf '#!/bin/sh\\ntouch %s/there; while test -e %s/hold; do sleep 0.02; done\\n' "
+        "$T $T > $T/held; chmod +x $T/held; touch $T/hold; mkdir $T/tmp; "
+        "TMPDIR=$T/tmp LUTWIDGE_LLVM_MCA=$T/held $LUTWIDGE bench -q --shapes 32x64 --bits 1 "
+        "--columns 1 --static arm-cortex-a55 & P=$!; "
+        "until test -e $T/there; do sleep 0.02; done; ls $T/tmp; kill -TERM $P; wait $P; "
+        "test $? -gt 128 && rm $T/hold && ! ls $T/tmp | grep static",
+        0, "lutwidge-static-");
+}
