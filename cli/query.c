@@ -78,7 +78,8 @@ static void note(const struct lw_question *question, const struct lw_answer *ans
     if (answer->rows == 0 && question->first)
         fprintf(stderr, "lutwidge query: both are the same\n");
     else if (answer->rows == 0 && answer->fills)
-        fprintf(stderr, "lutwidge query: no rows yet; they come from: lutwidge %s --db %s\n",
+        fprintf(stderr, "lutwidge query: no rows%s%s yet; they come from: lutwidge %s --db %s\n",
+                question->device ? " of the device " : "", question->device ? question->device : "",
                 answer->fills, path);
     else if (answer->rows == 0)
         fprintf(stderr, "lutwidge query: no rows\n");
