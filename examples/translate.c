@@ -28,23 +28,26 @@ static void print(const struct lutwidge_result *result, size_t n_best)
 /* Lines that cannot be translated give a message and an empty line. */
 static enum lutwidge_status translate_lines(struct lutwidge_translator *translator, size_t n_best)
 {
-    char line[8192];
+    char *line = NULL;
+    size_t room = 0;
     enum lutwidge_status worst = LUTWIDGE_OK;
-    while (fgets(line, sizeof line, stdin)) {
+    for (ssize_t bytes; (bytes = getline(&line, &room, stdin)) >= 0;) {
         struct lutwidge_result *result;
         struct lutwidge_error error;
         enum lutwidge_status status =
-            lutwidge_translate(translator, line, LUTWIDGE_TO_NUL, &result, &error);
+            lutwidge_translate(translator, line, (size_t)bytes, &result, &error);
+        if (status != LUTWIDGE_OK)
+            worst = status;
         if (status == LUTWIDGE_CANCELLED)
-            return status;
+            break;
         if (status != LUTWIDGE_OK) {
             fprintf(stderr, "translate: %s\n", error.text);
             puts("");
-            worst = status;
         }
         print(result, n_best);
         lutwidge_result_free(result);
     }
+    free(line);
     return worst;
 }
 

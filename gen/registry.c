@@ -11,6 +11,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* One file of the bundle against its hash in the manifest. */
 static enum lw_status check_file(const char *folder, const char *name, const json_t *hashes,
@@ -178,19 +179,47 @@ static enum lw_status list_kernels(const struct lw_kernel_entry *entries, const 
     return LW_OK;
 }
 
+/* dlopen takes a path that it knows for the library that it has open, although a new bundle may lie
+ * there by now. So the path says which file it is: each bit of its device and inode is a / or a /.
+ * before the name. NULL when out of memory. */
+static char *path_of_file(const char *absolute, const struct stat *file)
+{
+    const uint64_t numbers[] = {file->st_dev, file->st_ino};
+    const char *name = strrchr(absolute, '/');
+    char steps[2 * 2 * 64 + 1], *end = steps, *path;
+    for (size_t bit = 0; bit < 2 * 64; bit++)
+        end = stpcpy(end, numbers[bit / 64] >> bit % 64 & 1 ? "/." : "/");
+    int length = asprintf(&path, "%.*s%s%s", (int)(name - absolute), absolute, steps, name);
+    return length < 0 ? NULL : path;
+}
+
+static enum lw_status open_library(const char *path, struct lw_bundle *bundle,
+                                   struct lw_error *error)
+{
+    struct stat file;
+    char *absolute = realpath(path, NULL);
+    if (!absolute || stat(absolute, &file)) {
+        free(absolute);
+        return lw_fail(error, LW_CORRUPT, "%s cannot be loaded: %m", path);
+    }
+    char *own = path_of_file(absolute, &file);
+    free(absolute);
+    if (!own)
+        return lw_fail(error, LW_FAILED, "out of memory");
+    bundle->library = dlopen(own, RTLD_NOW | RTLD_LOCAL);
+    free(own);
+    return bundle->library ? LW_OK
+                           : lw_fail(error, LW_CORRUPT, "%s cannot be loaded: %s", path, dlerror());
+}
+
 static enum lw_status load_kernels(const char *folder, struct lw_bundle *bundle,
                                    struct lw_error *error)
 {
     char *path = lw_path_join(folder, "kernels.so");
-    char *absolute = path ? realpath(path, NULL) : NULL;
-    enum lw_status status = LW_OK;
-    bundle->library = absolute ? dlopen(absolute, RTLD_NOW | RTLD_LOCAL) : NULL;
-    if (!bundle->library)
-        status =
-            lw_fail(error, LW_CORRUPT, "%s/kernels.so cannot be loaded: %s", folder, dlerror());
-    else
+    enum lw_status status =
+        path ? open_library(path, bundle, error) : lw_fail(error, LW_FAILED, "out of memory");
+    if (status == LW_OK)
         status = list_kernels(dlsym(bundle->library, "lw_kernel_entries"), path, bundle, error);
-    free(absolute);
     free(path);
     return status;
 }

@@ -1,5 +1,6 @@
 /* One call: texts to words, the team at work on them, callbacks and cancelling meanwhile. */
 #include "library/parts.h"
+#include "runtime/rounding.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -70,15 +71,13 @@ static enum lutwidge_status sum_up(const struct lw_sentence *sentences, size_t c
     return status_of(failed);
 }
 
-enum lutwidge_status run_call(struct lutwidge_translator *translator, const char *const *texts,
-                              const size_t *bytes, size_t count, struct lutwidge_result **results,
-                              struct lw_error *error)
+/* Translates the texts into sentences[count] of zeros. The status of the first text without a
+ * translation, and why; LUTWIDGE_CANCELLED where any was stopped. */
+static enum lutwidge_status run_call(struct lutwidge_translator *translator,
+                                     const char *const *texts, const size_t *bytes, size_t count,
+                                     struct lw_sentence *sentences, struct lw_error *error)
 {
     struct lutwidge_translator *t = translator;
-    struct lw_sentence *sentences = calloc(count, sizeof *sentences);
-    if (!sentences)
-        return (enum lutwidge_status)lw_fail(error, LW_FAILED, "out of memory for %zu texts",
-                                             count);
     atomic_store(&t->stopped, false);
     for (size_t i = 0; i < count; i++) {
         size_t length = bytes ? bytes[i] : LUTWIDGE_TO_NUL;
@@ -89,10 +88,82 @@ enum lutwidge_status run_call(struct lutwidge_translator *translator, const char
     }
     enum lutwidge_status status =
         (enum lutwidge_status)lw_team_translate(t->team, sentences, count, error);
-    if (status == LUTWIDGE_OK)
-        status = sum_up(sentences, count, error);
+    return status == LUTWIDGE_OK ? sum_up(sentences, count, error) : status;
+}
+
+/* Makes what a call works on and gives, all or nothing; false when out of memory. */
+static bool make_results(size_t count, struct lutwidge_result **results,
+                         struct lw_sentence **sentences)
+{
+    *sentences = calloc(count, sizeof **sentences);
+    bool fine = *sentences;
+    for (size_t i = 0; i < count && fine; i++)
+        fine = results[i] = calloc(1, sizeof *results[i]);
+    if (fine)
+        return true;
+    for (size_t i = 0; i < count; i++) {
+        lutwidge_result_free(results[i]);
+        results[i] = NULL;
+    }
+    free(*sentences);
+    return false;
+}
+
+static enum lutwidge_status make_call(struct lutwidge_translator *t, const char *const *texts,
+                                      const size_t *bytes, size_t count,
+                                      struct lutwidge_result **results, struct lw_error *error)
+{
+    struct lw_sentence *sentences;
+    fenv_t callers;
+    for (size_t i = 0; i < count; i++)
+        if (!texts[i])
+            return (enum lutwidge_status)lw_fail(error, LW_USAGE, "text %zu is NULL", i);
+    if (!make_results(count, results, &sentences))
+        return (enum lutwidge_status)lw_fail(error, LW_FAILED, "out of memory for %zu texts",
+                                             count);
+    lw_rounding_begin(&callers);
+    enum lutwidge_status status = run_call(t, texts, bytes, count, sentences, error);
+    lw_rounding_end(&callers);
     for (size_t i = 0; i < count; i++)
         results[i]->sentence = sentences[i];
     free(sentences);
+    return status;
+}
+
+enum lutwidge_status lutwidge_translate_batch(struct lutwidge_translator *translator,
+                                              const char *const *texts, const size_t *bytes,
+                                              size_t count, struct lutwidge_result **results,
+                                              struct lutwidge_error *error)
+{
+    struct lw_error own = {0};
+    clear_error(error);
+    for (size_t i = 0; results && i < count; i++)
+        results[i] = NULL;
+    if (!translator || (count && (!texts || !results)))
+        return give_error(error, lw_fail(&own, LW_USAGE, "a translator or an array is NULL"), &own);
+    if (atomic_exchange(&translator->busy, true))
+        return give_error(error,
+                          lw_fail(&own, LW_USAGE,
+                                  "the translator is in another call; one at a "
+                                  "time, or a translator a thread"),
+                          &own);
+    enum lutwidge_status status =
+        count ? make_call(translator, texts, bytes, count, results, &own) : LUTWIDGE_OK;
+    atomic_store(&translator->busy, false);
+    if (status != LUTWIDGE_OK)
+        give_error(error, LW_FAILED, &own);
+    return status;
+}
+
+enum lutwidge_status lutwidge_translate(struct lutwidge_translator *translator, const char *text,
+                                        size_t bytes, struct lutwidge_result **result,
+                                        struct lutwidge_error *error)
+{
+    enum lutwidge_status status =
+        lutwidge_translate_batch(translator, &text, &bytes, 1, result, error);
+    if (status != LUTWIDGE_OK && result) {
+        lutwidge_result_free(*result);
+        *result = NULL;
+    }
     return status;
 }

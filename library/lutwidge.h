@@ -12,8 +12,11 @@
  *
  * The library prints nothing, ends no process and has no state of its own besides its handles. One
  * model serves any number of translators and threads at once; one translator does one call at a
- * time, and only lutwidge_cancel and lutwidge_resume may come from other threads meanwhile. Texts
- * are UTF-8. docs/LIBRARY.md and lutwidge(3) tell more. */
+ * time, and only lutwidge_cancel and lutwidge_resume may come from other threads meanwhile. Results
+ * outlive both. Texts are UTF-8. Rounding modes, flushing of denormals and traps that the caller
+ * has set change no byte, and stay set. After fork() the child may use what is open, but for
+ * translators with a pool, whose threads it lacks, and those whose call was running.
+ * docs/LIBRARY.md and lutwidge(3) tell more. */
 #ifndef LUTWIDGE_H
 #define LUTWIDGE_H
 
@@ -66,7 +69,10 @@ struct pthreadpool;
 
 /* Opens a bundle (a folder that `lutwidge generate` made), or an .lwm file whose products are all
  * of class f32. An .lwm file with other products has no kernels and is refused (LUTWIDGE_USAGE):
- * the library compiles nothing. Files are mapped and must stay as they are while the model is open.
+ * the library compiles nothing. Files are mapped and must stay as they are while the model is open;
+ * a new folder may take the place of the old one. Opening kernels for AMX asks Linux for its
+ * registers, for all of the process: alternate signal stacks then need AT_MINSIGSTKSZ bytes, and
+ * where one has fewer already the bundle is refused (LUTWIDGE_FAILED).
  * LUTWIDGE_FAILED: a file cannot be read, or this CPU cannot run the kernels; LUTWIDGE_CORRUPT: a
  * file is damaged. *model is NULL on failure. */
 LUTWIDGE_API enum lutwidge_status
@@ -76,9 +82,9 @@ LUTWIDGE_API void lutwidge_model_close(struct lutwidge_model *model);
 
 /* Called with the best translation of text `index` so far each time that it has one more word; with
  * more than one beam, words that were there may change; the last is the result. `so_far` is valid
- * during the call. From the threads of the pool, one call at a time; it must not use the pool, nor
- * the translator but by lutwidge_cancel. Anything but 0 ends the whole translating call with
- * LUTWIDGE_CANCELLED. */
+ * during the call. From the threads of the pool, one call at a time, in the default floating-point
+ * environment; it must return, and use neither the pool nor the translator but by lutwidge_cancel.
+ * Anything but 0 ends the whole translating call with LUTWIDGE_CANCELLED. */
 typedef int lutwidge_token_function(void *context, size_t index, const char *so_far);
 
 /* Fill by lutwidge_options_init, then change. Later versions add fields at the end. */
@@ -128,9 +134,9 @@ LUTWIDGE_API size_t lutwidge_peak_memory(void);
 #define LUTWIDGE_TO_NUL ((size_t)-1)
 
 /* Translates one text (a sentence; outer white space is ignored, and a blank text gives an empty
- * translation). LUTWIDGE_FAILED: the text is too long for the model; LUTWIDGE_CORRUPT: it is not
- * UTF-8; LUTWIDGE_USAGE: the translator is in another call. *result is freed by
- * lutwidge_result_free, and NULL on failure. */
+ * translation). LUTWIDGE_FAILED: the text is too long for the model, in words or with more than 64
+ * bytes for each word that the model takes; LUTWIDGE_CORRUPT: it is not UTF-8; LUTWIDGE_USAGE: the
+ * translator is in another call. *result is freed by lutwidge_result_free, and NULL on failure. */
 LUTWIDGE_API enum lutwidge_status lutwidge_translate(struct lutwidge_translator *translator,
                                                      const char *text, size_t bytes,
                                                      struct lutwidge_result **result,
@@ -140,7 +146,7 @@ LUTWIDGE_API enum lutwidge_status lutwidge_translate(struct lutwidge_translator 
  * bytes[count] may be NULL: all texts end with a NUL. A text that cannot be translated does not
  * stop the others: its result says why, and the call returns the status of the first of them.
  * Where the call ends early (LUTWIDGE_CANCELLED) texts that were not finished, or were translated
- * together with such, have this status. All of results[count] are to be freed; they are NULL where
+ * together with such, have this status. All of results[count] are to be freed; all are NULL where
  * the call could not begin. */
 LUTWIDGE_API enum lutwidge_status lutwidge_translate_batch(struct lutwidge_translator *translator,
                                                            const char *const *texts,

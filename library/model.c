@@ -2,6 +2,7 @@
 #include "models/file.h"
 #include "models/lwm.h"
 #include "runtime/memory.h"
+#include "runtime/rounding.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static_assert((int)LUTWIDGE_FAILED == (int)LW_FAILED && (int)LUTWIDGE_USAGE == (int)LW_USAGE &&
                   (int)LUTWIDGE_INFEASIBLE == (int)LW_INFEASIBLE &&
@@ -69,7 +71,7 @@ static enum lw_status open_bundle(const char *folder, struct lutwidge_model *m, 
         else
             *file_bytes += file_size(paths[i]);
     }
-    if (status == LW_OK && file_size(paths[0]) == 0)
+    if (status == LW_OK && access(paths[0], F_OK) && errno == ENOENT)
         status = lw_fail(
             error, LW_USAGE,
             "%s is no bundle: it has no manifest.json; lutwidge generate makes bundles", folder);
@@ -125,14 +127,17 @@ static enum lutwidge_status open_model(const char *path, const struct lw_bundle_
 {
     struct lw_error own = {0};
     size_t file_bytes = 0;
+    fenv_t callers;
     struct lutwidge_model *m = calloc(1, sizeof *m);
     if (!m)
         return give_error(error, lw_fail(&own, LW_FAILED, "out of memory"), &own);
     atomic_init(&m->holders, 1);
+    lw_rounding_begin(&callers);
     enum lw_status status =
         parts ? open_parts(parts, m, &file_bytes, &own) : open_path(path, m, &file_bytes, &own);
     if (status == LW_OK)
         status = lw_tokenizer_open(&m->model.tokenizer, &m->model.config, &m->tokenizer, &own);
+    lw_rounding_end(&callers);
     if (status != LW_OK) {
         drop_model(m);
         return give_error(error, status, &own);

@@ -64,10 +64,5 @@ enum lutwidge_status open_model_parts(const struct lw_bundle_parts *parts,
 
 /* What the translator's team is to ask. */
 struct lw_team_watch call_watch(struct lutwidge_translator *translator);
-/* Translates the texts into results[count], which are there. The status of the first text without a
- * translation, and why; LUTWIDGE_CANCELLED where any was stopped. */
-enum lutwidge_status run_call(struct lutwidge_translator *translator, const char *const *texts,
-                              const size_t *bytes, size_t count, struct lutwidge_result **results,
-                              struct lw_error *error);
 
 #endif

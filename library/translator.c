@@ -2,6 +2,7 @@
 
 #include "models/checked.h"
 #include "runtime/memory.h"
+#include "runtime/rounding.h"
 
 #include <math.h>
 #include <pthreadpool.h>
@@ -149,12 +150,14 @@ enum lutwidge_status lutwidge_translator_open(struct lutwidge_model *model,
         *translator = NULL;
     if (!model || !translator)
         return give_error(error, lw_fail(&own, LW_USAGE, "a model or a place is NULL"), &own);
+    fenv_t callers;
     struct lutwidge_translator *t = calloc(1, sizeof *t);
     if (!t)
         return give_error(error, lw_fail(&own, LW_FAILED, "out of memory"), &own);
     hold_model(model);
     t->model = model;
     pthread_mutex_init(&t->token_lock, NULL);
+    lw_rounding_begin(&callers);
     enum lw_status status = read_options(options, &t->options, &own);
     t->threads = t->options.pool ? pthreadpool_get_threads_count(t->options.pool) : 1;
     if (status == LW_OK)
@@ -165,6 +168,7 @@ enum lutwidge_status lutwidge_translator_open(struct lutwidge_model *model,
         status = check_memory(t, &own);
     if (status == LW_OK)
         status = open_team(t, &own);
+    lw_rounding_end(&callers);
     if (status != LW_OK) {
         lutwidge_translator_close(t);
         return give_error(error, status, &own);
@@ -202,64 +206,4 @@ void lutwidge_resume(struct lutwidge_translator *translator)
 {
     if (translator)
         atomic_store(&translator->cancelled, false);
-}
-
-/* Makes the results of a call, none where one cannot be made, and runs it. */
-static enum lutwidge_status make_call(struct lutwidge_translator *t, const char *const *texts,
-                                      const size_t *bytes, size_t count,
-                                      struct lutwidge_result **results, struct lw_error *error)
-{
-    for (size_t i = 0; i < count; i++)
-        if (!texts[i])
-            return (enum lutwidge_status)lw_fail(error, LW_USAGE, "text %zu is NULL", i);
-    for (size_t i = 0; i < count; i++) {
-        results[i] = calloc(1, sizeof *results[i]);
-        if (results[i])
-            continue;
-        for (size_t made = 0; made < i; made++) {
-            lutwidge_result_free(results[made]);
-            results[made] = NULL;
-        }
-        return (enum lutwidge_status)lw_fail(error, LW_FAILED, "out of memory for %zu texts",
-                                             count);
-    }
-    return run_call(t, texts, bytes, count, results, error);
-}
-
-enum lutwidge_status lutwidge_translate_batch(struct lutwidge_translator *translator,
-                                              const char *const *texts, const size_t *bytes,
-                                              size_t count, struct lutwidge_result **results,
-                                              struct lutwidge_error *error)
-{
-    struct lw_error own = {0};
-    clear_error(error);
-    for (size_t i = 0; results && i < count; i++)
-        results[i] = NULL;
-    if (!translator || (count && (!texts || !results)))
-        return give_error(error, lw_fail(&own, LW_USAGE, "a translator or an array is NULL"), &own);
-    if (atomic_exchange(&translator->busy, true))
-        return give_error(error,
-                          lw_fail(&own, LW_USAGE,
-                                  "the translator is in another call; one at a "
-                                  "time, or a translator a thread"),
-                          &own);
-    enum lutwidge_status status =
-        count ? make_call(translator, texts, bytes, count, results, &own) : LUTWIDGE_OK;
-    atomic_store(&translator->busy, false);
-    if (status != LUTWIDGE_OK)
-        give_error(error, LW_FAILED, &own);
-    return status;
-}
-
-enum lutwidge_status lutwidge_translate(struct lutwidge_translator *translator, const char *text,
-                                        size_t bytes, struct lutwidge_result **result,
-                                        struct lutwidge_error *error)
-{
-    enum lutwidge_status status =
-        lutwidge_translate_batch(translator, &text, &bytes, 1, result, error);
-    if (status != LUTWIDGE_OK && result) {
-        lutwidge_result_free(*result);
-        *result = NULL;
-    }
-    return status;
 }

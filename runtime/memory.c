@@ -2,6 +2,7 @@
 
 #include "models/checked.h"
 #include "runtime/backend.h"
+#include "runtime/tokenizer.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -65,6 +66,7 @@ enum lw_status lw_member_memory(const struct lw_model *model, const struct lw_bu
     size_t products =
         bundle ? lw_backend_kernels_bytes(model, bundle) : lw_backend_f32_bytes(model);
     size_t requests = together * sizeof(struct lw_request); /* no more than 1,024 */
-    *bytes = add(add(arena, products), add(requests, MEMBER_BYTES));
+    size_t text = model->config.positions * (LW_BYTES_A_POSITION * LW_ENCODING_TIMES);
+    *bytes = add(add(add(arena, products), add(requests, MEMBER_BYTES)), text);
     return LW_OK;
 }

@@ -29,7 +29,8 @@ struct lw_sentence {
 };
 
 /* Makes words of UTF-8 text; a blank text is translated at once, into an empty one of score 0.
- * status: LW_CORRUPT where it is no UTF-8, LW_FAILED when out of memory. */
+ * status: LW_CORRUPT where it is no UTF-8, LW_FAILED when out of memory or where it has
+ * more than lw_tokenizer_most_bytes. */
 void lw_sentence_read(struct lw_sentence *sentence, const struct lw_tokenizer *tokenizer,
                       const char *text, size_t bytes);
 /* Takes the outcome of request `i` of the translator's last call: at most `most` translations, or

@@ -1,5 +1,7 @@
 #include "runtime/team.h"
 
+#include "runtime/rounding.h"
+
 #include <pthreadpool.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -57,6 +59,8 @@ static void work(void *context, size_t number)
     struct lw_team *team = context;
     struct member *member = &team->members[number];
     size_t together = team->together;
+    fenv_t callers; /* of a thread of the pool */
+    lw_rounding_begin(&callers);
     member->stopped = false;
     while (!member->stopped) {
         size_t first = atomic_fetch_add(&team->next, together);
@@ -65,6 +69,7 @@ static void work(void *context, size_t number)
         member->now = team->order + first;
         translate(member, team->count - first < together ? team->count - first : together);
     }
+    lw_rounding_end(&callers);
 }
 
 static int compare_lengths(const void *a, const void *b)
@@ -84,10 +89,11 @@ enum lw_status lw_team_translate(struct lw_team *team, struct lw_sentence *sente
     team->order = calloc(count ? count : 1, sizeof(struct lw_sentence *));
     team->count = 0;
     for (size_t i = 0; i < count; i++)
-        if (sentences[i].ids) {
+        if (sentences[i].ids && team->order) {
             sentences[i].stopped = true;
-            if (team->order)
-                team->order[team->count++] = &sentences[i];
+            team->order[team->count++] = &sentences[i];
+        } else if (sentences[i].ids) {
+            sentences[i].status = LW_FAILED;
         }
     if (!team->order)
         return lw_fail(error, LW_FAILED, "out of memory for %zu sentences", count);

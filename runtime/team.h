@@ -44,7 +44,7 @@ void lw_team_watch(struct lw_team *team, const struct lw_team_watch *watch);
 
 /* Translates those of sentences[count] that have words. Sentences that go together are of like
  * length, the longest first; where each goes alone they are begun in their order. LW_FAILED when
- * out of memory; what happens to a sentence it says itself. */
+ * out of memory, as all of these then have; else what happens to a sentence it says itself. */
 enum lw_status lw_team_translate(struct lw_team *team, struct lw_sentence *sentences, size_t count,
                                  struct lw_error *error);
 

@@ -19,6 +19,7 @@ struct lw_tokenizer {
     struct lw_pieces *source_pieces, *target_pieces; /* the same where the models are */
     struct lw_vocabulary source, target;             /* likewise, then source owns */
     bool shared_vocabulary;
+    size_t most_bytes;
     int32_t source_specials[SPECIALS], target_specials[SPECIALS]; /* -1 where absent */
 };
 
@@ -72,6 +73,8 @@ enum lw_status lw_tokenizer_open(const struct lw_tokenizer_data *data,
     struct lw_tokenizer *t = calloc(1, sizeof *t);
     if (!t)
         return lw_fail(error, LW_FAILED, "out of memory for the tokeniser");
+    if (!lw_checked_mul(config->positions, LW_BYTES_A_POSITION, &t->most_bytes))
+        t->most_bytes = SIZE_MAX;
     enum lw_status status = open_vocabularies(data, config, t, error);
     if (status == LW_OK)
         status = open_pieces(data, t, error);
@@ -93,6 +96,11 @@ void lw_tokenizer_close(struct lw_tokenizer *tokenizer)
         lw_vocabulary_close(&tokenizer->target);
     lw_vocabulary_close(&tokenizer->source);
     free(tokenizer);
+}
+
+size_t lw_tokenizer_most_bytes(const struct lw_tokenizer *tokenizer)
+{
+    return tokenizer->most_bytes;
 }
 
 /* Ids being gathered. */

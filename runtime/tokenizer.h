@@ -18,6 +18,11 @@ enum lw_status lw_tokenizer_open(const struct lw_tokenizer_data *data,
                                  struct lw_error *error);
 void lw_tokenizer_close(struct lw_tokenizer *tokenizer);
 
+/* How long a text may be to be worth encoding for a translation: so many bytes for each position of
+ * the model. Encoding takes LW_ENCODING_TIMES its bytes, for the time that it lasts. */
+enum { LW_BYTES_A_POSITION = 64, LW_ENCODING_TIMES = 20 };
+size_t lw_tokenizer_most_bytes(const struct lw_tokenizer *tokenizer);
+
 /* Encodes one line (UTF-8, no newline needed at its end, outer white space ignored) into word ids,
  * </s> last. A leading ">>xx<<" becomes one word, as models with several target languages expect.
  * *ids is malloc'ed, freed by the caller. LW_CORRUPT on invalid UTF-8 (the text names the byte

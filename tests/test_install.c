@@ -126,5 +126,8 @@ Test(install, the_example_translates)
     shell_expect("LD_LIBRARY_PATH=$LW/lib $T/shared docs < $T/in", 2, "docs is no bundle");
     shell_expect("LD_LIBRARY_PATH=$LW/lib; export LD_LIBRARY_PATH; printf 'a\\377' | $T/shared $B",
                  5, "invalid UTF-8");
+    shell_expect("LD_LIBRARY_PATH=$LW/lib; export LD_LIBRARY_PATH; "
+                 "printf '%20000s\\n' x | tr ' ' x | $T/shared $B 2> $T/log | wc -l; cat $T/log",
+                 0, "20000 bytes of text"); /* one line, one message */
     shell_expect("ldd $T/static | grep lutwidge", 1, "");
 }

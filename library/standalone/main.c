@@ -144,8 +144,11 @@ static bool read_lines(struct window *w)
     while (w->count < w->room) {
         size_t room = 0;
         ssize_t length = getline(&w->texts[w->count], &room, stdin);
-        if (length < 0)
+        if (length < 0) {
+            free(w->texts[w->count]); /* what getline took all the same */
+            w->texts[w->count] = NULL;
             break;
+        }
         size_t bytes = (size_t)length;
         w->bytes[w->count] = bytes - (bytes && w->texts[w->count][bytes - 1] == '\n');
         w->count++;
@@ -183,7 +186,7 @@ static enum lutwidge_status translate_window(struct run *run, struct window *w,
             run->worst = status;
         print(run, w->results[i]);
     }
-    if (fflush(stdout) == 0)
+    if (fflush(stdout) == 0 && !ferror(stdout))
         return LUTWIDGE_OK;
     snprintf(error->text, sizeof error->text, "the translation cannot be written");
     return LUTWIDGE_FAILED;
@@ -206,8 +209,6 @@ static enum lutwidge_status translate_all(struct run *run, size_t batch,
         snprintf(error->text, sizeof error->text, "standard input cannot be read");
         status = LUTWIDGE_FAILED;
     }
-    if (w.texts)
-        free(w.texts[0]); /* what getline took at the end */
     free(w.texts);
     free(w.bytes);
     free(w.results);
