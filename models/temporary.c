@@ -2,7 +2,6 @@
 
 #include "models/file.h"
 
-#include <errno.h>
 #include <ftw.h>
 #include <limits.h>
 #include <signal.h>
@@ -10,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* Fixed storage, because a signal handler may read it while a path comes or goes: a stale path is
@@ -19,15 +17,13 @@ static struct {
     atomic_bool taken; /* by a path that comes, is there, or goes */
     atomic_bool live;  /* the path is complete */
     char path[PATH_MAX];
-} remembered[16];
-
-enum { MOST = sizeof remembered / sizeof *remembered };
+} remembered[LW_TEMPORARIES];
 
 bool lw_temporary_remember(const char *path)
 {
     if (strlen(path) >= PATH_MAX)
         return false;
-    for (int i = 0; i < MOST; i++) {
+    for (int i = 0; i < LW_TEMPORARIES; i++) {
         bool taken = false;
         if (!atomic_compare_exchange_strong(&remembered[i].taken, &taken, true))
             continue;
@@ -40,7 +36,7 @@ bool lw_temporary_remember(const char *path)
 
 void lw_temporary_forget(const char *path)
 {
-    for (int i = 0; i < MOST; i++) {
+    for (int i = 0; i < LW_TEMPORARIES; i++) {
         if (!atomic_load(&remembered[i].live) || strcmp(remembered[i].path, path) != 0)
             continue;
         atomic_store(&remembered[i].live, false);
@@ -49,23 +45,9 @@ void lw_temporary_forget(const char *path)
     }
 }
 
-/* By another program: walking a folder takes memory, which a signal handler must not. */
-static void remove_folder_elsewhere(const char *path)
+const char *lw_temporary_at(size_t i)
 {
-    pid_t child = _Fork();
-    if (child == 0) {
-        execl("/bin/rm", "rm", "-rf", "--", path, (char *)NULL);
-        _exit(127);
-    }
-    while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
-        continue;
-}
-
-void lw_temporary_remove_all(void)
-{
-    for (int i = 0; i < MOST; i++)
-        if (atomic_load(&remembered[i].live) && unlink(remembered[i].path) && errno == EISDIR)
-            remove_folder_elsewhere(remembered[i].path);
+    return atomic_load(&remembered[i].live) ? remembered[i].path : NULL;
 }
 
 /* No signal to this thread finds the folder made and not remembered. */

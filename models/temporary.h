@@ -6,6 +6,7 @@
 #include "models/status.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* Makes a folder of a new name that begins with `name` and '-', in `parent`, or in TMPDIR or else
  * /tmp where that is NULL. *path is malloc'ed; NULL where this fails. */
@@ -16,8 +17,11 @@ void lw_temporary_close(char *path);
 
 /* Paths of files and folders that are to be gone where a signal ends the program. False where the
  * path is too long, or too many are remembered. */
+enum { LW_TEMPORARIES = 16 };
 bool lw_temporary_remember(const char *path);
 void lw_temporary_forget(const char *path);
+/* One of LW_TEMPORARIES, or NULL; async-signal-safe. */
+const char *lw_temporary_at(size_t i);
 /* Removes what is remembered; async-signal-safe, for use in a handler of SIGINT. */
 void lw_temporary_remove_all(void);
 
