@@ -1,6 +1,7 @@
 #include "cli/simulate_text.h"
 
 #include "cli/cli.h"
+#include "models/file.h"
 #include "models/lwm.h"
 #include "runtime/text.h"
 #include "runtime/tokenizer.h"
@@ -53,8 +54,8 @@ static enum lw_status translate_file(struct reader *reader, const struct cli_sim
     }
     if (all && !text->quiet)
         cli_progress_end(&progress);
-    if (status == LW_OK && ferror(stream))
-        status = lw_fail(error, LW_FAILED, "%s cannot be read", text->path);
+    if (status == LW_OK && (!all || *lines < all) && !lw_stream_ended(stream))
+        status = lw_fail(error, LW_FAILED, "%s cannot be read: %m", text->path);
     free(line);
     fclose(stream);
     return status;

@@ -1,5 +1,7 @@
 #include "cli/text_run.h"
 
+#include "models/file.h"
+
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +18,7 @@ struct window {
     char *text, *reference; /* of getline */
     size_t text_room, reference_room;
     size_t read_bytes;
+    bool broken; /* the next line cannot be read: nothing is, from there on */
 };
 
 enum lw_status cli_text_open(const char *input, const char *reference, struct cli_text_run *run,
@@ -72,14 +75,16 @@ static void close_window(struct window *w)
     free(w->reference);
 }
 
-/* Fills the window; false at the end of the text. */
+/* Fills the window; false at the end of the text, or where it is broken. */
 static bool read_lines(struct cli_text_run *run, struct window *w)
 {
     w->first = run->lines + 1;
-    while (w->count < w->room && run->lines < run->most_lines) {
+    while (!w->broken && w->count < w->room && run->lines < run->most_lines) {
         ssize_t length = getline(&w->text, &w->text_room, run->input);
-        if (length < 0)
+        if (length < 0) {
+            w->broken = !lw_stream_ended(run->input);
             break;
+        }
         size_t bytes = (size_t)length - (length && w->text[length - 1] == '\n');
         run->lines++;
         w->read_bytes += (size_t)length;
@@ -156,8 +161,9 @@ enum lw_status cli_text_translate(struct cli_text_run *run, struct lw_error *err
             cli_progress_step(&run->progress, w.read_bytes, run->input_bytes);
         empty_window(&w);
     }
-    if (status == LW_OK && ferror(run->input))
-        status = lw_fail(error, LW_FAILED, "%s cannot be read", run->input_name);
+    if (status == LW_OK && w.broken)
+        status = lw_fail(error, LW_FAILED, "%s, line %zu cannot be read, or is too long",
+                         run->input_name, run->lines + 1);
     close_window(&w);
     return status;
 }

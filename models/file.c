@@ -196,6 +196,11 @@ void lw_writer_abort(struct lw_writer *writer)
     free_writer(writer);
 }
 
+bool lw_stream_ended(FILE *stream)
+{
+    return feof(stream) && !ferror(stream);
+}
+
 char *lw_path_join(const char *folder, const char *name)
 {
     size_t length = strlen(folder);

@@ -44,6 +44,10 @@ enum lw_status lw_writer_commit(struct lw_writer *writer, struct lw_error *error
 /* Removes the temporary file. Does nothing on a zeroed or committed writer. */
 void lw_writer_abort(struct lw_writer *writer);
 
+/* Where getline gives nothing more: whether that is the end of the file. False where it cannot be
+ * read, or there was no memory for a line, of which ferror says nothing. */
+bool lw_stream_ended(FILE *stream);
+
 /* "a/b" from "a" and "b"; malloc'ed, NULL when out of memory. */
 char *lw_path_join(const char *folder, const char *name);
 

@@ -1,5 +1,6 @@
 #include "runtime/lines.h"
 
+#include "models/file.h"
 #include "runtime/tokenizer.h"
 
 #include <stdio.h>
@@ -36,8 +37,11 @@ static enum lw_status encode_stream(const struct lw_tokenizer *tokenizer, const 
     enum lw_status status = LW_OK;
     for (size_t number = 1; status == LW_OK && number <= most_lines; number++) {
         ssize_t length = getline(&line, &room, text);
-        if (length < 0)
+        if (length < 0) {
+            if (!lw_stream_ended(text))
+                status = lw_fail(error, LW_FAILED, "%s cannot be read: %m", path);
             break;
+        }
         int32_t *ids = NULL;
         size_t count = 0, bytes = (size_t)length - (length && line[length - 1] == '\n');
         struct lw_error own = {0};
@@ -48,8 +52,6 @@ static enum lw_status encode_stream(const struct lw_tokenizer *tokenizer, const 
             lw_fail(error, status, "%s, line %zu: %s", path, number, own.text);
         free(ids);
     }
-    if (status == LW_OK && ferror(text))
-        status = lw_fail(error, LW_FAILED, "%s cannot be read", path);
     free(line);
     return status;
 }

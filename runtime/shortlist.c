@@ -1,6 +1,6 @@
 #include "runtime/shortlist.h"
 
-#include "models/checked.h"
+#include "models/file.h"
 #include "runtime/vocabulary.h"
 
 #include <locale.h>
@@ -104,8 +104,8 @@ static enum lw_status read_file(struct reading *r, struct lw_error *error)
         else
             status = read_line(r, text, error);
     }
-    if (status == LW_OK && ferror(file))
-        status = lw_fail(error, LW_FAILED, "%s cannot be read", r->path);
+    if (status == LW_OK && !lw_stream_ended(file))
+        status = lw_fail(error, LW_FAILED, "%s cannot be read: %m", r->path);
     free(text);
     fclose(file);
     return status;

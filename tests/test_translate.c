@@ -280,6 +280,25 @@ Test(translate, threads_change_nothing)
 }
 
 #if !__has_feature(address_sanitizer)
+/* A line that there is no memory for is not the end of the text. */
+Test(translate, a_line_too_long_for_memory_is_no_end)
+{
+    shell_expect("printf 'Hello.\\nHello.\\n' > $T/long; truncate -s 1G $T/long", 0, "");
+    shell_expect(
+        "sh -c 'ulimit -v 300000; $LUTWIDGE translate models/multi30k-en-de/e132.lwm --engine "
+        "reference -b 1 -q $T/long' > $T/out",
+        1, "long, line 3 cannot be read, or is too long");
+    shell_expect("wc -l < $T/out", 0, "2");
+    shell_expect("sh -c 'ulimit -v 300000; $LUTWIDGE shortlist models/multi30k-en-de/e132.lwm "
+                 "--source-text $T/long --target-text $T/long -o $T/lex'",
+                 1, "long cannot be read: Cannot allocate memory");
+    shell_expect("printf '. . 1\\n' > $T/lex; truncate -s 1G $T/lex", 0, "");
+    shell_expect(
+        "sh -c 'ulimit -v 300000; echo Hi | $LUTWIDGE translate models/open-en-de --arith f32 "
+        "--shortlist $T/lex -q'",
+        1, "lex cannot be read: Cannot allocate memory");
+}
+
 /* What the refusal says is enough, and what is resident in the end stays below it. */
 Test(translate, memory_is_refused_before_it_is_taken)
 {
