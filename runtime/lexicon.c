@@ -35,12 +35,14 @@ static bool grow(struct counting *c)
 {
     struct lw_lexicon *l = c->lexicon;
     size_t room = l->room ? 2 * l->room : 1 << 16;
+    if (room > MOST_CELLS)
+        return false;
     void *cells = realloc(l->cells, room * sizeof *l->cells);
     if (cells)
         l->cells = cells;
     free(c->table);
     c->table = calloc(2 * room, sizeof *c->table);
-    if (!cells || !c->table || room > MOST_CELLS)
+    if (!cells || !c->table)
         return false;
     l->room = room;
     c->mask = 2 * room - 1;
