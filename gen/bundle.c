@@ -130,33 +130,35 @@ static enum lw_status write_manifest(const struct making *m, const char *made_by
         char *path = lw_path_join(m->folder, names[i]);
         status = path ? lw_file_hash(path, hash, error) : out_of_memory(error);
         free(path);
-        if (status == LW_OK)
-            json_object_set_new(files, names[i], json_string(hash));
+        if (status == LW_OK && json_object_set_new(files, names[i], json_string(hash)))
+            status = out_of_memory(error);
     }
-    for (size_t i = 0; i < m->count; i++) {
+    for (size_t i = 0; i < m->count && status == LW_OK; i++) {
         char name[LW_SPEC_NAME_BYTES];
         lw_spec_name(&m->specs[i], name);
-        json_array_append_new(kernels, json_string(name));
+        if (json_array_append_new(kernels, json_string(name)))
+            status = out_of_memory(error);
     }
-    json_t *manifest = json_pack(
-        "{s:i s:s s:s s:s s:s s:s s:s s:s s:s s:o s:o s:o s:o}", "lutwidge_bundle",
-        LW_BUNDLE_FORMAT, "version", LW_VERSION, "generator", LW_GENERATOR, "made_by", made_by,
-        "compiler", version, "flags", flags, "device", m->device->name, "isa",
-        lw_isa_info(m->device->isa)->name, "arith", arith, "xxh3_128", files, "plan",
-        lw_plan_json(m->picks), "kernels", kernels, "picks", lw_picks_json(m->picks, m->model));
-    json_object_set_new(manifest, "model_head", json_string(m->model_head));
+    json_t *manifest =
+        json_pack("{s:i s:s s:s s:s s:s s:s s:s s:s s:s s:o s:o s:o s:o s:s}", "lutwidge_bundle",
+                  LW_BUNDLE_FORMAT, "version", LW_VERSION, "generator", LW_GENERATOR, "made_by",
+                  made_by, "compiler", version, "flags", flags, "device", m->device->name, "isa",
+                  lw_isa_info(m->device->isa)->name, "arith", arith, "xxh3_128", files, "plan",
+                  lw_plan_json(m->picks), "kernels", kernels, "picks",
+                  lw_picks_json(m->picks, m->model), "model_head", m->model_head);
+    char *text = manifest ? json_dumps(manifest, JSON_INDENT(2)) : NULL;
     char *path = lw_path_join(m->folder, "manifest.json");
     struct lw_writer writer;
-    if (status == LW_OK && (!manifest || !path))
+    if (status == LW_OK && (!text || !path))
         status = out_of_memory(error);
     if (status == LW_OK)
         status = lw_writer_open(path, &writer, error);
     if (status == LW_OK) {
-        json_dumpf(manifest, writer.stream, JSON_INDENT(2));
-        fputc('\n', writer.stream);
+        fprintf(writer.stream, "%s\n", text);
         status = lw_writer_commit(&writer, error);
     }
     json_decref(manifest);
+    free(text);
     free(path);
     return status;
 }

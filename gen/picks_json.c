@@ -36,7 +36,8 @@ json_t *lw_picks_json(const struct lw_picks *picks, const struct lw_model *model
                                  alone ? "only family" : lw_basis_name(picks->basis),
                                  "many_columns", (int)pick->many, "runner_up",
                                  alone ? json_null() : option_json(&pick->options[1]));
-        if (json_object_update_new(object, more) || json_array_append_new(list, object)) {
+        bool whole = json_object_update_new(object, more) == 0;
+        if (json_array_append_new(list, object) || !whole) {
             json_decref(list);
             return NULL;
         }
