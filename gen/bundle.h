@@ -15,11 +15,6 @@
 /* What is written, and the oldest that is read. */
 enum { LW_BUNDLE_FORMAT = 3, LW_BUNDLE_OLDEST = 2 };
 
-/* The kernels that lw_bundle_make makes, with picks by estimate. *specs is malloc'ed. LW_USAGE for
- * a model that is all of class f32 or not quantised. */
-enum lw_status lw_bundle_specs(const struct lw_model *model, const struct lw_device *device,
-                               struct lw_spec **specs, size_t *count, struct lw_error *error);
-
 /* Writes the C text of one kernel to a file: whole or not at all. */
 enum lw_status lw_bundle_write_kernel(const struct lw_spec *spec, const char *path,
                                       struct lw_error *error);

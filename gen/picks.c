@@ -228,13 +228,9 @@ void lw_picks_free(struct lw_picks *picks)
 
 static bool is_listed(const struct lw_spec *specs, size_t count, const struct lw_spec *spec)
 {
-    char name[LW_SPEC_NAME_BYTES], other[LW_SPEC_NAME_BYTES];
-    lw_spec_name(spec, name);
-    for (size_t i = 0; i < count; i++) {
-        lw_spec_name(&specs[i], other);
-        if (strcmp(name, other) == 0)
+    for (size_t i = 0; i < count; i++)
+        if (specs[i].batch == spec->batch && lw_same_product(&specs[i], spec))
             return true;
-    }
     return false;
 }
 

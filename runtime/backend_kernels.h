@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-enum { COLUMNS_AT_ONCE = 64, PART_COLUMNS = 4 };
+enum { PART_COLUMNS = 4 };
 
 struct kernels {
     const struct lw_model *model;
@@ -17,7 +17,7 @@ struct kernels {
     size_t columns_at_once; /* the largest N of the bundle, at least 8 */
     uint8_t *tables;        /* columns_at_once columns of the widest input, within memory */
     uint8_t *memory;
-    float steps[COLUMNS_AT_ONCE];
+    float steps[LW_SPEC_MAX_BATCH];
     float *stored; /* columns_at_once outputs of the largest code of a matrix whose rows differ */
     float *spare;  /* outputs of a kernel of tiles that takes more columns than there are */
     float part[PART_COLUMNS * LW_PART_ROWS]; /* outputs of a block of chosen rows */

@@ -15,13 +15,6 @@ static void add(const float *x, float *y, size_t count)
         y[i] += x[i];
 }
 
-static void softmax(float *x, size_t count)
-{
-    float sum = sum_exp(x, count, largest(x, count), x);
-    for (size_t i = 0; i < count; i++)
-        x[i] /= sum;
-}
-
 /* Natural logarithm of a sum >= 1, in double: m 2^e with m in [sqrt(1/2), sqrt(2)), and
  * log m = 2 atanh(s) = 2 (s + s^3/3 + s^5/5 + ...) with s = (m - 1)/(m + 1), |s| < 0.172.
  * What is not finite stays as it is. */
@@ -172,7 +165,6 @@ const struct lw_vector JOIN(lw_vector_, LW_VECTOR_ISA) = {
     .product = product,
     .attend = attend,
     .add = add,
-    .softmax = softmax,
     .log_softmax = log_softmax,
     .normalise = normalise,
     .layer_norm = layer_norm,

@@ -36,8 +36,6 @@ struct lw_vector {
                    float *out);
     /* y += x */
     void (*add)(const float *x, float *y, size_t count);
-    /* x = exp(x - max) / sum, in place */
-    void (*softmax)(float *x, size_t count);
     /* x = x - max - log(sum exp(x - max)), in place */
     void (*log_softmax)(float *x, size_t count);
     /* What log_softmax takes from each x, without doing it: for the sum over x[i] - before.best -

@@ -402,11 +402,10 @@ Test(bundle, refuses_what_is_damaged_or_foreign)
 Test(bundle, is_not_made_of_unquantised_models)
 {
     struct lw_model model;
-    struct lw_spec *specs;
-    size_t count;
+    struct lw_picks picks;
     struct lw_error error = {0};
     struct lw_config config = test_small_config();
     test_random_model(&config, 1, &model);
-    cr_assert_eq(lw_bundle_specs(&model, lw_device_of(LW_ISA_C), &specs, &count, &error), LW_USAGE);
+    cr_assert_eq(lw_picks_list(&model, lw_device_of(LW_ISA_C), &picks, &error), LW_USAGE);
     lw_model_free(&model);
 }

@@ -181,12 +181,14 @@ static bool lists(const struct lw_spec *specs, size_t count, const char *name)
 Test(classes, kernels_are_those_of_each_matrix)
 {
     struct place place;
+    struct lw_picks picks;
     struct lw_spec *specs;
     size_t count;
     struct lw_error error = {0};
     place_make_mixed(&place, LW_ARITH_T8, LW_ARITH_A8);
-    cr_assert_eq(lw_bundle_specs(&place.model, lw_device_of(LW_ISA_C), &specs, &count, &error),
-                 LW_OK, "%s", error.text);
+    cr_assert_eq(lw_picks_list(&place.model, lw_device_of(LW_ISA_C), &picks, &error), LW_OK, "%s",
+                 error.text);
+    cr_assert_eq(lw_picks_specs(&picks, &specs, &count, &error), LW_OK);
     cr_assert(lists(specs, count, "a8_k44_c"), "encoder.0.self.q");
     cr_assert(lists(specs, count, "t8_k44_c"), "encoder.0.self.k");
     cr_assert(lists(specs, count, "t8_k20_c"), "encoder.0.ffn.fc2");
@@ -194,10 +196,10 @@ Test(classes, kernels_are_those_of_each_matrix)
     cr_assert(lists(specs, count, "a8_m44_k44_b2_n8_c"));
     cr_assert(!lists(specs, count, "f32_k44_c"));
     free(specs);
+    lw_picks_free(&picks);
     for (size_t i = 0; i < place.model.matrix_count; i++)
         place.model.matrices[i].arith = LW_ARITH_F32;
-    cr_assert_eq(lw_bundle_specs(&place.model, lw_device_of(LW_ISA_C), &specs, &count, &error),
-                 LW_USAGE);
+    cr_assert_eq(lw_picks_list(&place.model, lw_device_of(LW_ISA_C), &picks, &error), LW_USAGE);
     cr_assert(strstr(error.text, "class f32, which has no generated kernels"), "%s", error.text);
     place_free(&place);
 }
