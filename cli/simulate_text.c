@@ -27,7 +27,8 @@ static enum lw_status translate_line(struct reader *reader, const char *line, co
     lw_text_trim(&line, &bytes);
     if (bytes == 0)
         return LW_OK;
-    enum lw_status status = lw_tokenizer_encode(reader->tokenizer, line, bytes, &ids, &count, &own);
+    enum lw_status status =
+        lw_tokenizer_encode(reader->tokenizer, line, bytes, SIZE_MAX, &ids, &count, &own);
     if (status == LW_OK)
         status = lw_translate(reader->translator, ids, count, &best, &own);
     free(ids);

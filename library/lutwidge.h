@@ -135,8 +135,9 @@ LUTWIDGE_API size_t lutwidge_peak_memory(void);
 
 /* Translates one text (a sentence; outer white space is ignored, and a blank text gives an empty
  * translation). LUTWIDGE_FAILED: the text is too long for the model, in words or with more than 64
- * bytes for each word that the model takes; LUTWIDGE_CORRUPT: it is not UTF-8; LUTWIDGE_USAGE: the
- * translator is in another call. *result is freed by lutwidge_result_free, and NULL on failure. */
+ * bytes, normalised or not, for each word that the model takes; LUTWIDGE_CORRUPT: it is not UTF-8;
+ * LUTWIDGE_USAGE: the translator is in another call. *result is freed by lutwidge_result_free, and
+ * NULL on failure. */
 LUTWIDGE_API enum lutwidge_status lutwidge_translate(struct lutwidge_translator *translator,
                                                      const char *text, size_t bytes,
                                                      struct lutwidge_result **result,

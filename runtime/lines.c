@@ -45,7 +45,7 @@ static enum lw_status encode_stream(const struct lw_tokenizer *tokenizer, const 
         int32_t *ids = NULL;
         size_t count = 0, bytes = (size_t)length - (length && line[length - 1] == '\n');
         struct lw_error own = {0};
-        status = lw_tokenizer_encode(tokenizer, line, bytes, &ids, &count, &own);
+        status = lw_tokenizer_encode(tokenizer, line, bytes, SIZE_MAX, &ids, &count, &own);
         if (status == LW_OK)
             status = take(context, ids, count, &own);
         if (status != LW_OK)

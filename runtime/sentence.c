@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static size_t trimmed_bytes(const char *text, size_t bytes)
+static bool is_blank(const char *text, size_t bytes)
 {
     lw_text_trim(&text, &bytes);
-    return bytes;
+    return bytes == 0;
 }
 
 /* Wrong usage of what lies below is a text that is too long for the model. */
@@ -46,17 +46,14 @@ void lw_sentence_read(struct lw_sentence *sentence, const struct lw_tokenizer *t
                       const char *text, size_t bytes)
 {
     struct lw_error error;
-    size_t used = trimmed_bytes(text, bytes), most = lw_tokenizer_most_bytes(tokenizer);
-    if (used == 0) {
+    if (is_blank(text, bytes)) {
         give_blank(sentence);
         return;
     }
     error.text[0] = 0;
     enum lw_status status =
-        used > most
-            ? lw_fail(&error, LW_FAILED, "%zu bytes of text; the model takes at most %zu", used,
-                      most)
-            : lw_tokenizer_encode(tokenizer, text, bytes, &sentence->ids, &sentence->count, &error);
+        lw_tokenizer_encode(tokenizer, text, bytes, lw_tokenizer_most_bytes(tokenizer),
+                            &sentence->ids, &sentence->count, &error);
     if (status != LW_OK)
         refuse(sentence, status, &error);
 }

@@ -108,6 +108,7 @@ struct gathering {
     const struct lw_tokenizer *tokenizer;
     int32_t *ids;
     size_t count, room;
+    size_t most; /* bytes of text */
     struct lw_error *error;
 };
 
@@ -149,7 +150,8 @@ static enum lw_status encode_plain(struct gathering *g, const char *text, size_t
         text += code_bytes;
         bytes -= code_bytes;
     }
-    return lw_pieces_encode(g->tokenizer->source_pieces, text, bytes, take_piece, g, g->error);
+    return lw_pieces_encode(g->tokenizer->source_pieces, text, bytes, g->most, take_piece, g,
+                            g->error);
 }
 
 /* The first special word in the text, or NULL; *which is its number. */
@@ -188,15 +190,19 @@ static enum lw_status encode_line(struct gathering *g, const char *text, size_t 
 }
 
 enum lw_status lw_tokenizer_encode(const struct lw_tokenizer *tokenizer, const char *text,
-                                   size_t bytes, int32_t **ids, size_t *count,
+                                   size_t bytes, size_t most, int32_t **ids, size_t *count,
                                    struct lw_error *error)
 {
-    size_t offset;
+    const char *line = text;
+    size_t line_bytes = bytes, offset;
+    lw_text_trim(&line, &line_bytes);
+    if (line_bytes > most)
+        return lw_fail(error, LW_FAILED, "%zu bytes of text; the model takes at most %zu",
+                       line_bytes, most);
     if (!lw_text_is_valid(text, bytes, &offset))
         return lw_fail(error, LW_CORRUPT, "invalid UTF-8 at byte %zu of the line", offset);
-    lw_text_trim(&text, &bytes);
-    struct gathering g = {.tokenizer = tokenizer, .error = error};
-    enum lw_status status = encode_line(&g, text, bytes);
+    struct gathering g = {.tokenizer = tokenizer, .most = most, .error = error};
+    enum lw_status status = encode_line(&g, line, line_bytes);
     if (status != LW_OK) {
         free(g.ids);
         return status;

@@ -149,13 +149,18 @@ static enum lw_status cut(const struct lw_spm *spm, const char *text, size_t byt
 }
 
 enum lw_status lw_pieces_encode(const struct lw_pieces *pieces, const char *text, size_t bytes,
-                                lw_take_piece *take, void *context, struct lw_error *error)
+                                size_t most, lw_take_piece *take, void *context,
+                                struct lw_error *error)
 {
     const struct lw_spm *spm = &pieces->spm;
     struct lw_buffer normal = {0};
     lw_normalise(&spm->rules, spm->has_user ? take_user : NULL, spm, text, bytes, &normal);
     enum lw_status status =
         normal.failed ? lw_fail(error, LW_FAILED, "out of memory for a line's pieces") : LW_OK;
+    if (status == LW_OK && normal.count > most)
+        status =
+            lw_fail(error, LW_FAILED, "%zu bytes of normalised text; the model takes at most %zu",
+                    normal.count, most);
     if (status == LW_OK && normal.count)
         status = cut(spm, normal.bytes, normal.count, take, context, error);
     free(normal.bytes);

@@ -92,9 +92,9 @@ static void run_line(const struct golden_model *golden, struct lw_translator *tr
     struct lw_error error = {0};
     int32_t *source;
     size_t count;
-    cr_assert_eq(
-        lw_tokenizer_encode(golden->tokenizer, line, strlen(line), &source, &count, &error), LW_OK,
-        "%s", error.text);
+    cr_assert_eq(lw_tokenizer_encode(golden->tokenizer, line, strlen(line), SIZE_MAX, &source,
+                                     &count, &error),
+                 LW_OK, "%s", error.text);
     struct lw_hypothesis best;
     cr_assert_eq(lw_translate(translator, source, count, &best, &error), LW_OK, "%s", error.text);
     char *got;

@@ -176,7 +176,8 @@ Test(library_around, a_damaged_manifest_is_no_missing_one)
 }
 
 /* Encoding a text takes a multiple of its bytes, which the bound on memory has to cover: 64 bytes
- * for each of 32 positions are encoded, white space around them aside, and no more. */
+ * for each of 32 positions are encoded, white space around them aside, and no more; of the
+ * normalised text likewise. */
 Test(library_around, texts_of_any_length_take_bounded_memory)
 {
     enum { MOST = 64 * 32, ROOM = 3 * MOST };
@@ -195,6 +196,11 @@ Test(library_around, texts_of_any_length_take_bounded_memory)
     cr_expect_not_null(strstr(error.text, "2049 bytes of text; the model takes at most 2048"), "%s",
                        error.text);
     cr_expect_null(result);
+    /* Of 3 bytes each, 33 where they are normalised. */
+    for (size_t i = 0; i < 100; i++)
+        memcpy(text + 3 * i, "\xef\xb7\xba", 3);
+    cr_expect_eq(lutwidge_translate(translator, text, 300, &result, &error), LUTWIDGE_FAILED);
+    cr_expect_not_null(strstr(error.text, "bytes of normalised text"), "%s", error.text);
     free(text);
     lutwidge_translator_close(translator);
     lutwidge_model_close(model);

@@ -70,7 +70,7 @@ static void compare(const struct both *both, const char *text, size_t bytes)
     static struct list ours, theirs;
     struct lw_error error = {0};
     ours.count = ours.bytes = theirs.count = theirs.bytes = 0;
-    cr_assert_eq(lw_pieces_encode(both->ours, text, bytes, take, &ours, &error), LW_OK);
+    cr_assert_eq(lw_pieces_encode(both->ours, text, bytes, SIZE_MAX, take, &ours, &error), LW_OK);
     cr_assert_eq(sentencepiece_encode(both->theirs, text, bytes, take, &theirs, &error), LW_OK,
                  "%s", error.text);
     cr_assert_eq(ours.count, theirs.count, "%.*s: %zu pieces, not %zu", (int)bytes, text,
@@ -222,9 +222,9 @@ Test(pieces, damaged_models)
         cr_assert(status == LW_OK ||
                   ((status == LW_CORRUPT || status == LW_FAILED) && strlen(error.text) > 0));
         if (status == LW_OK) {
-            cr_assert_eq(
-                lw_pieces_encode(pieces, "Ein \xc3\xbc \xef\xbc\xa1!", 11, take, list, &error),
-                LW_OK);
+            cr_assert_eq(lw_pieces_encode(pieces, "Ein \xc3\xbc \xef\xbc\xa1!", 11, SIZE_MAX, take,
+                                          list, &error),
+                         LW_OK);
             lw_pieces_close(pieces);
         }
         free(list);

@@ -52,6 +52,10 @@ Test(standalone, refuses)
     shell_expect("$T/p $T/in", 2, "takes no file");
     shell_expect("$T/p --max-memory 1000 < $T/in", 3, "max_memory_bytes");
     shell_expect("$T/p < $T/in > /dev/full", 1, "cannot be written");
+    shell_expect("printf 'gut\\n' > $T/long; truncate -s 1G $T/long; "
+                 "sh -c 'ulimit -v 300000; $T/p < $T/long > $T/few'; c=$?; wc -l < $T/few; "
+                 "rm $T/long $T/few; exit $c",
+                 1, "standard input, line 2 cannot be read, or is too long\n1\n");
     shell_expect("$LUTWIDGE generate $M --standalone -o $T", 2, "is a folder");
     /* A program without the object beside it: said before kernels are made. */
     shell_expect("cp $LUTWIDGE $T/alone; $T/alone generate $M --standalone -o $T/q; c=$?; "

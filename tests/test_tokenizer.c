@@ -66,8 +66,8 @@ Test(tokenizer, examples)
         char *back;
         while (example->ids[want] >= 0)
             want++;
-        cr_assert_eq(lw_tokenizer_encode(tokenizer, example->text, strlen(example->text), &ids,
-                                         &count, &error),
+        cr_assert_eq(lw_tokenizer_encode(tokenizer, example->text, strlen(example->text), SIZE_MAX,
+                                         &ids, &count, &error),
                      LW_OK, "%s", error.text);
         cr_assert_eq(count, want, "'%s' gives %zu ids", example->text, count);
         cr_assert_arr_eq(ids, example->ids, want * sizeof *ids, "'%s'", example->text);
@@ -87,7 +87,7 @@ Test(tokenizer, takes_a_long_line)
     size_t count;
     for (size_t i = 0; i < BYTES; i++)
         text[i] = i % 5 == 4 ? ' ' : 'x';
-    cr_assert_eq(lw_tokenizer_encode(tokenizer, text, BYTES, &ids, &count, NULL), LW_OK);
+    cr_assert_eq(lw_tokenizer_encode(tokenizer, text, BYTES, SIZE_MAX, &ids, &count, NULL), LW_OK);
     cr_assert_gt(count, 2000);
     cr_assert_eq(ids[count - 1], 0);
     free(ids);
@@ -99,7 +99,8 @@ Test(tokenizer, refuses_invalid_utf8_with_its_place)
     struct lw_error error = {0};
     int32_t *ids;
     size_t count;
-    cr_assert_eq(lw_tokenizer_encode(tokenizer, "  gut\xff", 6, &ids, &count, &error), LW_CORRUPT);
+    cr_assert_eq(lw_tokenizer_encode(tokenizer, "  gut\xff", 6, SIZE_MAX, &ids, &count, &error),
+                 LW_CORRUPT);
     cr_assert_not_null(strstr(error.text, "byte 5"), "%s", error.text);
 }
 

@@ -1,6 +1,7 @@
 /* A program of one file: the library, and a bundle within it (gen/standalone.h). Translates the
  * lines of standard input to standard output, with the bytes of `lutwidge translate`. */
 #include "library/parts.h"
+#include "models/file.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -21,6 +22,7 @@ struct window {
     char **texts;
     size_t *bytes;
     struct lutwidge_result **results;
+    bool broken; /* the next line cannot be read: nothing is, from there on */
 };
 
 struct run {
@@ -139,14 +141,16 @@ static void empty_window(struct window *w)
     w->count = 0;
 }
 
+/* Fills the window; false at the end of the text, or where it is broken. */
 static bool read_lines(struct window *w)
 {
-    while (w->count < w->room) {
+    while (!w->broken && w->count < w->room) {
         size_t room = 0;
         ssize_t length = getline(&w->texts[w->count], &room, stdin);
         if (length < 0) {
             free(w->texts[w->count]); /* what getline took all the same */
             w->texts[w->count] = NULL;
+            w->broken = !lw_stream_ended(stdin);
             break;
         }
         size_t bytes = (size_t)length;
@@ -205,8 +209,9 @@ static enum lutwidge_status translate_all(struct run *run, size_t batch,
         status = translate_window(run, &w, error);
         empty_window(&w);
     }
-    if (status == LUTWIDGE_OK && ferror(stdin)) {
-        snprintf(error->text, sizeof error->text, "standard input cannot be read");
+    if (status == LUTWIDGE_OK && w.broken) {
+        snprintf(error->text, sizeof error->text,
+                 "standard input, line %zu cannot be read, or is too long", run->lines + 1);
         status = LUTWIDGE_FAILED;
     }
     free(w.texts);
