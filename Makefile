@@ -258,7 +258,7 @@ $(PEERS)/base.lwm: $(BUILD)/lutwidge $(PEERS)/base/vocab.json
 
 PEER_BENCH = $(PEERS)/venv/bin/python tests/peers/ctranslate2_bench.py --lutwidge $<
 MULTI30K := ../shared/models/multi30k-en-de
-bench-peers: $(BUILD)/lutwidge $(PEERS)/venv/done $(PEERS)/base.lwm ## translation beside CTranslate2 and Hugging Face (20 min); PEER_OPTIONS
+bench-peers: $(BUILD)/lutwidge $(PEERS)/venv/done $(PEERS)/base.lwm ## translation beside CTranslate2 and Hugging Face (15 min); PEER_OPTIONS
 	for side in en de; do zcat ../shared/data/multi30k/test_2016_flickr.$$side.gz > $(PEERS)/test.$$side || exit 1; done
 	$(PEER_BENCH) --model $(MULTI30K) --ours models/multi30k-en-de/e132.lwm $(MULTI30K) --text $(PEERS)/test.en \
 		--ref $(PEERS)/test.de $(PEER_OPTIONS)
