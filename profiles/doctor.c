@@ -1,6 +1,5 @@
 #include "profiles/doctor.h"
 
-#include "gen/bundle.h"
 #include "gen/cache.h"
 #include "gen/compile.h"
 #include "models/file.h"

@@ -1,6 +1,5 @@
 #include "profiles/static.h"
 
-#include "gen/bundle.h"
 #include "gen/compile.h"
 #include "models/needs.h"
 #include "models/temporary.h"

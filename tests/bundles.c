@@ -1,6 +1,7 @@
 #include "tests/bundles.h"
 
 #include "gen/bundle.h"
+#include "library/lutwidge.h"
 #include "models/lwm.h"
 #include "models/marian.h"
 #include "models/quantize.h"
@@ -108,4 +109,13 @@ const char *bundle_f32_file(int which)
     static char path[96];
     snprintf(path, sizeof path, "%s", find(which)->f32_file);
     return path;
+}
+
+struct lutwidge_model *bundle_open(const char *path)
+{
+    struct lutwidge_error error;
+    struct lutwidge_model *model;
+    cr_assert_eq(lutwidge_model_open(path, &model, &error), LUTWIDGE_OK, "%s", error.text);
+    cr_assert_str_empty(error.text);
+    return model;
 }

@@ -11,5 +11,7 @@ const char *bundles_folder(void);
 const char *bundle_path(int which);
 const char *bundle_file(int which);
 const char *bundle_f32_file(int which);
+/* Opens such a path by the library. */
+struct lutwidge_model *bundle_open(const char *path);
 
 #endif

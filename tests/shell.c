@@ -42,3 +42,10 @@ void shell_expect(const char *line, int code, const char *part)
     cr_expect_not_null(strstr(shell_output, part), "%s does not print '%s' but\n%s", line, part,
                        shell_output);
 }
+
+void shell_hold_compiler(void)
+{
+    shell_expect("printf '#!/bin/sh\\nwhile test \"$1\" != --version -a -e %s/hold; do sleep 0.05; "
+                 "done\\nexec clang-19 \"$@\"\\n' $T > $T/held; chmod +x $T/held; touch $T/hold",
+                 0, "");
+}

@@ -16,4 +16,7 @@ int shell_run(const char *line);
 /* The line must end with `code` and print `part`. */
 void shell_expect(const char *line, int code, const char *part);
 
+/* Makes $T/held, a compiler that compiles nothing for as long as $T/hold is there, and that. */
+void shell_hold_compiler(void);
+
 #endif

@@ -32,15 +32,6 @@ static const char *const texts[TEXTS] = {
     "The file is open.",
 };
 
-static struct lutwidge_model *open_model(const char *path)
-{
-    struct lutwidge_error error;
-    struct lutwidge_model *model;
-    cr_assert_eq(lutwidge_model_open(path, &model, &error), LUTWIDGE_OK, "%s", error.text);
-    cr_assert_str_empty(error.text);
-    return model;
-}
-
 static struct lutwidge_options options_of(size_t beams, size_t n_best, size_t batch)
 {
     struct lutwidge_options options;
@@ -97,7 +88,7 @@ Test(library_api, translates_with_kernels_and_in_fp32)
 {
     const char *const paths[] = {bundle_path(0), bundle_f32_file(0)};
     for (size_t i = 0; i < 2; i++) {
-        struct lutwidge_model *model = open_model(paths[i]);
+        struct lutwidge_model *model = bundle_open(paths[i]);
         struct lutwidge_translator *translator = open_translator(model, NULL);
         struct lutwidge_result *result = translate(translator, texts[0]);
         cr_expect_eq(lutwidge_result_count(result), 1);
@@ -117,7 +108,7 @@ Test(library_api, translates_with_kernels_and_in_fp32)
 
 Test(library_api, a_text_may_end_without_a_nul)
 {
-    struct lutwidge_model *model = open_model(bundle_path(0));
+    struct lutwidge_model *model = bundle_open(bundle_path(0));
     struct lutwidge_translator *translator = open_translator(model, NULL);
     struct lutwidge_result *whole = translate(translator, "Open"), *part;
     cr_assert_eq(lutwidge_translate(translator, "Open\xff", 4, &part, NULL), LUTWIDGE_OK);
@@ -172,7 +163,7 @@ static void expect_no_translator(struct lutwidge_model *model,
 
 Test(library_api, refuses_options_that_make_no_sense)
 {
-    struct lutwidge_model *model = open_model(bundle_path(0));
+    struct lutwidge_model *model = bundle_open(bundle_path(0));
     struct lutwidge_options options = options_of(256, 1, 1);
     expect_no_translator(NULL, NULL, "NULL");
     expect_no_translator(model, &options, "256 beams");
@@ -207,7 +198,7 @@ Test(library_api, options_may_grow)
         struct lutwidge_options known;
         size_t newer;
     } options;
-    struct lutwidge_model *model = open_model(bundle_path(0));
+    struct lutwidge_model *model = bundle_open(bundle_path(0));
     lutwidge_options_init(&options.known, sizeof options);
     cr_expect_eq(options.known.size, sizeof options);
     cr_expect_eq(options.newer, 0);
@@ -225,7 +216,7 @@ Test(library_api, refuses_wrong_calls_and_texts)
 {
     struct lutwidge_error error;
     struct lutwidge_result *result;
-    struct lutwidge_model *model = open_model(bundle_path(0));
+    struct lutwidge_model *model = bundle_open(bundle_path(0));
     struct lutwidge_translator *translator = open_translator(model, NULL);
     char many[200] = "";
     for (size_t i = 0; i < 40; i++)
@@ -259,7 +250,7 @@ Test(library_api, refuses_wrong_calls_and_texts)
 
 Test(library_api, n_best_are_in_order)
 {
-    struct lutwidge_model *model = open_model(bundle_path(0));
+    struct lutwidge_model *model = bundle_open(bundle_path(0));
     for (size_t beams = 1; beams <= 5; beams++) {
         struct lutwidge_options one = options_of(beams, 1, 1), all = options_of(beams, beams, 1);
         struct lutwidge_translator *best = open_translator(model, &one),
@@ -305,7 +296,7 @@ static void check_turns(struct lutwidge_model *model, const struct lutwidge_opti
 
 Test(library_api, a_batch_is_one_by_one)
 {
-    struct lutwidge_model *model = open_model(bundle_path(0));
+    struct lutwidge_model *model = bundle_open(bundle_path(0));
     for (size_t beams = 1; beams <= 3; beams += 2) {
         struct lutwidge_options options = options_of(beams, beams > 1 ? 2 : 1, 1);
         struct lutwidge_translator *alone = open_translator(model, &options);
@@ -331,7 +322,7 @@ Test(library_api, a_batch_is_one_by_one)
 Test(library_api, translators_share_a_pool)
 {
     static const char *const pair[] = {"Open the file.", "Why?"};
-    struct lutwidge_model *model = open_model(bundle_path(0));
+    struct lutwidge_model *model = bundle_open(bundle_path(0));
     struct lutwidge_options options = options_of(2, 1, 1);
     struct lutwidge_translator *translators[2];
     struct lutwidge_result *results[2][2];
@@ -357,7 +348,7 @@ Test(library_api, a_bad_text_does_not_stop_a_batch)
     const size_t bytes[] = {1, 2, LUTWIDGE_TO_NUL, 1};
     struct lutwidge_error error;
     struct lutwidge_result *results[4];
-    struct lutwidge_model *model = open_model(bundle_path(0));
+    struct lutwidge_model *model = bundle_open(bundle_path(0));
     struct lutwidge_options options = options_of(1, 1, 3);
     struct lutwidge_translator *translator = open_translator(model, &options);
     cr_expect_eq(lutwidge_translate_batch(translator, some, bytes, 4, results, &error),
@@ -400,14 +391,14 @@ Test(library_api, two_bundles_in_one_process)
     pthread_t threads[2];
     struct two *const all[] = {alone, turns, at_once};
     for (int which = 0; which < 2; which++) {
-        struct lutwidge_model *model = open_model(bundle_path(which));
+        struct lutwidge_model *model = bundle_open(bundle_path(which));
         alone[which].translator = open_translator(model, NULL);
         cr_assert_null(translate_all(&alone[which]));
         lutwidge_translator_close(alone[which].translator);
         lutwidge_model_close(model);
     }
     for (int which = 0; which < 2; which++) {
-        struct lutwidge_model *model = open_model(bundle_path(which));
+        struct lutwidge_model *model = bundle_open(bundle_path(which));
         turns[which].translator = open_translator(model, NULL);
         at_once[which].translator = open_translator(model, NULL);
         lutwidge_model_close(model); /* its translators hold it */
@@ -446,7 +437,7 @@ Test(library_api, a_shortlist_is_read_when_the_translator_is_opened)
     char path[128];
     struct lutwidge_error error;
     struct lutwidge_translator *translator;
-    struct lutwidge_model *model = open_model(bundle_path(0));
+    struct lutwidge_model *model = bundle_open(bundle_path(0));
     struct lutwidge_options options = options_of(2, 1, 1);
     options.shortlist_best = 5;
     cr_assert_eq(lutwidge_translator_open(model, &options, &translator, &error), LUTWIDGE_USAGE);

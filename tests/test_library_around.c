@@ -26,14 +26,6 @@ static const char *const texts[TEXTS] = {
     "One two three four five six seven.",
 };
 
-static struct lutwidge_model *open_model(const char *path)
-{
-    struct lutwidge_error error;
-    struct lutwidge_model *model;
-    cr_assert_eq(lutwidge_model_open(path, &model, &error), LUTWIDGE_OK, "%s", error.text);
-    return model;
-}
-
 static struct lutwidge_translator *open_translator(struct lutwidge_model *model,
                                                    struct pthreadpool *pool)
 {
@@ -84,7 +76,7 @@ Test(library_around, same_bytes_whatever_the_caller_set)
     const char *const paths[] = {bundle_path(0), bundle_f32_file(0)};
     for (size_t p = 0; p < 2; p++) {
         char expected[8192], got[8192];
-        struct lutwidge_model *model = open_model(paths[p]);
+        struct lutwidge_model *model = bundle_open(paths[p]);
         struct lutwidge_translator *translator = open_translator(model, NULL);
         translate_all(translator, expected, sizeof expected);
         lutwidge_translator_close(translator);
@@ -94,7 +86,7 @@ Test(library_around, same_bytes_whatever_the_caller_set)
             flush_denormals();
             feclearexcept(FE_ALL_EXCEPT);
             struct pthreadpool *pool = i % 2 ? pthreadpool_create(2) : NULL;
-            model = open_model(paths[p]);
+            model = bundle_open(paths[p]);
             translator = open_translator(model, pool);
             translate_all(translator, got, sizeof got);
             cr_expect_eq(fegetround(), modes[i / 2]);
@@ -132,7 +124,7 @@ Test(library_around, a_bundle_may_be_replaced_while_it_is_open)
     struct lutwidge_model *models[2];
     struct lutwidge_translator *translators[2];
     for (int i = 0; i < 2; i++) {
-        models[i] = open_model(bundle_path(i));
+        models[i] = bundle_open(bundle_path(i));
         translators[i] = open_translator(models[i], NULL);
         translate_all(translators[i], expected[i], sizeof expected[i]);
         lutwidge_translator_close(translators[i]);
@@ -146,14 +138,14 @@ Test(library_around, a_bundle_may_be_replaced_while_it_is_open)
                  "cp -r %s %s",
                  folder, folder, folder, folder, bundle_path(i), folder);
         cr_assert_eq(system(command), 0);
-        models[i] = open_model(folder);
+        models[i] = bundle_open(folder);
         translators[i] = open_translator(models[i], NULL);
         cr_expect_eq(count_kernels(), (size_t)i + 1);
     }
     for (int i = 0; i < 2; i++) {
         translate_all(translators[i], got, sizeof got);
         cr_expect_str_eq(got, expected[i]);
-        struct lutwidge_model *again = open_model(folder); /* shares those of the new one */
+        struct lutwidge_model *again = bundle_open(folder); /* shares those of the new one */
         cr_expect_eq(count_kernels(), 2 - (size_t)i);
         lutwidge_model_close(again);
         lutwidge_translator_close(translators[i]);
@@ -183,7 +175,7 @@ Test(library_around, texts_of_any_length_take_bounded_memory)
     enum { MOST = 64 * 32, ROOM = 3 * MOST };
     struct lutwidge_error error;
     struct lutwidge_result *result;
-    struct lutwidge_model *model = open_model(bundle_path(0));
+    struct lutwidge_model *model = bundle_open(bundle_path(0));
     struct lutwidge_translator *translator = open_translator(model, NULL);
     char *text = malloc(ROOM);
     memset(text, ' ', ROOM);
@@ -221,7 +213,7 @@ Test(library_around, without_memory_there_are_no_results)
 {
     enum { COUNT = 200000 };
     struct lutwidge_error error;
-    struct lutwidge_model *model = open_model(bundle_path(0));
+    struct lutwidge_model *model = bundle_open(bundle_path(0));
     struct lutwidge_translator *translator = open_translator(model, NULL);
     const char **many = malloc(COUNT * sizeof *many);
     struct lutwidge_result **results = malloc(COUNT * sizeof(struct lutwidge_result *));

@@ -17,14 +17,6 @@ TestSuite(library_calls, .timeout = 300);
 
 static const char text[] = "The quick brown fox jumps over the lazy dog.";
 
-static struct lutwidge_model *open_model(const char *path)
-{
-    struct lutwidge_error error;
-    struct lutwidge_model *model;
-    cr_assert_eq(lutwidge_model_open(path, &model, &error), LUTWIDGE_OK, "%s", error.text);
-    return model;
-}
-
 /* What a callback sees, and when it has had enough. */
 struct seen {
     struct lutwidge_translator *translator;
@@ -80,7 +72,7 @@ static struct lutwidge_translator *open_seen(struct lutwidge_model *model, size_
 
 Test(library_calls, words_come_one_by_one)
 {
-    struct lutwidge_model *model = open_model(bundle_path(0));
+    struct lutwidge_model *model = bundle_open(bundle_path(0));
     for (size_t beams = 1; beams <= 4; beams += 3) {
         struct seen seen = {0};
         struct lutwidge_result *result;
@@ -113,7 +105,7 @@ static void check_indices(struct lutwidge_model *model, size_t beams, struct div
 
 Test(library_calls, a_callback_is_told_which_text)
 {
-    struct lutwidge_model *model = open_model(bundle_path(0));
+    struct lutwidge_model *model = bundle_open(bundle_path(0));
     struct pthreadpool *pool = pthreadpool_create(3);
     for (size_t beams = 1; beams <= 4; beams += 3)
         for (size_t batch = 1; batch <= 4; batch++) {
@@ -128,7 +120,7 @@ Test(library_calls, a_callback_is_told_which_text)
  */
 Test(library_calls, stops_within_one_word)
 {
-    struct lutwidge_model *model = open_model(bundle_path(0));
+    struct lutwidge_model *model = bundle_open(bundle_path(0));
     for (size_t beams = 1; beams <= 4; beams += 3)
         for (size_t stop_at = 1; stop_at <= 3; stop_at++)
             for (int cancel = 0; cancel < 2; cancel++) {
@@ -197,7 +189,7 @@ static void check_cancelled_batch(struct lutwidge_model *model, struct division 
 /* Another thread cancels while the first word is shown: there is no second one, in no text. */
 Test(library_calls, another_thread_cancels_a_batch)
 {
-    struct lutwidge_model *model = open_model(bundle_path(0));
+    struct lutwidge_model *model = bundle_open(bundle_path(0));
     struct pthreadpool *pool = pthreadpool_create(3);
     for (size_t batch = 1; batch <= 4; batch++) {
         check_cancelled_batch(model, (struct division){batch, NULL});
@@ -211,7 +203,7 @@ Test(library_calls, another_thread_cancels_a_batch)
 Test(library_calls, finished_texts_survive_a_stop)
 {
     static const char *const texts[] = {text, text, text};
-    struct lutwidge_model *model = open_model(bundle_path(0));
+    struct lutwidge_model *model = bundle_open(bundle_path(0));
     struct seen seen = {0};
     struct lutwidge_result *results[3], *alone;
     struct lutwidge_translator *translator = open_seen(model, 1, one_by_one, &seen);
@@ -235,7 +227,7 @@ Test(library_calls, memory_is_refused_before_it_is_taken)
     struct lutwidge_error error;
     struct lutwidge_options options;
     struct lutwidge_translator *translator;
-    struct lutwidge_model *model = open_model(bundle_path(0));
+    struct lutwidge_model *model = bundle_open(bundle_path(0));
     struct pthreadpool *pool = pthreadpool_create(2);
     size_t before = 0;
     for (size_t i = 0; i < 3; i++) {
@@ -281,7 +273,7 @@ Test(library_calls, memory_stays_below_what_is_said)
     struct lutwidge_result *results[4];
     static const char longest[] = "a b c d e f g h i j k l m n o p q r s t u v w x y z a b c d e";
     static const char *const texts[] = {longest, longest, longest, longest};
-    lutwidge_model_close(open_model(bundle_f32_file(1))); /* the code that both run */
+    lutwidge_model_close(bundle_open(bundle_f32_file(1))); /* the code that both run */
     malloc_trim(0);
     lutwidge_options_init(&options, sizeof options);
     options.beams = 8;
@@ -289,7 +281,7 @@ Test(library_calls, memory_stays_below_what_is_said)
     options.pool = pthreadpool_create(2);
     options.max_length = 33;
     size_t before = resident_bytes();
-    struct lutwidge_model *model = open_model(bundle_f32_file(0));
+    struct lutwidge_model *model = bundle_open(bundle_f32_file(0));
     cr_assert_eq(lutwidge_translator_open(model, &options, &translator, &error), LUTWIDGE_OK, "%s",
                  error.text);
     cr_assert_eq(lutwidge_translate_batch(translator, texts, NULL, 4, results, &error), LUTWIDGE_OK,

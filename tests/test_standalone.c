@@ -78,10 +78,7 @@ Test(standalone, interrupt_leaves_nothing)
 {
     SKIP_SANITIZED();
     cr_assert_eq(setenv("M", bundle_file(0), 1), 0);
-    /* A compiler that compiles nothing for as long as $T/hold is there. */
-    shell_expect("printf '#!/bin/sh\\nwhile test \"$1\" != --version -a -e %s/hold; do sleep 0.05; "
-                 "done\\nexec clang-19 \"$@\"\\n' $T > $T/held; chmod +x $T/held; touch $T/hold",
-                 0, "");
+    shell_hold_compiler();
     shell_expect("export LUTWIDGE_CLANG=$T/held XDG_CACHE_HOME=$T/cache TMPDIR=$T; "
                  "$LUTWIDGE generate $M --standalone -o $T/out 2>/dev/null & P=$!; "
                  "until ls $T/*standalone* | grep -q partial; do sleep 0.02; done; kill -TERM $P; "

@@ -427,10 +427,7 @@ Test(translate, a_refused_translation_makes_no_database)
 Test(translate, interrupts_leave_nothing_half_done)
 {
     quantize("t8");
-    /* A compiler that compiles nothing for as long as $T/hold is there. */
-    shell_expect("printf '#!/bin/sh\\nwhile test \"$1\" != --version -a -e %s/hold; do sleep 0.05; "
-                 "done\\nexec clang-19 \"$@\"\\n' $T > $T/held; chmod +x $T/held; touch $T/hold",
-                 0, "");
+    shell_hold_compiler();
     /* While kernels are compiled: gone without a trace once the compiler is done. */
     shell_expect(
         "export LUTWIDGE_CLANG=$T/held XDG_CACHE_HOME=$T/cache; $LUTWIDGE generate $T/m.lwm -o "
